@@ -1,0 +1,2 @@
+// Package cache keeps tokens fresh. It knows nothing of HTTP.
+package cache
