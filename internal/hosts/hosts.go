@@ -1,0 +1,85 @@
+// Package hosts decides which server a URL leads to, and whether that server is one of those that were meant.
+// All comparison is of ASCII letters in any case: no folding that DNS does not do.
+package hosts
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Loopback reports whether host, without port or brackets, can only be this machine: localhost, 127.0.0.0/8 or ::1.
+// Names below localhost do not count: Go's resolver asks the DNS for them.
+func Loopback(host string) bool {
+	if equalFold(strings.TrimSuffix(host, "."), "localhost") {
+		return true
+	}
+	addr, ok := address(host)
+	return ok && addr.Unmap().IsLoopback()
+}
+
+// address parses an IP address. What cannot be one is not even tried: netip's error costs an allocation.
+func address(host string) (netip.Addr, bool) {
+	if host == "" || !strings.Contains(host, ":") && (host[len(host)-1] < '0' || host[len(host)-1] > '9') {
+		return netip.Addr{}, false
+	}
+	addr, err := netip.ParseAddr(host)
+	return addr, err == nil
+}
+
+// SameOrigin reports whether a and b have the same scheme, host and port (RFC 6454, section 4); a port that is not
+// given is the scheme's.
+func SameOrigin(a, b *url.URL) bool {
+	return equalFold(a.Scheme, b.Scheme) && port(a) == port(b) && equalFold(a.Hostname(), b.Hostname())
+}
+
+// Origin returns the scheme, host and port of u as one string, equal for URLs of the same origin and for no others.
+func Origin(u *url.URL) string {
+	return lower(u.Scheme) + "://" + lower(u.Hostname()) + ":" + port(u)
+}
+
+func port(u *url.URL) string {
+	switch p := u.Port(); {
+	case p != "":
+		return p
+	case equalFold(u.Scheme, "https"):
+		return "443"
+	case equalFold(u.Scheme, "http"):
+		return "80"
+	default:
+		return ""
+	}
+}
+
+// equalFold is strings.EqualFold for ASCII alone: Unicode's folding takes the Kelvin sign for a k.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lowerByte(a[i]) != lowerByte(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(s string) string {
+	for i := range len(s) {
+		if lowerByte(s[i]) != s[i] {
+			b := []byte(s)
+			for j := range b {
+				b[j] = lowerByte(b[j])
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+func lowerByte(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

@@ -1,0 +1,127 @@
+package hosts
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Match reports whether one of the patterns allows the server of u. A pattern is a host on any port
+// ("api.example.com", "192.0.2.1", "2001:db8::1"), a host on one port ("host:8443", "[2001:db8::1]:8443"), or, with
+// "*." before it, all names below that host, whatever the number of labels, but not the host itself.
+// A pattern that [Validate] rejects allows nothing.
+func Match(patterns []string, u *url.URL) bool {
+	host, port := strings.TrimSuffix(u.Hostname(), "."), port(u)
+	for _, text := range patterns {
+		if p, err := parse(text); err == nil && p.match(host, port) {
+			return true
+		}
+	}
+	return false
+}
+
+// Validate says what is wrong with a pattern, if anything is.
+func Validate(text string) error {
+	_, err := parse(text)
+	return err
+}
+
+type pattern struct {
+	host  string // without brackets and without a final dot
+	port  string // empty: any
+	below bool   // the names below host, not host
+}
+
+func (p pattern) match(host, port string) bool {
+	if p.port != "" && p.port != port {
+		return false
+	}
+	if p.below {
+		n := len(host) - len(p.host) - 1
+		return n > 0 && host[n] == '.' && equalFold(host[n+1:], p.host)
+	}
+	if equalFold(p.host, host) {
+		return true
+	}
+	// An IPv6 address can be written in several ways.
+	a, okA := address(p.host)
+	b, okB := address(host)
+	return okA && okB && a == b
+}
+
+func parse(text string) (pattern, error) {
+	var p pattern
+	if text == "" {
+		return p, errors.New("a host pattern is empty")
+	}
+	if text == "*" {
+		return p, fmt.Errorf(`host pattern "*": to allow every host, give no pattern`)
+	}
+	p.host = text
+	p.host, p.below = strings.CutPrefix(p.host, "*.")
+	switch {
+	case strings.Contains(text, "://"):
+		return p, fmt.Errorf("host pattern %.80q has a scheme: give the host alone", text)
+	case strings.HasPrefix(p.host, "["):
+		end := strings.IndexByte(p.host, ']')
+		if end < 0 {
+			return p, fmt.Errorf("host pattern %.80q: a bracket is not closed", text)
+		}
+		rest := p.host[end+1:]
+		p.host = p.host[1:end]
+		if !strings.Contains(p.host, ":") {
+			return p, fmt.Errorf("host pattern %.80q: brackets are for IPv6 addresses", text)
+		}
+		if rest != "" {
+			var colon bool
+			if p.port, colon = strings.CutPrefix(rest, ":"); !colon || !validPort(p.port) {
+				return p, fmt.Errorf("host pattern %.80q: the port is not a number from 1 to 65535", text)
+			}
+		}
+	case strings.Count(p.host, ":") == 1:
+		p.host, p.port, _ = strings.Cut(p.host, ":")
+		if !validPort(p.port) {
+			return p, fmt.Errorf("host pattern %.80q: the port is not a number from 1 to 65535", text)
+		}
+	}
+	if addr, ok := address(p.host); ok {
+		if p.below {
+			return p, fmt.Errorf("host pattern %.80q: there is nothing below an address", text)
+		}
+		if addr.Zone() != "" {
+			return p, fmt.Errorf("host pattern %.80q: an address with a zone is not supported", text)
+		}
+		return p, nil
+	}
+	p.host = strings.TrimSuffix(p.host, ".")
+	if !validName(p.host) {
+		return p, fmt.Errorf("host pattern %.80q is not a host name, an address, or either with a port", text)
+	}
+	return p, nil
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && s[0] != '0'
+}
+
+// validName is lenient, as hosts files are: underscores pass, and so does what is not ASCII.
+func validName(s string) bool {
+	empty := true // the label so far
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			if empty {
+				return false
+			}
+			empty = true
+		case c >= 0x80, c == '-', c == '_', '0' <= c && c <= '9', 'a' <= lowerByte(c) && lowerByte(c) <= 'z':
+			empty = false
+		default:
+			return false
+		}
+	}
+	return !empty
+}
