@@ -1,2 +1,24 @@
-// Package cache keeps tokens fresh. It knows nothing of HTTP.
+// Package cache keeps tokens fresh. It knows nothing of HTTP: a Fetch obtains
+// a token from wherever tokens come from, a Cache decides when, and hands the
+// token out to any number of callers.
+//
+// # What it promises
+//
+// A cached token costs one atomic load and one look at the clock, no lock and
+// no allocation. Callers who need a token that is not there share one fetch;
+// each waits on its own context, and none can fail the others. A token is
+// replaced in the background before it runs out, so that nobody waits for it.
+//
+// A token that has expired is never handed out, and one that lives is never
+// withheld because a refresh failed. Failures are shared as well: while one
+// cools down, callers get its error at once and the server gets no request.
+//
+// A resource that rejects a token says so with Invalidate, which names the
+// token: a late rejection of the last one does not hurt its successor, and a
+// resource that rejects everything does not cause a fetch each time.
+//
+// # What it does not do
+//
+// There is no goroutine between fetches (a timer, with Options.KeepFresh), and
+// no clock to inject: tests run it in a testing/synctest bubble.
 package cache

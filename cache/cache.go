@@ -1,0 +1,136 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+)
+
+// ErrClosed is the error of everything after Close.
+var ErrClosed = errors.New("cache: closed")
+
+// closePatience is how long Close waits for a fetch that ignores its context.
+const closePatience = 5 * time.Second
+
+// A Fetch obtains a new token from wherever tokens come from. It runs with the
+// values of the context of the caller who made it necessary, on a life of its
+// own: FetchTimeout and Close end it. The Cache owns what it returns.
+//
+// Expiry says when the token ends; zero means that nobody knows, and
+// Options.DefaultLifetime counts. ExpiresIn, in seconds, and an extra field
+// "refresh_in" are heeded if they are there.
+//
+// Its error may say how it wants to cool down, by any of these methods:
+//
+//	RetryAfter() time.Duration      // the server's word
+//	Permanent() bool                // a retry without a change cannot help
+//	Outdated(context.Context) bool  // asked at most once a second while cooling down: has its cause gone?
+type Fetch func(ctx context.Context) (*oauth2.Token, error)
+
+// A Cache holds one Entry for each kind of token that a process uses. All
+// methods of a Cache and its Entries may be called concurrently.
+type Cache struct {
+	opt    Options
+	epoch  time.Time // monotonic times count from here
+	life   context.Context
+	cancel context.CancelFunc
+
+	flights singleflight.Group // by key: one fetch at a time
+	clock   atomic.Uint64      // ticks at each use that is worth noting; orders Entries by recency
+	slack   uint64             // how many ticks an Entry may lag behind before a use is worth noting
+
+	mu      sync.Mutex // guards what follows, and Entry.place and Entry.stamp
+	entries map[string]*Entry
+	recency recencyHeap // of entries, least recently used first
+	swept   time.Time   // when expired entries were last looked for
+	running int         // goroutines that Close joins
+	closed  bool
+	idle    chan struct{} // closed when closed and running is 0
+}
+
+// New makes a Cache. It starts nothing; Close it when its tokens are no longer
+// needed.
+func New(o Options) *Cache {
+	o = o.withDefaults()
+	c := &Cache{
+		opt:     o,
+		epoch:   time.Now(),
+		slack:   uint64(o.MaxKeys / 8),
+		entries: make(map[string]*Entry),
+		idle:    make(chan struct{}),
+	}
+	c.life, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// Entry gives the entry of key; the same key gives the same Entry, with the
+// Fetch that it was first made with. It does no I/O.
+func (c *Cache) Entry(key string, f Fetch) *Entry {
+	c.mu.Lock()
+	e := c.entries[key]
+	if e != nil {
+		e.used.Store(c.clock.Add(1))
+		c.mu.Unlock()
+		return e
+	}
+	e = &Entry{cache: c, key: key, fetch: f}
+	victims := c.insert(e)
+	c.mu.Unlock()
+	c.evict(victims)
+	return e
+}
+
+// Close ends background work, fails those who wait with ErrClosed, and joins
+// what it ended; a fetch that ignores its context is waited for 5 s at most.
+// Tokens held are forgotten. It is idempotent.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		if c.running == 0 {
+			close(c.idle)
+		}
+	}
+	entries := c.entries
+	c.entries, c.recency = nil, nil
+	c.mu.Unlock()
+
+	c.cancel()
+	for _, e := range entries {
+		e.forget()
+	}
+	patience := time.NewTimer(closePatience)
+	defer patience.Stop()
+	select {
+	case <-c.idle:
+	case <-patience.C:
+		c.logFetchOutlivesClose()
+	}
+	return nil
+}
+
+// begin and end bracket whatever Close has to join. begin reports false once
+// the cache is closed.
+func (c *Cache) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.running++
+	return true
+}
+
+func (c *Cache) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running--
+	if c.closed && c.running == 0 {
+		close(c.idle)
+	}
+}

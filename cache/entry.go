@@ -1,0 +1,184 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+)
+
+// An Entry is one token, kept fresh. Its methods may be called concurrently.
+//
+// A token is fresh, and handed out; then stale, and handed out while one
+// background fetch replaces it; then gone, and callers share one fetch, each
+// waiting on its own context. In the last stretch before the expiry (see
+// Options.ExpiryMargin) callers wait for the fetch as well, but get the living
+// token if that fails.
+type Entry struct {
+	cache *Cache
+	key   string
+	fetch Fetch
+
+	current atomic.Pointer[snapshot] // nil: none
+	used    atomic.Uint64            // Cache.clock at the last use that was noted
+
+	stamp uint64 // used, as the heap knows it; Cache.mu guards it
+	place int    // in Cache.recency; Cache.mu guards it
+
+	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
+	failed     *failure    // since the last success; nil: none
+	rejections *rejections // nil: none yet
+	keeper     *keeper     // nil unless KeepFresh
+	evicted    bool        // not among Cache.entries
+}
+
+// Token gives a token that is alive, from memory if it can. Otherwise it waits
+// for a fetch, which it shares with all who wait, or until ctx ends; the fetch
+// goes on for the others.
+//
+// While a failed fetch cools down its error is given at once, if there is no
+// living token. The error is that of the Fetch, ctx's, ErrExpired or ErrClosed.
+func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
+	now := e.cache.at(time.Now())
+	if s := e.current.Load(); s != nil {
+		if now.before(s.refresh) {
+			e.touch()
+			if e.cache.opt.KeepFresh && !s.asked.Load() {
+				s.asked.Store(true)
+			}
+			return s.token, nil
+		}
+		if now.mono < s.look.Load() && now.before(s.gone) {
+			return s.token, nil
+		}
+	}
+	return e.slow(ctx, now)
+}
+
+// slow is Token for a token that is not fresh, or is due to be looked at.
+func (e *Entry) slow(ctx context.Context, now instant) (*oauth2.Token, error) {
+	e = e.registered()
+	e.mu.Lock()
+	e.heedRejection(now)
+	s, f := e.current.Load(), e.failed
+	phase := s.phase(now)
+	probe := f.cooling(now) && f.askOutdated(now)
+	quiet := f.cooling(now) && !probe // the server gets no request now
+	looked := phase != stale || now.mono >= s.look.Load()
+	if phase == stale && looked {
+		s.look.Store(never)
+		if quiet {
+			s.look.Store(e.nextLook(s))
+		}
+	}
+	if e.keeper != nil {
+		e.keeper.asked = now
+	}
+	e.mu.Unlock()
+
+	switch {
+	case e.cache.life.Err() != nil:
+		return nil, ErrClosed
+	case quiet && phase == gone:
+		return nil, f.err
+	case quiet, phase == fresh, !looked:
+		e.touch()
+		return s.token, nil
+	case phase == stale, phase == margin && probe:
+		e.fly(ctx, probe) // The flight lands by itself; Close joins it.
+		return s.token, nil
+	case ctx.Err() != nil:
+		return nil, gaveUp(ctx)
+	}
+	flight := e.fly(ctx, probe)
+	if phase == margin && f != nil {
+		// The last fetch failed, the next may as well: do not hold up
+		// callers for long who can be served.
+		return e.wait(ctx, flight, max(1, now.until(s.expiry)/20))
+	}
+	return e.wait(ctx, flight, 0)
+}
+
+// wait waits for a flight, until ctx ends, or, unless patience is zero, until
+// that has passed. Whatever comes in its way, a living token is given out.
+func (e *Entry) wait(ctx context.Context, flight <-chan singleflight.Result, patience time.Duration) (*oauth2.Token, error) {
+	var enough <-chan time.Time
+	if patience > 0 {
+		t := time.NewTimer(patience)
+		defer t.Stop()
+		enough = t.C
+	}
+	var err error
+	select {
+	case r := <-flight:
+		if r.Err == nil {
+			e.touch()
+			return r.Val.(*oauth2.Token), nil
+		}
+		err = r.Err
+	case <-ctx.Done():
+		err = gaveUp(ctx)
+	case <-enough:
+	case <-e.cache.life.Done():
+	}
+	if e.cache.life.Err() != nil {
+		return nil, ErrClosed
+	}
+	now := e.cache.at(time.Now())
+	if s := e.current.Load(); s.phase(now) != gone {
+		return s.token, nil
+	}
+	if err == nil { // Out of patience, and the token died meanwhile.
+		return e.slow(ctx, now)
+	}
+	return nil, err
+}
+
+// Fetch gets a new token whatever is held, and publishes it. It joins no
+// flight, heeds no cool-down, and runs on ctx alone: FetchTimeout does not
+// bound it, and its failure cools nothing down.
+func (e *Entry) Fetch(ctx context.Context) (*oauth2.Token, error) {
+	e = e.registered()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(e.cache.life, cancel)()
+	sent := time.Now()
+	tok, err := run(e.cache, ctx, e.fetch)
+	switch {
+	case e.cache.life.Err() != nil:
+		return nil, ErrClosed
+	case err != nil:
+		return nil, err
+	}
+	return e.publish(tok, sent)
+}
+
+// registered gives the entry that serves e's key: e, unless it was evicted and
+// another was made since.
+func (e *Entry) registered() *Entry {
+	e.mu.Lock()
+	evicted := e.evicted
+	e.mu.Unlock()
+	if evicted {
+		return e.cache.readmit(e)
+	}
+	return e
+}
+
+// forget drops the token of an entry that is no longer among the cache's.
+func (e *Entry) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.evicted = true
+	e.current.Store(nil)
+	e.keeper.stop()
+	e.keeper = nil
+}
+
+func gaveUp(ctx context.Context) error {
+	return fmt.Errorf("cache: gave up waiting for a token: %w", ctx.Err())
+}

@@ -1,0 +1,169 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+)
+
+// grace is how long a fetch whose context has ended may take to say so before
+// those who wait for it are sent away.
+const grace = time.Second
+
+// fly joins the flight of e's key, or starts it. The leader's values reach the
+// fetch, its cancellation does not. probe says that a failure is cooling down
+// and is first to be asked whether its cause has gone.
+func (e *Entry) fly(ctx context.Context, probe bool) <-chan singleflight.Result {
+	ctx = context.WithoutCancel(ctx)
+	return e.cache.flights.DoChan(e.key, func() (any, error) {
+		return e.flight(ctx, probe)
+	})
+}
+
+func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
+	c := e.cache
+	if !c.begin() {
+		return nil, ErrClosed
+	}
+	defer c.end()
+	defer e.land()
+	ctx, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
+
+	sent := time.Now()
+	now := c.at(sent)
+	e.mu.Lock()
+	s, f := e.current.Load(), e.failed
+	e.mu.Unlock()
+	// Another flight may have landed since the caller looked.
+	if s.phase(now) == fresh {
+		return s.token, nil
+	}
+	if f.cooling(now) {
+		if !probe {
+			return nil, f.err
+		}
+		gone, err := run(c, ctx, func(ctx context.Context) (bool, error) { return outdater(f.err)(ctx), nil })
+		if err != nil || !gone {
+			return nil, f.err
+		}
+		sent = time.Now()
+	}
+
+	tok, err := run(c, ctx, e.fetch)
+	if err == nil {
+		tok, err = e.publish(tok, sent)
+	}
+	if err != nil && c.life.Err() == nil {
+		e.mu.Lock()
+		now := c.at(time.Now())
+		f := e.fail(err, now)
+		unseen := e.current.Load().phase(now) != gone
+		e.mu.Unlock()
+		c.logFetchFailed(e.key, f, unseen)
+	}
+	return tok, err
+}
+
+// publish hands a new token to everybody. One that the resource has already
+// rejected is handed out too, there being no other.
+func (e *Entry) publish(tok *oauth2.Token, sent time.Time) (*oauth2.Token, error) {
+	s, err := e.cache.newSnapshot(tok, sent, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cache.life.Err() != nil {
+		return nil, ErrClosed
+	}
+	if e.rejections.knows(s.token.AccessToken) {
+		e.cache.logSameTokenAgain(e.key)
+	}
+	e.failed = nil
+	if !e.evicted {
+		e.current.Store(s)
+		e.keep()
+	}
+	return s.token, nil
+}
+
+// land prepares for what comes after a flight, however it ended.
+func (e *Entry) land() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.current.Load(); s != nil {
+		s.look.Store(e.nextLook(s))
+	}
+	e.keep()
+}
+
+// nextLook is when a stale token is to be looked at again. e.mu is held.
+func (e *Entry) nextLook(s *snapshot) int64 {
+	look := int64(0)
+	if f := e.failed; f != nil {
+		look = f.until.mono
+		if outdater(f.err) != nil {
+			look = min(look, f.asked.add(outdatedEvery).mono)
+		}
+	}
+	if s.rejected {
+		look = min(look, e.rejections.next.mono)
+	}
+	return look
+}
+
+// run calls f on a goroutine of its own, which Close joins, so that a panic or
+// a runtime.Goexit in f is an error like others, and an f that ignores its
+// context holds up nobody for ever.
+func run[T any](c *Cache, ctx context.Context, f func(context.Context) (T, error)) (T, error) {
+	type result struct {
+		val T
+		err error
+	}
+	done := make(chan result, 1)
+	if !c.begin() {
+		return result{}.val, ErrClosed
+	}
+	go func() { // Owned by c: end tells Close.
+		defer c.end()
+		r := result{err: errors.New("cache: the fetch ended its goroutine")}
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = panicked(p)
+				c.logPanic(r.err, debug.Stack())
+			}
+			done <- r
+		}()
+		r.val, r.err = f(ctx)
+	}()
+	select {
+	case r := <-done:
+		return r.val, r.err
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case r := <-done:
+		return r.val, r.err
+	case <-t.C:
+		return result{}.val, fmt.Errorf("cache: the fetch goes on after its context has ended: %w", context.Cause(ctx))
+	}
+}
+
+// panicked makes an error of a panic. A value that is not the runtime's own
+// may hold a secret; only its type is told.
+func panicked(p any) error {
+	if e, ok := p.(runtime.Error); ok {
+		return fmt.Errorf("cache: the fetch panicked: %w", e)
+	}
+	return fmt.Errorf("cache: the fetch panicked with a %T", p)
+}

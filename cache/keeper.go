@@ -1,0 +1,63 @@
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// unaskedMost is how long KeepFresh goes on for a token that nobody asks for.
+const unaskedMost = 24 * time.Hour
+
+// A keeper refreshes an Entry on time though nobody asks. Between refreshes it
+// is a timer, not a goroutine. Entry.mu guards it.
+type keeper struct {
+	timer *time.Timer
+	asked instant // when somebody last asked, as far as was noted
+}
+
+// keep sets the timer for the next refresh, or try. e.mu is held.
+func (e *Entry) keep() {
+	c := e.cache
+	if !c.opt.KeepFresh || e.evicted || c.life.Err() != nil {
+		return
+	}
+	now := c.at(time.Now())
+	next := now
+	if s := e.current.Load(); s != nil {
+		next = s.refresh
+	}
+	if f := e.failed; f.cooling(now) {
+		next = f.until
+	}
+	if e.keeper == nil {
+		e.keeper = &keeper{asked: now}
+		e.keeper.timer = time.AfterFunc(now.until(next), e.refresh)
+		return
+	}
+	e.keeper.timer.Reset(now.until(next))
+}
+
+// refresh is what the timer calls.
+func (e *Entry) refresh() {
+	now := e.cache.at(time.Now())
+	e.mu.Lock()
+	k := e.keeper
+	if k == nil {
+		e.mu.Unlock()
+		return
+	}
+	if s := e.current.Load(); s != nil && s.asked.Swap(false) {
+		k.asked = now
+	}
+	tired := !now.before(k.asked.add(unaskedMost))
+	e.mu.Unlock()
+	if !tired {
+		e.fly(context.Background(), false) // It lands by itself and sets the timer again.
+	}
+}
+
+func (k *keeper) stop() {
+	if k != nil {
+		k.timer.Stop()
+	}
+}

@@ -1,0 +1,157 @@
+package cache
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/seconds"
+)
+
+// ErrExpired is the error for a token that had already expired when it came.
+var ErrExpired = errors.New("cache: the token had already expired when it was received; compare the clocks of this host and of the server")
+
+var errNoToken = errors.New("cache: the fetch gave neither a token nor an error")
+
+// maxLifetime is what a longer lifetime is taken for.
+const maxLifetime = 10 * 365 * 24 * time.Hour
+
+// An instant is a moment on both clocks: the monotonic one stands still while
+// a host sleeps, the wall clock is stepped.
+type instant struct {
+	mono int64 // nanoseconds since Cache.epoch
+	wall int64 // nanoseconds since 1970
+}
+
+func (c *Cache) at(t time.Time) instant {
+	return instant{int64(t.Sub(c.epoch)), t.UnixNano()}
+}
+
+func (i instant) add(d time.Duration) instant {
+	return instant{i.mono + int64(d), i.wall + int64(d)}
+}
+
+// before reports whether j is still to come on both clocks: whichever says
+// sooner counts.
+func (i instant) before(j instant) bool {
+	return i.mono < j.mono && i.wall < j.wall
+}
+
+// until is how long it is from i to j, by whichever clock says sooner.
+func (i instant) until(j instant) time.Duration {
+	return time.Duration(min(j.mono-i.mono, j.wall-i.wall))
+}
+
+func earlier(i, j instant) instant {
+	if i.before(j) {
+		return i
+	}
+	return j
+}
+
+// A snapshot is a token and the turning points of its life. Only its atomic
+// fields change once it is published.
+type snapshot struct {
+	token   *oauth2.Token
+	refresh instant // stale from here on
+	gone    instant // not handed out without a try to replace it
+	expiry  instant // not handed out
+
+	// rejected says that the token was rejected inside the spacing of forced
+	// refreshes; refresh is then when the next one may be.
+	rejected bool
+
+	asked atomic.Bool  // since it was published; kept only for KeepFresh
+	look  atomic.Int64 // stale: the next caller to look after this (instant.mono) starts a refresh
+}
+
+type phase int
+
+const (
+	gone   phase = iota // nothing that may be handed out
+	margin              // still alive, but to be replaced first
+	stale               // handed out, and refreshed in the background
+	fresh
+)
+
+func (s *snapshot) phase(now instant) phase {
+	switch {
+	case s == nil || !now.before(s.expiry):
+		return gone
+	case !now.before(s.gone):
+		return margin
+	case !now.before(s.refresh):
+		return stale
+	}
+	return fresh
+}
+
+// newSnapshot judges a token that was asked for at sent and is here now.
+func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, error) {
+	if tok == nil || tok.AccessToken == "" {
+		return nil, errNoToken
+	}
+	if tok.Expiry.IsZero() {
+		tok = withExpiry(tok, sent.Add(c.opt.DefaultLifetime))
+	}
+	left := tok.Expiry.Sub(now)
+	if left <= 0 {
+		return nil, ErrExpired
+	}
+	if left > maxLifetime {
+		left = maxLifetime
+		tok = withExpiry(tok, now.Add(left))
+	}
+	// The life began when the request was sent. A fetch with several
+	// attempts began before that: what the server said of the lifetime tells.
+	life := left + max(0, now.Sub(sent))
+	if said := tok.ExpiresIn; said > 0 && said < int64(life/time.Second) {
+		life = max(left, time.Duration(said)*time.Second)
+	}
+	in, said := seconds.Parse(tok.Extra("refresh_in"))
+	if !said || in <= 0 || c.opt.RefreshAt == 1 {
+		in = c.refreshAfter(life, rand.Float64())
+	}
+	at := c.at(now)
+	s := &snapshot{token: tok, expiry: at.add(left)}
+	s.gone = s.expiry.add(-min(c.opt.ExpiryMargin, life/10))
+	s.refresh = earlier(at.add(left-life+in), s.gone)
+	return s, nil
+}
+
+// refreshAfter is when in its life a token turns stale, for a draw in [0, 1).
+func (c *Cache) refreshAfter(life time.Duration, draw float64) time.Duration {
+	if c.opt.RefreshAt == 1 {
+		return life
+	}
+	return time.Duration(float64(life) * max(0, c.opt.RefreshAt-0.05*draw))
+}
+
+// withExpiry gives a copy: the fetch may have handed the token to others.
+func withExpiry(tok *oauth2.Token, t time.Time) *oauth2.Token {
+	cp := *tok
+	cp.Expiry = t
+	return &cp
+}
+
+// rejectedUntil gives the snapshot of a token that was rejected too soon after
+// the last forced refresh: it is handed out on, and looked at again at next.
+func (s *snapshot) rejectedUntil(next instant) *snapshot {
+	r := &snapshot{
+		token:    s.token,
+		refresh:  earlier(s.refresh, next),
+		gone:     s.gone,
+		expiry:   s.expiry,
+		rejected: true,
+	}
+	r.asked.Store(s.asked.Load())
+	r.look.Store(min(s.look.Load(), next.mono))
+	return r
+}
+
+// never is a look that no clock reaches: a refresh is running.
+const never = math.MaxInt64

@@ -1,0 +1,68 @@
+package cache
+
+import (
+	"log/slog"
+	"math"
+	"time"
+)
+
+// Options says when a Cache refreshes and what it may hold. The zero value is
+// a good default; a value out of range is brought into it.
+type Options struct {
+	// ExpiryMargin is how close to its expiry a token is no longer handed
+	// out without a try to replace it. Zero means 10 s. It never takes more
+	// than a tenth of a token's life.
+	ExpiryMargin time.Duration
+
+	// RefreshAt is the part of its life after which a token is refreshed in
+	// the background while callers go on with it. Zero means 0.8; up to 0.05
+	// is taken off, drawn once per token, so that a fleet does not ask all at
+	// once. 1 means no background refresh: callers wait at each expiry. A
+	// "refresh_in" that the server sent with the token goes before it.
+	RefreshAt float64
+
+	// DefaultLifetime is how long a token is taken to live when the server
+	// does not say. Zero means 5 min.
+	DefaultLifetime time.Duration
+
+	// FetchTimeout bounds one fetch with all its attempts. Zero means 30 s.
+	FetchTimeout time.Duration
+
+	// KeepFresh refreshes a token on time though nobody asks for it: from
+	// the first Token on, until Close, eviction, or a day unasked.
+	KeepFresh bool
+
+	// MaxKeys bounds how many tokens are held. Zero means 10,000. The
+	// expired and the least recently used make room.
+	MaxKeys int
+
+	// Evicted, if set, is called with the key of each Entry that made room,
+	// so that what the caller keeps beside it can go too. It must not block.
+	Evicted func(key string)
+
+	// Logger receives what callers do not see. Nil is silent.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+		*d = max(*d, 0)
+	}
+	def(&o.ExpiryMargin, 10*time.Second)
+	def(&o.DefaultLifetime, 5*time.Minute)
+	def(&o.FetchTimeout, 30*time.Second)
+	if math.IsNaN(o.RefreshAt) || o.RefreshAt <= 0 {
+		o.RefreshAt = 0.8
+	}
+	o.RefreshAt = min(o.RefreshAt, 1)
+	if o.MaxKeys <= 0 {
+		o.MaxKeys = 10_000
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}

@@ -1,0 +1,104 @@
+package cache_test
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/cache"
+)
+
+// use gets a token for each of the keys.
+func use(t *testing.T, c *cache.Cache, s *server, keys ...string) {
+	t.Helper()
+	for _, k := range keys {
+		if _, err := c.Entry(k, s.fetch).Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLeastRecentlyUsedMakesRoom(t *testing.T) {
+	var evicted []string
+	o := cache.Options{MaxKeys: 3, Evicted: func(key string) { evicted = append(evicted, key) }}
+	inBubble(t, o, func(t *testing.T, r *rig) {
+		c, s := cache.New(o), r.server
+		defer c.Close()
+		a := c.Entry("a", s.fetch)
+		use(t, c, s, "a", "b", "c")
+		if _, err := a.Token(t.Context()); err != nil { // a use through a held entry counts as well
+			t.Fatal(err)
+		}
+		use(t, c, s, "b", "d", "e")
+		if want := []string{"c", "a"}; !slices.Equal(evicted, want) {
+			t.Errorf("evicted %v, want %v", evicted, want)
+		}
+		n := s.requests()
+		use(t, c, s, "b", "d", "e")
+		r.wantRequests(n)
+		use(t, c, s, "a")
+		r.wantRequests(n + 1)
+	})
+}
+
+func TestExpiredMakeRoomFirst(t *testing.T) {
+	var evicted []string
+	o := cache.Options{MaxKeys: 3, Evicted: func(key string) { evicted = append(evicted, key) }}
+	inBubble(t, o, func(t *testing.T, r *rig) {
+		c, s := cache.New(o), r.server
+		defer c.Close()
+		use(t, c, s, "old")
+		s.set(func(s *server) { s.lifetime = time.Minute })
+		use(t, c, s, "short")
+		s.set(func(s *server) { s.lifetime = time.Hour })
+		use(t, c, s, "other")
+		time.Sleep(2 * time.Minute)
+		use(t, c, s, "new")
+		if want := []string{"short"}; !slices.Equal(evicted, want) {
+			t.Errorf("evicted %v, want %v", evicted, want)
+		}
+	})
+}
+
+func TestEvictedEntryThatIsHeldWorksOn(t *testing.T) {
+	inBubble(t, cache.Options{MaxKeys: 1}, func(t *testing.T, r *rig) {
+		r.want("token-1")
+		other := r.Cache.Entry("other", r.fetch)
+		other.Token(t.Context())
+		r.want("token-3") // its token was dropped; it is known again
+		r.want("token-3")
+		r.wantRequests(3)
+		// Made anew while the old one is still held: one token for both.
+		r.Cache.Entry("other", r.fetch)
+		again := r.Cache.Entry("key", r.fetch)
+		if tok, err := again.Token(t.Context()); err != nil || tok.AccessToken != "token-4" {
+			t.Errorf("got %v, %v", tok, err)
+		}
+		r.want("token-4")
+		r.wantRequests(4)
+	})
+}
+
+func TestNoMoreThanMaxKeysAreHeld(t *testing.T) {
+	held := 0
+	o := cache.Options{MaxKeys: 100, Evicted: func(string) { held-- }}
+	c := cache.New(o)
+	defer c.Close()
+	f := func(context.Context) (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "a"}, nil }
+	for i := range 1000 {
+		held++
+		if _, err := c.Entry(strconv.Itoa(i), f).Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if held > 100 {
+			t.Fatalf("%d keys are held", held)
+		}
+	}
+	if held != 100 {
+		t.Errorf("%d keys are held, want 100", held)
+	}
+}
