@@ -1,0 +1,111 @@
+package cctest
+
+import (
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Server is an authorization server in memory. All its methods are safe for
+// concurrent use.
+type Server struct {
+	o       Options
+	clients map[string]Client // by id; not written after NewServer
+
+	// mu guards what follows. It is never held while something waits, or
+	// while a hook runs: in a testing/synctest bubble, a goroutine that
+	// waits for a mutex stops the clock.
+	mu       sync.Mutex
+	lifetime time.Duration
+	delay    time.Duration
+	down     int     // status of an outage, 0: none
+	faults   []fault // one for each coming token request
+	tokens   map[string]*grant
+	repeats  map[string]string // for RepeatToken: what was asked for -> token
+	sweepAt  int               // number of tokens at which the dead are thrown away
+	requests []TokenRequest
+	stats    Stats
+
+	listening listening
+}
+
+// NewServer makes a server. It starts to listen, on a loopback port, when its
+// URL is first asked for; one that is only used through Handler and
+// RoundTripper has neither sockets nor goroutines.
+func NewServer(o Options) *Server {
+	if len(o.Clients) == 0 {
+		o.Clients = []Client{{ID: DefaultClientID, Secret: DefaultClientSecret}}
+	}
+	if len(o.GrantTypes) == 0 {
+		o.GrantTypes = []string{"client_credentials"}
+	}
+	s := &Server{
+		o:       o,
+		clients: make(map[string]Client, len(o.Clients)),
+		tokens:  make(map[string]*grant),
+		repeats: make(map[string]string),
+		sweepAt: 1024,
+	}
+	for _, c := range o.Clients {
+		s.clients[c.ID] = c
+	}
+	s.SetLifetime(o.Lifetime)
+	return s
+}
+
+// Format prints the server's type alone, for every verb: its state holds
+// secrets and tokens.
+func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprint(f, "cctest.Server") }
+
+// Handler is the server's HTTP interface. It goes by the end of the path
+// alone: a path that ends in /token is the token endpoint, so that a Config
+// for a provider's own URL works unchanged; /introspect (RFC 7662) and
+// /revoke (RFC 7009) ask for client authentication like the token endpoint;
+// the metadata is where RFC 8414 and OpenID Connect Discovery have it.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	const rfc8414 = "/.well-known/oauth-authorization-server"
+	if tenant, ok := strings.CutPrefix(r.URL.Path, rfc8414); ok {
+		s.serveMetadata(w, r, strings.TrimSuffix(tenant, "/"))
+		return
+	}
+	if tenant, ok := strings.CutSuffix(r.URL.Path, "/.well-known/openid-configuration"); ok {
+		s.serveMetadata(w, r, tenant)
+		return
+	}
+	switch path.Base(r.URL.Path) {
+	case "token":
+		s.serveToken(w, r)
+	case "introspect":
+		s.serveIntrospection(w, r)
+	case "revoke":
+		s.serveRevocation(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// origin is where the request was sent to, as its sender wrote it.
+func origin(r *http.Request) string {
+	scheme := r.URL.Scheme
+	switch {
+	case scheme != "": // given to the handler as the client made it
+	case r.TLS != nil:
+		scheme = "https"
+	default:
+		scheme = "http"
+	}
+	return scheme + "://" + r.Host
+}
+
+// issuer is the issuer identifier that the endpoint asked for belongs to.
+func (s *Server) issuer(r *http.Request) string {
+	if s.o.Issuer != "" {
+		return s.o.Issuer
+	}
+	return origin(r) + strings.TrimSuffix(path.Dir(r.URL.Path), "/")
+}
