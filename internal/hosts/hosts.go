@@ -33,18 +33,31 @@ func SameOrigin(a, b *url.URL) bool {
 	return equalFold(a.Scheme, b.Scheme) && port(a) == port(b) && equalFold(a.Hostname(), b.Hostname())
 }
 
-// Origin returns the scheme, host and port of u as one string, equal for URLs of the same origin and for no others.
+// Origin returns the scheme, host and port of u as RFC 6454, section 6.2, writes them: in lower case, without the
+// scheme's own port. It is equal for URLs of the same origin and for no others.
 func Origin(u *url.URL) string {
-	return lower(u.Scheme) + "://" + lower(u.Hostname()) + ":" + port(u)
+	scheme, host, p := lower(u.Scheme), lower(u.Hostname()), port(u)
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if p == defaultPort(scheme) {
+		return scheme + "://" + host
+	}
+	return scheme + "://" + host + ":" + p
 }
 
 func port(u *url.URL) string {
-	switch p := u.Port(); {
-	case p != "":
+	if p := u.Port(); p != "" {
 		return p
-	case equalFold(u.Scheme, "https"):
+	}
+	return defaultPort(u.Scheme)
+}
+
+func defaultPort(scheme string) string {
+	switch {
+	case equalFold(scheme, "https"):
 		return "443"
-	case equalFold(u.Scheme, "http"):
+	case equalFold(scheme, "http"):
 		return "80"
 	default:
 		return ""

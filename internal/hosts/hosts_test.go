@@ -61,6 +61,20 @@ func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
 	}
 }
 
+func TestAnOriginIsWrittenInItsShortestForm(t *testing.T) {
+	for u, want := range map[string]string{
+		"HTTPS://API.Example.com:443/x?y#z": "https://api.example.com",
+		"http://a.example:443":              "http://a.example:443",
+		"http://[::1]:8080/":                "http://[::1]:8080",
+		"https://[2001:DB8::1]:443":         "https://[2001:db8::1]",
+		"ftp://a.example":                   "ftp://a.example",
+	} {
+		if got := hosts.Origin(parse(t, u)); got != want {
+			t.Errorf("Origin(%s) = %s", u, got)
+		}
+	}
+}
+
 func TestAPatternAllowsWhatItSays(t *testing.T) {
 	for _, tc := range []struct {
 		pattern string
