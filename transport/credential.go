@@ -1,0 +1,74 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// credential is a token and the Authorization value made of it. Building the value costs more than the rest of a
+// request's authorization, so the last one is kept for as long as the source gives the same token.
+type credential struct {
+	token *oauth2.Token
+	value string
+}
+
+func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
+	if cred := t.last.Load(); cred != nil && cred.token == tok {
+		return cred, nil
+	}
+	if tok == nil || tok.AccessToken == "" {
+		return nil, errors.New("transport: no token: Source gave an empty one")
+	}
+	scheme, err := t.scheme(tok)
+	if err != nil {
+		return nil, err
+	}
+	for i := range len(tok.AccessToken) {
+		if c := tok.AccessToken[i]; c <= ' ' || c > '~' {
+			return nil, errors.New("transport: the token holds a character that may not be in a header")
+		}
+	}
+	cred := &credential{token: tok, value: scheme + " " + tok.AccessToken}
+	t.last.Store(cred)
+	return cred, nil
+}
+
+// scheme returns the authentication scheme for tok. The type comes from a server, so it is quoted and cut.
+func (t *Transport) scheme(tok *oauth2.Token) (string, error) {
+	switch bound := strings.EqualFold(tok.TokenType, "DPoP"); {
+	case bound && t.DPoP != nil:
+		return "DPoP", nil
+	case bound:
+		return "", fmt.Errorf("%w: it is bound by DPoP, and no DPoP key is configured", ErrTokenType)
+	case t.DPoP != nil:
+		return "", fmt.Errorf("%w: DPoP was asked for, the server gave %.40q", ErrTokenType, tok.Type())
+	case tok.TokenType == "" || strings.EqualFold(tok.TokenType, "Bearer"):
+		return "Bearer", nil
+	default:
+		return "", fmt.Errorf("%w: %.40q is neither Bearer nor DPoP", ErrTokenType, tok.TokenType)
+	}
+}
+
+// authorized is a request with room for the one header value it adds: one allocation, and no slice that requests
+// share, which a careless RoundTripper could write to. Pooling it would be unsafe: the write loop of http.Transport
+// outlives RoundTrip.
+type authorized struct {
+	http.Request
+	value [1]string
+}
+
+// clone returns a shallow copy of req with the credential in its header. What is not the header map is shared with
+// req, as no RoundTripper may modify it.
+func (c *credential) clone(req *http.Request) *http.Request {
+	out := &authorized{Request: *req, value: [1]string{c.value}}
+	if out.Header = maps.Clone(req.Header); out.Header == nil {
+		out.Header = make(http.Header, 2)
+	}
+	out.Header["Authorization"] = out.value[:]
+	return &out.Request
+}

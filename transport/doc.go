@@ -1,0 +1,23 @@
+// Package transport spends tokens: an [http.RoundTripper] that adds one to each request and has it replaced when the
+// server rejects it.
+//
+// A [Transport] asks its [Source] for every request, so the source should keep tokens, as ccclient's Client does;
+// the transport itself keeps none and knows neither clocks nor token endpoints.
+//
+// # Guarantees
+//
+//   - The caller's request is not modified, and its body is closed exactly once.
+//   - A token is sent to https URLs and to loopback only, to allowed hosts only, and never to a redirect's target in
+//     another origin, nor to what comes after that. This is decided before a token is asked for.
+//   - Nothing is sent without the token, except what a redirect leads elsewhere and what carries an Authorization
+//     header of the caller's own.
+//   - A request is sent a second time only if the server has rejected the token of the first, another token is there,
+//     and the body can be sent again. With [DPoP] there is one more for the nonce that a server may ask for.
+//     Otherwise the response is the caller's, untouched.
+//   - Neither errors nor the printed form of any type here holds a token or a key.
+//
+// # What it does not do
+//
+// It retries nothing but a rejected token: not network errors, not 429, not 5xx. It does not time out: that is the
+// context's business and [http.Client.Timeout]'s. It does not look into response bodies.
+package transport

@@ -1,0 +1,197 @@
+package transport
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/ccclient/go-ccclient/internal/hosts"
+	"github.com/ccclient/go-ccclient/internal/jws"
+)
+
+// DPoP makes the proofs that bind tokens to a key (RFC 9449) and keeps the nonces that servers ask for in them.
+// Made by [NewDPoP], it is safe for concurrent use if the key is. The token endpoint and every [Transport] that spends
+// its tokens share one: the key must be the same, and nonces are kept apart by origin anyway.
+type DPoP struct {
+	thumbprint string
+	signer     atomic.Pointer[jws.Signer]
+	newSigner  func(algorithm string) (*jws.Signer, error) // holds the key
+	algorithms []string                                    // that fit the key, the first preferred
+	nonces     *nonces
+}
+
+// NewDPoP returns a DPoP with key, which may be RSA of at least 2048 bits, ECDSA over P-256, P-384 or P-521, Ed25519,
+// or whatever signs for one of these, such as a key in a KMS. The algorithm is RS256, that of the curve, or EdDSA,
+// unless [DPoP.Negotiate] finds out better.
+func NewDPoP(key crypto.Signer) (*DPoP, error) {
+	pub, err := jws.Public(key)
+	if err != nil {
+		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+	}
+	algorithms, err := jws.Algorithms(pub)
+	if err != nil {
+		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+	}
+	jwk := jose.JSONWebKey{Key: pub} // the public half alone, and nothing but what its kind requires
+	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+	}
+	d := &DPoP{
+		thumbprint: base64.RawURLEncoding.EncodeToString(thumbprint),
+		newSigner: func(algorithm string) (*jws.Signer, error) {
+			return jws.NewSigner(key, algorithm, map[string]any{"typ": "dpop+jwt", "jwk": jwk})
+		},
+		algorithms: algorithms,
+		nonces:     new(nonces),
+	}
+	signer, err := d.newSigner(algorithms[0])
+	if err != nil {
+		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+	}
+	d.signer.Store(signer)
+	return d, nil
+}
+
+// Thumbprint returns the JWK thumbprint of the public key, SHA-256 in base64url (RFC 7638): what "cnf" of a bound
+// token has as "jkt", and what belongs into the key of a cache of bound tokens.
+func (d *DPoP) Thumbprint() string { return d.thumbprint }
+
+// Negotiate chooses the first algorithm of the key that is in supported, which is "dpop_signing_alg_values_supported"
+// of a server's metadata. An empty list, a server that does not say, changes nothing; no match is an error.
+func (d *DPoP) Negotiate(supported []string) error {
+	if d.newSigner == nil {
+		return errZeroDPoP
+	}
+	if len(supported) == 0 {
+		return nil
+	}
+	for _, algorithm := range d.algorithms {
+		if slices.Contains(supported, algorithm) {
+			signer, err := d.newSigner(algorithm)
+			if err != nil {
+				return fmt.Errorf("transport: DPoP key: %w", err)
+			}
+			d.signer.Store(signer)
+			return nil
+		}
+	}
+	return fmt.Errorf("transport: the DPoP key signs with %s, the server supports %.200q",
+		strings.Join(d.algorithms, ", "), strings.Join(supported, ", "))
+}
+
+// Sign sets the one DPoP header of r to a fresh proof: for r's method and URL, for accessToken unless that is empty
+// (as it is at the token endpoint), and with the latest nonce of r's origin. Each attempt at a request needs its own.
+// The header map of r is modified.
+func (d *DPoP) Sign(r *http.Request, accessToken string) error {
+	signer := d.signer.Load()
+	if signer == nil {
+		return errZeroDPoP
+	}
+	if r.URL == nil || r.URL.Host == "" {
+		return errors.New("transport: a DPoP proof is for a URL with a host, and the request has none")
+	}
+	proof, err := signer.Sign(claims(r, accessToken, d.nonces.get(hosts.Origin(r.URL))))
+	if err != nil {
+		return fmt.Errorf("transport: DPoP proof: %w", err)
+	}
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	delete(r.Header, "DPoP") // a key that was not put there by Header.Set
+	r.Header["Dpop"] = []string{proof}
+	return nil
+}
+
+// Learn keeps the nonce that resp carries, if it carries one, for the origin of resp.Request, in place of the one
+// before (RFC 9449, section 8.2: from any response, not only from those that refuse). It reports whether it did.
+// A token endpoint that refused with use_dpop_nonce deserves a second request, with a fresh proof, exactly then.
+func (d *DPoP) Learn(resp *http.Response) bool {
+	if d.nonces == nil || resp == nil || resp.Request == nil || resp.Request.URL == nil {
+		return false
+	}
+	return d.nonces.learn(resp.Request.URL, resp.Header)
+}
+
+var errZeroDPoP = errors.New("transport: a DPoP is made by NewDPoP")
+
+// claims returns the payload of a proof: RFC 9449, section 4.2.
+func claims(r *http.Request, accessToken, nonce string) []byte {
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	b := make([]byte, 0, 512)
+	b = append(b, `{"jti":"`...)
+	b = append(b, rand.Text()...) // 130 random bits; 96 are asked for
+	b = append(b, `","htm":`...)
+	b = appendString(b, method)
+	b = append(b, `,"htu":`...)
+	b = appendString(b, target(r))
+	b = append(b, `,"iat":`...)
+	b = strconv.AppendInt(b, time.Now().Unix(), 10)
+	if accessToken != "" {
+		hash := sha256.Sum256([]byte(accessToken))
+		b = append(b, `,"ath":"`...)
+		b = base64.RawURLEncoding.AppendEncode(b, hash[:])
+		b = append(b, '"')
+	}
+	if nonce != "" {
+		b = append(b, `,"nonce":`...)
+		b = appendString(b, nonce)
+	}
+	return append(b, '}')
+}
+
+// target returns the target URI of r as the server puts it together (RFC 9110, section 7.1), without query and
+// fragment: RFC 9449, section 4.2. It is normalized where the server might be (RFC 3986, section 6.2): the letters of
+// scheme and host, the default port, the empty path.
+func target(r *http.Request) string {
+	u := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host}
+	if r.Host != "" {
+		u.Host = r.Host
+	}
+	path := r.URL.EscapedPath()
+	if r.URL.Opaque != "" { // sent as it is, after the scheme if it begins with "//"
+		if rest, ok := strings.CutPrefix(r.URL.Opaque, "//"); ok {
+			u.Host, path, _ = strings.Cut(rest, "/")
+			path = "/" + path
+		} else {
+			path = r.URL.Opaque
+		}
+		path, _, _ = strings.Cut(path, "?")
+	}
+	if path == "" {
+		path = "/"
+	}
+	return hosts.Origin(&u) + path
+}
+
+// appendString appends s as a JSON string.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			quoted, err := json.Marshal(s)
+			if err != nil { // never of a string
+				return append(b, `""`...)
+			}
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
