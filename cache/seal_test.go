@@ -1,0 +1,282 @@
+package cache_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/cache/storetest"
+)
+
+// sealKey is a key of 32 bytes, another one for each n.
+func sealKey(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
+
+func mustSeal(t testing.TB, s cache.Store, keys ...[]byte) cache.Store {
+	t.Helper()
+	sealed, err := cache.Seal(s, keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+func mustPut(t testing.TB, s cache.Store, key string, data []byte) {
+	t.Helper()
+	if err := s.Put(t.Context(), key, data, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustGet(t testing.TB, s cache.Store, key string) []byte {
+	t.Helper()
+	data, err := s.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestASealedStoreIsAConformingStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) cache.Store { return mustSeal(t, cache.Memory(), sealKey(1)) })
+}
+
+func TestASealedStoreIsSharedByWhoeverHasTheKey(t *testing.T) {
+	t.Parallel()
+	storetest.RunShared(t, func(t *testing.T) (a, b cache.Store) {
+		m := cache.Memory()
+		return mustSeal(t, m, sealKey(1)), mustSeal(t, m, sealKey(1))
+	})
+}
+
+func TestSealHidesTheData(t *testing.T) {
+	m := cache.Memory()
+	token := []byte("a token that nobody who reads the store may learn")
+	mustPut(t, mustSeal(t, m, sealKey(1)), "k", token)
+	for size := 4; size <= len(token); size++ {
+		if bytes.Contains(mustGet(t, m, "k"), token[:size]) {
+			t.Fatalf("the store holds %q in the clear", token[:size])
+		}
+	}
+}
+
+func TestSealDrawsANonceForEachPut(t *testing.T) {
+	m := cache.Memory()
+	s := mustSeal(t, m, sealKey(1))
+	mustPut(t, s, "k", []byte("the same"))
+	first := mustGet(t, m, "k")
+	mustPut(t, s, "k", []byte("the same"))
+	if bytes.Equal(first, mustGet(t, m, "k")) {
+		t.Error("the same data was sealed to the same record twice")
+	}
+}
+
+func TestTheFirstKeySealsAndAllOpen(t *testing.T) {
+	m := cache.Memory()
+	oldest, both, newest := mustSeal(t, m, sealKey(1)), mustSeal(t, m, sealKey(2), sealKey(1)), mustSeal(t, m, sealKey(2))
+
+	mustPut(t, oldest, "k", []byte("old"))
+	if got := mustGet(t, both, "k"); string(got) != "old" {
+		t.Errorf("with the old key second: Get = %q", got)
+	}
+	mustPut(t, both, "k", []byte("new"))
+	if got := mustGet(t, newest, "k"); string(got) != "new" {
+		t.Errorf("with the first key only: Get = %q", got)
+	}
+	if _, err := oldest.Get(t.Context(), "k"); !errors.Is(err, cache.ErrMiss) {
+		t.Errorf("with the second key only: Get = %v, want ErrMiss", err)
+	}
+}
+
+func TestARecordThatDoesNotOpenIsAMissThatSaysWhy(t *testing.T) {
+	m := cache.Memory()
+	s := mustSeal(t, m, sealKey(1))
+	mustPut(t, s, "k", []byte("v"))
+	good := mustGet(t, m, "k")
+
+	flipped := func(i int) []byte {
+		b := bytes.Clone(good)
+		b[i] ^= 1
+		return b
+	}
+	tests := []struct {
+		name   string
+		key    string
+		record []byte
+	}{
+		{"moved to another key", "other", good},
+		{"altered in its version", "k", flipped(0)},
+		{"altered in its nonce", "k", flipped(1)},
+		{"altered in its text", "k", flipped(13)},
+		{"altered in its tag", "k", flipped(len(good) - 1)},
+		{"cut", "k", good[:len(good)-1]},
+		{"cut to its version", "k", good[:1]},
+		{"longer", "k", append(bytes.Clone(good), 0)},
+		{"empty", "k", nil},
+		{"never sealed", "k", []byte(`{"access_token":"t"}`)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			mustPut(t, m, tt.key, tt.record)
+			data, err := s.Get(t.Context(), tt.key)
+			if !errors.Is(err, cache.ErrMiss) {
+				t.Fatalf("Get = %q, %v, want ErrMiss", data, err)
+			}
+			if err == cache.ErrMiss {
+				t.Error("the miss does not say why, so that nobody can be warned")
+			}
+		})
+	}
+	mustPut(t, m, "k", good)
+	if got := mustGet(t, s, "k"); string(got) != "v" {
+		t.Errorf("the record put back as it was: Get = %q", got)
+	}
+}
+
+func TestAnAbsentRecordIsAPlainMiss(t *testing.T) {
+	if _, err := mustSeal(t, cache.Memory(), sealKey(1)).Get(t.Context(), "k"); err != cache.ErrMiss {
+		t.Errorf("Get = %v, want ErrMiss itself, which nobody is warned of", err)
+	}
+}
+
+func TestSealSaysWhatIsWrongWithItsArguments(t *testing.T) {
+	tests := []struct {
+		name  string
+		store cache.Store
+		keys  [][]byte
+		want  []string
+	}{
+		{"no store", nil, [][]byte{sealKey(1)}, []string{"no store"}},
+		{"no key", cache.Memory(), nil, []string{"no key", "openssl rand 32"}},
+		{"a short key", cache.Memory(), [][]byte{sealKey(1), sealKey(2)[:16]},
+			[]string{"key 2 has 16 bytes; AES-256-GCM wants 32: generate one with `openssl rand 32`"}},
+		{"an empty key", cache.Memory(), [][]byte{{}}, []string{"key 1 has 0 bytes"}},
+		{"a key as hex", cache.Memory(), [][]byte{bytes.Repeat([]byte("a1"), 32)}, []string{"key 1 has 64 bytes", "hex"}},
+		{"a key as base64", cache.Memory(), [][]byte{bytes.Repeat([]byte("a"), 44)}, []string{"key 1 has 44 bytes", "base64"}},
+		{"everything", nil, [][]byte{sealKey(1)[:31], sealKey(2), sealKey(3)[:1]}, []string{"no store", "key 1 ", "key 3 "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := cache.Seal(tt.store, tt.keys...)
+			if err == nil || s != nil {
+				t.Fatalf("Seal = %v, %v, want an error", s, err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestASealedStoreIsALockerIfAndOnlyIfTheStoreIsOne(t *testing.T) {
+	type plain struct{ cache.Store } // hides TryLock
+	if _, ok := mustSeal(t, plain{cache.Memory()}, sealKey(1)).(cache.Locker); ok {
+		t.Error("sealing a store without locks made it a Locker")
+	}
+	m := cache.Memory()
+	l, ok := mustSeal(t, m, sealKey(1)).(cache.Locker)
+	if !ok {
+		t.Fatal("sealing a Locker lost its locks")
+	}
+	if _, ok, err := l.TryLock(t.Context(), "k", time.Hour); !ok || err != nil {
+		t.Fatalf("TryLock = %v, %v", ok, err)
+	}
+	if _, ok, _ := m.(cache.Locker).TryLock(t.Context(), "k", time.Hour); ok {
+		t.Error("a lock taken through the seal does not exclude one taken beside it")
+	}
+}
+
+func TestSealKeepsNoReferenceToItsKeys(t *testing.T) {
+	m := cache.Memory()
+	key := sealKey(1)
+	keys := [][]byte{key}
+	s := mustSeal(t, m, keys...)
+	clear(key)
+	clear(keys)
+	mustPut(t, s, "k", []byte("v"))
+	if got := mustGet(t, mustSeal(t, m, sealKey(1)), "k"); string(got) != "v" {
+		t.Errorf("Get = %q", got)
+	}
+}
+
+func TestPrintingASealedStoreShowsNoKey(t *testing.T) {
+	const canary = "canary-key-of-exactly-32-bytes-!"
+	s := mustSeal(t, cache.Memory(), []byte(canary))
+	mustPut(t, s, "k", []byte("v"))
+	checkNoCanary(t, canary[:16], s)
+	_, err := cache.Seal(cache.Memory(), []byte(canary+"too long"))
+	checkNoCanary(t, canary[:16], err)
+}
+
+// sealedV1 is "v", sealed under the name "k" with sealKey(1).
+const sealedV1 = "0126c882388b7a3fd42ad803f0046b179ad64749f6e28a81295eac35de3d"
+
+func TestARecordOfVersion1Opens(t *testing.T) {
+	record, err := hex.DecodeString(sealedV1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := cache.Memory()
+	mustPut(t, m, "k", record)
+	if got := mustGet(t, mustSeal(t, m, sealKey(1)), "k"); string(got) != "v" {
+		t.Errorf("Get = %q, want v", got)
+	}
+}
+
+func FuzzOpenSealed(f *testing.F) {
+	m := cache.Memory()
+	s := mustSeal(f, m, sealKey(2), sealKey(1))
+	sealed, err := hex.DecodeString(sealedV1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte{})
+	f.Add([]byte{1})
+	f.Add(sealed)
+	f.Add(sealed[:len(sealed)-1])
+	f.Fuzz(func(t *testing.T, record []byte) {
+		mustPut(t, m, "k", record)
+		data, err := s.Get(t.Context(), "k")
+		switch {
+		case err == nil && !bytes.Equal(record, sealed):
+			t.Errorf("%x opened to %q", record, data)
+		case err != nil && !errors.Is(err, cache.ErrMiss):
+			t.Errorf("Get = %v, want ErrMiss", err)
+		}
+	})
+}
+
+// BenchmarkSeal seals and opens a token of 2 KiB; the store in between costs
+// two copies.
+func BenchmarkSeal(b *testing.B) {
+	for _, keys := range []int{1, 3} {
+		b.Run(fmt.Sprint("keys=", keys), func(b *testing.B) {
+			m := cache.Memory()
+			var all [][]byte
+			for n := range keys {
+				all = append(all, sealKey(byte(n)))
+			}
+			// Seals with the key that the opening store tries last.
+			sealing, opening := mustSeal(b, m, all[keys-1]), mustSeal(b, m, all...)
+			token := bytes.Repeat([]byte("t"), 2<<10)
+			ctx := b.Context()
+			b.ReportAllocs()
+			b.SetBytes(int64(len(token)))
+			for b.Loop() {
+				if err := sealing.Put(ctx, "k", token, time.Hour); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := opening.Get(ctx, "k"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
