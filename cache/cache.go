@@ -40,6 +40,7 @@ type Cache struct {
 	life   context.Context
 	cancel context.CancelFunc
 
+	shared  *shared            // nil: no Store
 	flights singleflight.Group // by key: one fetch at a time
 	clock   atomic.Uint64      // ticks at each use that is worth noting; orders Entries by recency
 	slack   uint64             // how many ticks an Entry may lag behind before a use is worth noting
@@ -64,6 +65,7 @@ func New(o Options) *Cache {
 		entries: make(map[string]*Entry),
 		idle:    make(chan struct{}),
 	}
+	c.shared = newShared(c)
 	c.life, c.cancel = context.WithCancel(context.Background())
 	return c
 }

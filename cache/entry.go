@@ -95,9 +95,10 @@ func (e *Entry) slow(ctx context.Context, now instant) (*oauth2.Token, error) {
 		return nil, gaveUp(ctx)
 	}
 	flight := e.fly(ctx, probe)
-	if phase == margin && f != nil {
-		// The last fetch failed, the next may as well: do not hold up
-		// callers for long who can be served.
+	if phase == margin && (f != nil || e.cache.shared != nil) {
+		// The last fetch failed and this one may as well, or the Store is
+		// slow, or another process fetches: do not hold up for long those
+		// who can be served.
 		return e.wait(ctx, flight, max(1, now.until(s.expiry)/20))
 	}
 	return e.wait(ctx, flight, 0)
@@ -146,15 +147,17 @@ func (e *Entry) Fetch(ctx context.Context) (*oauth2.Token, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.cache.life, cancel)()
-	sent := time.Now()
-	tok, err := run(e.cache, ctx, e.fetch)
+	s, err := e.ask(ctx)
 	switch {
 	case e.cache.life.Err() != nil:
 		return nil, ErrClosed
 	case err != nil:
 		return nil, err
 	}
-	return e.publish(tok, sent)
+	if h := e.cache.shared; h != nil {
+		h.put(ctx, e, s)
+	}
+	return e.publish(s)
 }
 
 // registered gives the entry that serves e's key: e, unless it was evicted and

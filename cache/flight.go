@@ -37,8 +37,7 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 
-	sent := time.Now()
-	now := c.at(sent)
+	now := c.at(time.Now())
 	e.mu.Lock()
 	s, f := e.current.Load(), e.failed
 	e.mu.Unlock()
@@ -50,16 +49,16 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 		if !probe {
 			return nil, f.err
 		}
-		gone, err := run(c, ctx, func(ctx context.Context) (bool, error) { return outdater(f.err)(ctx), nil })
+		gone, err := run(c, ctx, grace, func(ctx context.Context) (bool, error) { return outdater(f.err)(ctx), nil })
 		if err != nil || !gone {
 			return nil, f.err
 		}
-		sent = time.Now()
 	}
 
-	tok, err := run(c, ctx, e.fetch)
+	var tok *oauth2.Token
+	s, err := e.obtain(ctx)
 	if err == nil {
-		tok, err = e.publish(tok, sent)
+		tok, err = e.publish(s)
 	}
 	if err != nil && c.life.Err() == nil {
 		e.mu.Lock()
@@ -72,13 +71,27 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 	return tok, err
 }
 
-// publish hands a new token to everybody. One that the resource has already
-// rejected is handed out too, there being no other.
-func (e *Entry) publish(tok *oauth2.Token, sent time.Time) (*oauth2.Token, error) {
-	s, err := e.cache.newSnapshot(tok, sent, time.Now())
+// obtain gets a token, from the second level if there is one.
+func (e *Entry) obtain(ctx context.Context) (*snapshot, error) {
+	if h := e.cache.shared; h != nil {
+		return h.obtain(ctx, e)
+	}
+	return e.ask(ctx)
+}
+
+// ask gets a new token.
+func (e *Entry) ask(ctx context.Context) (*snapshot, error) {
+	sent := time.Now()
+	tok, err := run(e.cache, ctx, grace, e.fetch)
 	if err != nil {
 		return nil, err
 	}
+	return e.cache.newSnapshot(tok, sent, time.Now())
+}
+
+// publish hands a new token to everybody. One that the resource has already
+// rejected is handed out too, there being no other.
+func (e *Entry) publish(s *snapshot) (*oauth2.Token, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.cache.life.Err() != nil {
@@ -122,8 +135,8 @@ func (e *Entry) nextLook(s *snapshot) int64 {
 
 // run calls f on a goroutine of its own, which Close joins, so that a panic or
 // a runtime.Goexit in f is an error like others, and an f that ignores its
-// context holds up nobody for ever.
-func run[T any](c *Cache, ctx context.Context, f func(context.Context) (T, error)) (T, error) {
+// context holds up nobody: grace is how long it may take to notice.
+func run[T any](c *Cache, ctx context.Context, grace time.Duration, f func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		val T
 		err error
@@ -134,7 +147,7 @@ func run[T any](c *Cache, ctx context.Context, f func(context.Context) (T, error
 	}
 	go func() { // Owned by c: end tells Close.
 		defer c.end()
-		r := result{err: errors.New("cache: the fetch ended its goroutine")}
+		r := result{err: errors.New("cache: the call ended its goroutine")}
 		defer func() {
 			if p := recover(); p != nil {
 				r.err = panicked(p)
@@ -155,7 +168,7 @@ func run[T any](c *Cache, ctx context.Context, f func(context.Context) (T, error
 	case r := <-done:
 		return r.val, r.err
 	case <-t.C:
-		return result{}.val, fmt.Errorf("cache: the fetch goes on after its context has ended: %w", context.Cause(ctx))
+		return result{}.val, fmt.Errorf("cache: the call ignores that its context has ended: %w", context.Cause(ctx))
 	}
 }
 
@@ -163,7 +176,7 @@ func run[T any](c *Cache, ctx context.Context, f func(context.Context) (T, error
 // may hold a secret; only its type is told.
 func panicked(p any) error {
 	if e, ok := p.(runtime.Error); ok {
-		return fmt.Errorf("cache: the fetch panicked: %w", e)
+		return fmt.Errorf("cache: the call panicked: %w", e)
 	}
-	return fmt.Errorf("cache: the fetch panicked with a %T", p)
+	return fmt.Errorf("cache: the call panicked with a %T", p)
 }

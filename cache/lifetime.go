@@ -60,6 +60,7 @@ type snapshot struct {
 	refresh instant // stale from here on
 	gone    instant // not handed out without a try to replace it
 	expiry  instant // not handed out
+	life    time.Duration
 
 	// rejected says that the token was rejected inside the spacing of forced
 	// refreshes; refresh is then when the next one may be.
@@ -117,7 +118,7 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 		in = c.refreshAfter(life, rand.Float64())
 	}
 	at := c.at(now)
-	s := &snapshot{token: tok, expiry: at.add(left)}
+	s := &snapshot{token: tok, expiry: at.add(left), life: life}
 	s.gone = s.expiry.add(-min(c.opt.ExpiryMargin, life/10))
 	s.refresh = earlier(at.add(left-life+in), s.gone)
 	return s, nil
@@ -146,6 +147,7 @@ func (s *snapshot) rejectedUntil(next instant) *snapshot {
 		refresh:  earlier(s.refresh, next),
 		gone:     s.gone,
 		expiry:   s.expiry,
+		life:     s.life,
 		rejected: true,
 	}
 	r.asked.Store(s.asked.Load())

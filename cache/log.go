@@ -27,3 +27,7 @@ func (c *Cache) logPanic(err error, stack []byte) {
 func (c *Cache) logFetchOutlivesClose() {
 	c.opt.Logger.Warn("a token fetch ignored its context and outlives Close")
 }
+
+func (c *Cache) logStore(err error) {
+	c.opt.Logger.Warn("the token store is of no use; going on without it", slog.Any("error", err))
+}

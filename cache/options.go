@@ -36,6 +36,16 @@ type Options struct {
 	// expired and the least recently used make room.
 	MaxKeys int
 
+	// Store is a second level that outlives the process or is shared by
+	// several: a token found there spares a fetch. If it is a Locker too,
+	// all who share it make one fetch. Nil: this process only. A Store that
+	// fails or hangs is a miss, and costs callers half a second at most, once
+	// in a while; a caller with a living token never waits for it.
+	//
+	// It holds tokens: wrap it with Seal unless what lies behind it may read
+	// them.
+	Store Store
+
 	// Evicted, if set, is called with the key of each Entry that made room,
 	// so that what the caller keeps beside it can go too. It must not block.
 	Evicted func(key string)
