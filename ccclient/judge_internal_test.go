@@ -1,0 +1,316 @@
+package ccclient
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// millennium is when the requests of these tests are sent.
+var millennium = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// wireAnswer reads a response as it comes over the wire. It came a second after
+// the request was sent.
+func wireAnswer(data []byte) (answer, error) {
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, body, millennium.Add(time.Second)}, err
+}
+
+func readAnswer(t *testing.T, name string) answer {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "answers", name+".http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := wireAnswer(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// testInquiry is a request of "client" with "s3cr:t/x" by client_secret_basic.
+func testInquiry(t *testing.T) *inquiry {
+	t.Helper()
+	plain := url.Values{"grant_type": {"client_credentials"}, "scope": {"read write"}}
+	q := &inquiry{plain: plain, sent: millennium, request: &Request{
+		ClientID: "client", TokenURL: "https://as.example/token", Form: withoutEmpty(plain), Header: http.Header{},
+	}}
+	if err := ClientSecretBasic(SecretString("s3cr:t/x")).Authenticate(t.Context(), q.request); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func TestTokensAreReadFromEveryAnswerMetInTheWild(t *testing.T) {
+	const never = 0
+	tests := []struct {
+		file   string
+		token  string
+		life   time.Duration
+		extras map[string]any // nil means absent
+	}{
+		{"token-rfc6749-4.4.3", "2YotnFZFEjr1zCsicMWpAA", time.Hour, map[string]any{"example_parameter": "example_value", "expires_in": 3600.0, "scope": nil}},
+		{"token-entra-v2", "eyJ0eXAi.e30.c2ln", 86399 * time.Second, map[string]any{"refresh_in": 43199.0, "ext_expires_in": 86399.0}},
+		{"token-managed-identity", "eyJ0eXAi.e30.c2ln", 3599 * time.Second, map[string]any{"expires_on": "946688399", "refresh_token": nil}},
+		{"token-expires-on-only", "eyJ0eXAi.e30.c2ln", time.Hour, nil},
+		{"token-expires-on-date", "eyJ0eXAi.e30.c2ln", time.Hour, nil},
+		{"token-salesforce", "00Dxx!AQQA.of_no_use", never, map[string]any{"instance_url": "https://example.my.salesforce.com", "scope": "api id", "issued_at": "946684800000"}},
+		{"token-shopify", "0123456789abcdef", 86399 * time.Second, map[string]any{"scope": "write_orders read_customers"}},
+		{"token-apigee", "OfNoUse", 14399 * time.Second, map[string]any{"status": "approved"}},
+		{"token-adobe", "eyJhbGci.e30.c2ln", 86399 * time.Second, map[string]any{"scope": "openid AdobeID read_organizations"}},
+		{"token-twitch", "ofnouse", 5011271 * time.Second, map[string]any{"scope": "channel:read:hype_train user:read:email"}},
+		{"token-twitter", "AAAA%2FAAA%3DAAAAAAAA", never, nil},
+		{"token-github-form", "of_no_use", time.Hour, map[string]any{"scope": "repo gist", "access_token": nil}},
+		{"token-form-as-text", "abc123", never, nil},
+		{"token-json-as-text", "abc123", time.Minute, nil},
+		{"token-json-as-html", "abc123", time.Minute, nil},
+		{"token-no-content-type", "abc123", time.Minute, nil},
+		{"token-byte-order-mark", "abc123", time.Minute, nil},
+		{"token-ebay", "v^1.1#i^1#p^1#r^0#I^3#f^0#t^H4s", 2 * time.Hour, nil},
+		{"token-keycloak", "eyJhbGci.e30.c2ln", time.Minute, map[string]any{"not-before-policy": 0.0}},
+		{"token-finapi-never", "abc123", never, nil},
+		{"token-fedex", "eyJhbGci.e30.c2ln", 3599 * time.Second, nil},
+		{"token-paypal", "A21OfNoUse", 31668 * time.Second, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.file, func(t *testing.T) {
+			tok, f := testInquiry(t).judge(readAnswer(t, test.file))
+			if f != nil {
+				t.Fatal(f)
+			}
+			if tok.AccessToken != test.token || tok.TokenType != "Bearer" || tok.RefreshToken != "" {
+				t.Errorf("got %q of type %q with refresh token %q", tok.AccessToken, tok.TokenType, tok.RefreshToken)
+			}
+			want := time.Time{}
+			if test.life != never {
+				want = millennium.Add(test.life)
+			}
+			if !tok.Expiry.Equal(want) || tok.ExpiresIn != int64(test.life/time.Second) {
+				t.Errorf("expires at %v, in %d s; want %v", tok.Expiry, tok.ExpiresIn, want)
+			}
+			for name, want := range test.extras {
+				if got := tok.Extra(name); got != want {
+					t.Errorf("Extra(%q) = %#v; want %#v", name, got, want)
+				}
+			}
+			for _, name := range tokenNames {
+				if got := tok.Extra(name); got != nil {
+					t.Errorf("Extra(%q) gives a token", name)
+				}
+			}
+		})
+	}
+}
+
+func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
+	const basicAdvice = "client_secret_basic was refused"
+	tests := []struct {
+		file                 string
+		code                 ErrorCode
+		description          string
+		temporary, permanent bool
+		text                 string // a part of the error's
+	}{
+		{"error-rfc6749-5.2", InvalidRequest, "", false, true, "answered with 400: invalid_request"},
+		{"error-basic", InvalidClient, "client authentication failed", false, true, basicAdvice},
+		{"error-github-200", "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.", false, false, "answered with 200"},
+		{"error-github-200-form", "incorrect_client_credentials", "The client_id is incorrect.", false, false, "answered with 200"},
+		{"error-slack", "invalid_auth", "", false, false, `"invalid_auth"`},
+		{"error-ok-false", "", "", false, false, "says that it is an error"},
+		{"error-okta", InvalidClient, "Invalid value for 'client_id' parameter.", false, true, basicAdvice},
+		{"error-okta-own-code", "E0000006", "You do not have permission to perform the requested action", false, true, "E0000006"},
+		{"error-apigee", InvalidClient, "ClientId is Invalid", false, true, basicAdvice},
+		{"error-apigee-fault", "policies.ratelimit.QuotaViolation", "Rate limit quota violation. Quota limit exceeded.", true, false, "429"},
+		{"error-google-object", "UNAUTHENTICATED", "Request had invalid credentials.", false, true, basicAdvice},
+		{"error-object-code", InvalidScope, "no such scope", false, true, `"read write"`},
+		{"error-list", "99", "Unable to verify your credentials", false, true, "403"},
+		{"error-list-of-strings", InvalidGrant, "", false, true, "invalid_grant"},
+		{"error-conga", "ERROR_AUTHENTICATION_NOT_VALID", "", false, true, basicAdvice},
+		{"error-shouting", InvalidClient, "", false, true, basicAdvice},
+		{"error-sentence", "", "Invalid client or secret", false, true, basicAdvice},
+		{"error-problem-json", "", "the form is missing a parameter", false, true, "the form is missing a parameter"},
+		{"error-keycloak", UnauthorizedClient, "Invalid client or Invalid client credentials", false, true, `allow grant_type "client_credentials"`},
+		{"error-quota-429", InvalidRequest, "quota exceeded", true, false, "quota exceeded"},
+		{"error-unavailable-400", TemporarilyUnavailable, "", true, false, "temporarily_unavailable"},
+		{"error-server-500", ServerError, "", true, false, "server_error"},
+		{"error-unknown-client-500", InvalidClient, "", false, true, basicAdvice},
+		{"error-scope", InvalidScope, "scope read:x is not allowed", false, true, `the scopes asked for were "read write"`},
+		{"error-grant-type", UnsupportedGrantType, "", false, true, `grant_type "client_credentials"`},
+		{"error-target", InvalidTarget, "", false, true, "resources asked for"},
+		{"error-nonce", UseDPoPNonce, "Authorization server requires nonce in DPoP proof", false, false, "use_dpop_nonce"},
+		{"error-empty-401", "", "", false, true, basicAdvice},
+		{"error-empty-403", "", "", false, true, basicAdvice},
+		{"error-empty-503", "", "", true, false, "answered with 503"},
+		{"error-redirect", "", "", false, true, "the token endpoint redirects (302) to host login.example.net"},
+		{"error-redirect-path", "", "", false, true, "the token endpoint redirects (308) to another path on host as.example"},
+		{"error-html-200", "", "", false, true, "does not look like a token endpoint (text/html)"},
+		{"error-html-404", "", "", false, true, "does not look like a token endpoint (text/html)"},
+		{"error-html-502", "", "", true, false, "a proxy in front"},
+		{"error-405", "", "Method Not Allowed", false, true, "check TokenURL"},
+		{"error-empty-200", "", "", false, false, "the answer is empty"},
+		{"error-truncated-200", "", "", false, false, "cut short"},
+		{"error-broken-200", "", "", false, false, "not valid JSON"},
+		{"error-trailing-200", "", "", false, false, "goes on after its JSON object"},
+		{"error-array-200", "", "", false, false, "neither a JSON object nor a form (application/json)"},
+		{"error-string-200", "", "", false, false, "neither a JSON object nor a form"},
+		{"error-null-200", "", "", false, false, "neither a JSON object nor a form"},
+		{"error-image-200", "", "", false, false, "(image/png)"},
+		{"error-no-token-200", "", "", false, false, "no access_token"},
+		{"error-message-200", "40001", "invalid credential", false, false, "invalid credential"},
+		{"token-rfc6749-5.1", "", "", false, true, `the token is of type "example"`},
+		{"token-rfc9449-5", "", "", false, true, "Config.DPoPKey"},
+	}
+	for _, test := range tests {
+		t.Run(test.file, func(t *testing.T) {
+			a := readAnswer(t, test.file)
+			tok, f := testInquiry(t).judge(a)
+			if tok != nil || f == nil {
+				t.Fatalf("judged a token: %v", tok)
+			}
+			e, ok := errors.AsType[*Error](f)
+			if !ok {
+				t.Fatal("not an *Error")
+			}
+			if e.Code != test.code || e.Description != test.description || e.StatusCode != a.status {
+				t.Errorf("got %d, %q, %q; want %d, %q, %q", e.StatusCode, e.Code, e.Description, a.status, test.code, test.description)
+			}
+			if f.temporary != test.temporary || f.Permanent() != test.permanent {
+				t.Errorf("temporary %v, permanent %v; want %v, %v", f.temporary, f.permanent, test.temporary, test.permanent)
+			}
+			if got := f.Error(); !strings.Contains(got, test.text) || !strings.HasPrefix(got, "ccclient: ") {
+				t.Errorf("%q lacks %q", got, test.text)
+			}
+			if strings.Contains(f.Error(), "state=hidden") {
+				t.Errorf("%q shows the query of a redirect", f)
+			}
+			if test.code != "" && !errors.Is(f, test.code) {
+				t.Errorf("errors.Is does not find %q", test.code)
+			}
+		})
+	}
+}
+
+func TestAnUnexplained401IsAnInvalidClient(t *testing.T) {
+	for file, want := range map[string]bool{
+		"error-basic": true, "error-empty-401": true, "error-conga": true, "error-google-object": true,
+		"error-keycloak": false, "error-empty-403": false, "error-scope": false,
+	} {
+		_, f := testInquiry(t).judge(readAnswer(t, file))
+		if got := errors.Is(f, InvalidClient); got != want {
+			t.Errorf("%s: errors.Is(InvalidClient) = %v", file, got)
+		}
+	}
+}
+
+func TestRetryAfterOfAnAnswerIsKept(t *testing.T) {
+	for file, want := range map[string]time.Duration{
+		"error-quota-429": time.Minute,
+		"error-empty-503": 2*time.Minute - time.Second, // a date; the answer came a second late
+		"error-html-502":  0,
+	} {
+		_, f := testInquiry(t).judge(readAnswer(t, file))
+		if f.RetryAfter() != want || f.err.RetryAfter != want {
+			t.Errorf("%s: RetryAfter %v, want %v", file, f.RetryAfter(), want)
+		}
+	}
+}
+
+func TestTheServersListOfMethodsIsInTheAdvice(t *testing.T) {
+	q := testInquiry(t)
+	q.methods = []string{"client_secret_post", "private_key_jwt"}
+	_, f := q.judge(readAnswer(t, "error-basic"))
+	if !strings.Contains(f.Error(), "the server lists client_secret_post, private_key_jwt") {
+		t.Error(f)
+	}
+}
+
+func TestADPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
+	q := testInquiry(t)
+	q.dpop = true
+	tok, f := q.judge(readAnswer(t, "token-rfc9449-5"))
+	if f != nil || tok.TokenType != "DPoP" {
+		t.Errorf("asked for: %v, %v", tok, f)
+	}
+	for _, file := range []string{"token-keycloak", "token-shopify"} { // bearer, and no type
+		if _, f := q.judge(readAnswer(t, file)); !errors.Is(f, errNotBound) || !f.permanent {
+			t.Errorf("%s: a downgrade was taken: %v", file, f)
+		}
+	}
+}
+
+func FuzzParseToken(f *testing.F) {
+	files, err := filepath.Glob("testdata/answers/*.http")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no seeds", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		a, err := wireAnswer(data)
+		if err != nil {
+			f.Fatal(file, err)
+		}
+		f.Add(a.status, a.header.Get("Content-Type"), a.header.Get("Location"), a.body)
+	}
+	const secret = "s3cr:t/x"
+	f.Fuzz(func(t *testing.T, status int, contentType, location string, body []byte) {
+		a := answer{status, http.Header{"Content-Type": {contentType}, "Location": {location}}, body, millennium.Add(time.Second)}
+		tok, failed := testInquiry(t).judge(a)
+		if (tok == nil) == (failed == nil) {
+			t.Fatalf("token %v, failure %v", tok, failed)
+		}
+		if failed != nil {
+			checkTold(t, failed, secret)
+			return
+		}
+		if status/100 != 2 {
+			t.Errorf("a token from a %d", status)
+		}
+		if req := (&http.Request{Header: http.Header{}}); tok.AccessToken == "" || strings.ContainsAny(tok.AccessToken, " \r\n\x00") {
+			t.Errorf("token %q", tok.AccessToken)
+		} else if tok.SetAuthHeader(req); req.Header.Get("Authorization") != "Bearer "+tok.AccessToken {
+			t.Errorf("header %q", req.Header.Get("Authorization"))
+		}
+		if !tok.Expiry.IsZero() && (!tok.Expiry.After(millennium) || tok.Expiry.After(millennium.AddDate(10, 0, 1))) {
+			t.Errorf("expires at %v", tok.Expiry)
+		}
+		if scope, ok := tok.Extra("scope").(string); !ok && tok.Extra("scope") != nil || strings.ContainsAny(scope, "\r\n\t") {
+			t.Errorf("scope %#v", tok.Extra("scope"))
+		}
+	})
+}
+
+// checkTold checks what holds for the text and fields of every failure.
+func checkTold(t *testing.T, f *failure, secret string) {
+	t.Helper()
+	retrieve, _ := errors.AsType[*oauth2.RetrieveError](f)
+	texts := []string{f.Error(), string(f.err.Code), f.err.Description, f.err.URI}
+	if retrieve != nil {
+		texts = append(texts, retrieve.Error())
+	}
+	for _, text := range texts {
+		if strings.Contains(text, secret) || strings.Contains(text, "czNjcjp0L3g") {
+			t.Errorf("%q holds the secret", text)
+		}
+		if len(text) > 4000 || strings.ContainsAny(text, "\x00\r") {
+			t.Errorf("%q is not fit for a log", text)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package ccclient
+
+import (
+	"strings"
+	"time"
+
+	"github.com/ccclient/go-ccclient/internal/seconds"
+)
+
+// lifetime gives how long a token lives from the moment its request was sent, or
+// 0 if the response does not say: expires_in is then missing, null, 0 or not a
+// number, and expires_on, the moment itself, too. What is negative or in the
+// past is ErrExpired. No lifetime is longer than [seconds.Max].
+func lifetime(m map[string]any, sent time.Time) (time.Duration, error) {
+	d, _ := seconds.Parse(m["expires_in"])
+	if d == 0 {
+		on, ok := unixSeconds(m["expires_on"])
+		if !ok {
+			return 0, nil
+		}
+		d = seconds.Duration(on - float64(sent.UnixNano())/1e9)
+		if d == 0 {
+			d = -1
+		}
+	}
+	if d < 0 {
+		return 0, ErrExpired
+	}
+	return d, nil
+}
+
+// dateLayouts are those that Azure's token services wrote expires_on in.
+var dateLayouts = []string{time.RFC3339, "1/2/2006 15:04:05 -07:00", "1/2/2006 3:04:05 PM -07:00"}
+
+// unixSeconds reads a moment: seconds since 1970, milliseconds if it is too large
+// for those, or a date.
+func unixSeconds(v any) (float64, bool) {
+	const milliseconds = 1e12 // as seconds: the year 33658
+	if f, ok := seconds.Number(v); ok {
+		if f > milliseconds {
+			f /= 1000
+		}
+		return f, f > 0
+	}
+	s, _ := v.(string)
+	for _, layout := range dateLayouts {
+		if t, err := time.Parse(layout, strings.TrimSpace(s)); err == nil {
+			return float64(t.Unix()), true
+		}
+	}
+	return 0, false
+}
