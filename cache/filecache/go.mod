@@ -1,0 +1,12 @@
+module github.com/ccclient/go-ccclient/cache/filecache
+
+go 1.26.0
+
+require (
+	github.com/ccclient/go-ccclient v0.0.0
+	github.com/gofrs/flock v0.13.1
+)
+
+require golang.org/x/sys v0.47.0 // indirect
+
+replace github.com/ccclient/go-ccclient => ../..

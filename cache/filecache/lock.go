@@ -1,0 +1,143 @@
+package filecache
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// How a lock is lent, so that it frees itself both when its holder dies and
+// when its holder hangs:
+//
+// The lease, HASH.lock, says until when, and names the holder's own file,
+// HASH.RANDOM.held, which the holder keeps locked with flock. A key is locked
+// while the lease has not expired AND the holder's file is locked. So the death
+// of a holder frees the key at once, since the operating system drops its
+// flock; and a holder that is suspended loses it when its time is up, since
+// its flock then counts no more.
+//
+// Leases are read and changed under the guard only, so of two that see a key
+// free, one is first, and the other sees the first one's lease. The names of
+// holders' files are never used twice and nobody locks another's but to look,
+// under the guard; so a former owner's flock stands in nobody's way, and
+// "the lease names my file" is what ownership means when unlocking.
+
+// TryLock takes the lock of key, for this process alone, for at most ttl. It
+// is released early when the process dies. It waits at most for another
+// process that is just changing something in the directory.
+func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unlock func(context.Context) error, ok bool, err error) {
+	if ttl <= 0 {
+		return nil, false, errTTL
+	}
+	root, err := s.open(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer root.Close()
+
+	lease := fileName(key) + suffixLease
+	var held *flock.Flock
+	err = s.guarded(ctx, func() error {
+		if s.leased(root, lease) {
+			return nil
+		}
+		holder := fileName(key) + "." + rand.Text() + suffixHeld
+		own := s.flockOf(holder, os.O_CREATE|os.O_RDWR)
+		if ok, err := own.TryLock(); err != nil || !ok {
+			return errors.Join(err, errors.New("the file system lends no locks"))
+		}
+		// Not atomic, since only a death could leave a part of it, and
+		// a lease that cannot be read is one whose holder is dead.
+		if err := root.WriteFile(lease, encodeRecord([]byte(holder), time.Now().Add(ttl)), 0o600); err != nil {
+			return errors.Join(err, own.Unlock(), root.Remove(holder))
+		}
+		held = own
+		return nil
+	})
+	if err != nil || held == nil {
+		return nil, false, err
+	}
+	var unlocked atomic.Bool
+	return func(ctx context.Context) error {
+		if unlocked.Swap(true) {
+			return nil
+		}
+		return s.unlock(ctx, lease, held)
+	}, true, nil
+}
+
+// unlock gives up the flock before all else, which frees the key even if what
+// follows, the removal of the files, cannot be done.
+func (s *Store) unlock(ctx context.Context, lease string, held *flock.Flock) error {
+	if err := held.Unlock(); err != nil {
+		return fmt.Errorf("filecache: %w", err)
+	}
+	root, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return s.guarded(ctx, func() error {
+		own := filepath.Base(held.Path())
+		if holder, _ := readLease(root, lease); holder == own {
+			if err := root.Remove(lease); err != nil {
+				return err
+			}
+		}
+		if err := root.Remove(own); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+// leased reports whether a living process holds a lease that has not expired.
+// It is called under the guard.
+func (s *Store) leased(root *os.Root, lease string) bool {
+	holder, expires := readLease(root, lease)
+	return holder != "" && time.Now().Before(expires) && s.alive(holder)
+}
+
+// readLease returns the name of the holder's file, empty if there is no lease.
+func readLease(root *os.Root, lease string) (holder string, expires time.Time) {
+	file, err := root.ReadFile(lease)
+	if err != nil {
+		return "", time.Time{}
+	}
+	data, expires, err := parseRecord(file)
+	if err != nil {
+		return "", time.Time{}
+	}
+	holder = string(data)
+	if hash := strings.TrimSuffix(lease, suffixLease); kindOf(holder) != suffixHeld || !strings.HasPrefix(holder, hash) {
+		return "", time.Time{}
+	}
+	return holder, expires
+}
+
+// alive reports whether some process has the holder's file locked. It is
+// called under the guard, since it takes the lock to see.
+func (s *Store) alive(holder string) bool {
+	f := s.flockOf(holder, os.O_RDWR)
+	ok, err := f.TryLock()
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	if ok {
+		f.Unlock()
+	}
+	return !ok
+}
+
+func (s *Store) flockOf(name string, flag int) *flock.Flock {
+	return flock.New(filepath.Join(s.dir, name), flock.SetFlag(flag), flock.SetPermissions(0o600))
+}
