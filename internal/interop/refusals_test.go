@@ -1,0 +1,126 @@
+package interop_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ccclient/go-ccclient/ccclient"
+)
+
+// TestRefusalsAreNamedAndExplained asks for what real servers refuse. Each error
+// has the server's code, says in words what to look at, and holds no secret.
+func TestRefusalsAreNamedAndExplained(t *testing.T) {
+	oidc := needOIDCProvider(t)
+	const wrongSecret = "canary: 100% wrong & of 32 bytes or more"
+	wrong := ccclient.SecretString(wrongSecret)
+	plain, special := ccclient.SecretString(plainSecret), ccclient.SecretString(specialSecret)
+	noColon := strings.ReplaceAll(specialID, ":", ";")
+
+	tests := []struct {
+		name   string
+		server *server
+		config ccclient.Config
+		code   ccclient.ErrorCode
+		status int
+		say    []string
+	}{
+		{
+			"a wrong secret by Basic", oidc,
+			ccclient.Config{ClientID: "basic", Auth: ccclient.ClientSecretBasic(wrong)},
+			ccclient.InvalidClient, 401, []string{"client_secret_basic", "ClientSecretPost"},
+		}, {
+			"a wrong secret by post", oidc,
+			ccclient.Config{ClientID: "post", Auth: ccclient.ClientSecretPost(wrong)},
+			ccclient.InvalidClient, 401, []string{"client_secret_post", "ClientSecretBasic"},
+		}, {
+			"a wrong secret under an assertion", oidc,
+			ccclient.Config{ClientID: "jwt", Auth: ccclient.ClientSecretJWT(wrong, ccclient.AssertionOptions{})},
+			ccclient.InvalidClient, 401, []string{"client_secret_jwt"},
+		}, {
+			"a wrong secret at fosite", fositeServer,
+			ccclient.Config{ClientID: "basic", Auth: ccclient.ClientSecretBasic(wrong)},
+			ccclient.InvalidClient, 401, []string{"client_secret_basic"},
+		}, {
+			"an unknown client", oidc,
+			ccclient.Config{ClientID: "nobody", Auth: ccclient.ClientSecretBasic(wrong)},
+			ccclient.InvalidClient, 401, []string{"ClientID"},
+		}, {
+			"the method of another client", oidc,
+			ccclient.Config{ClientID: "es256", Auth: ccclient.ClientSecretBasic(wrong)},
+			ccclient.InvalidClient, 401, []string{"client_secret_basic"},
+		}, {
+			"another client's key", oidc,
+			ccclient.Config{ClientID: "rs256", Auth: ccclient.PrivateKeyJWT(dpopRSAKey, ccclient.AssertionOptions{})},
+			ccclient.InvalidClient, 401, []string{"private_key_jwt"},
+		}, {
+			"special characters that are not encoded", oidc,
+			ccclient.Config{ClientID: noColon, Auth: ccclient.ClientSecretBasicUnencoded(special)},
+			ccclient.InvalidRequest, 400, []string{"not properly encoded"},
+		}, {
+			"a scope that the client may not have", oidc,
+			ccclient.Config{ClientID: "reader", Auth: ccclient.ClientSecretBasic(plain), Scopes: []string{"read", "write"}},
+			ccclient.InvalidScope, 400, []string{"write"},
+		}, {
+			"a scope that the client may not have, at fosite", fositeServer,
+			ccclient.Config{ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain), Scopes: []string{"write"}},
+			ccclient.InvalidScope, 400, []string{"write"},
+		}, {
+			"an unknown resource", oidc,
+			ccclient.Config{ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain), Resources: []string{"https://other.example.com/"}},
+			ccclient.InvalidTarget, 400, nil,
+		}, {
+			"no proof where tokens have to be bound", oidc,
+			ccclient.Config{ClientID: "dpop", Auth: ccclient.ClientSecretBasic(plain)},
+			ccclient.InvalidGrant, 400, nil,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.config.TokenURL = tt.server.tokenURL
+			client, err := ccclient.New(tt.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+
+			_, err = client.Token(t.Context())
+			e, ok := errors.AsType[*ccclient.Error](err)
+			if !ok || !errors.Is(err, tt.code) || e.StatusCode != tt.status {
+				t.Fatalf("got %v, want %s with status %d", err, tt.code, tt.status)
+			}
+			if e.Attempts > 1 {
+				t.Errorf("%d attempts at what no attempt can change", e.Attempts)
+			}
+			for _, word := range tt.say {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%q does not name %q", err, word)
+				}
+			}
+			for _, secret := range []string{wrongSecret, plainSecret, specialSecret} {
+				if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), secret) {
+					t.Errorf("the error holds the secret")
+				}
+			}
+		})
+	}
+}
+
+// TestMethodThatTheServerDoesNotListIsNamed: oauth2-mock-server's metadata lists
+// the method none and no other.
+func TestMethodThatTheServerDoesNotListIsNamed(t *testing.T) {
+	needOIDCProvider(t)
+	mock := servers[len(servers)-1]
+	client, err := ccclient.New(ccclient.Config{
+		Issuer: mock.issuer, ClientID: "basic", Auth: ccclient.ClientSecretBasic(ccclient.SecretString(plainSecret)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Token(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "none") || !strings.Contains(err.Error(), "client_secret_basic") {
+		t.Errorf("got %v, want an error that names the method used and those listed", err)
+	}
+}
