@@ -21,16 +21,23 @@ func (s *Server) authenticate(r *http.Request, form url.Values, req *TokenReques
 	if form.Has("client_secret") {
 		used = append(used, ClientSecretPost)
 	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		used = append(used, "client_assertion")
+	}
 	if len(used) > 1 || len(authorization) > 1 {
 		return Client{}, invalidRequest("more than one client authentication: " + strings.Join(used, ", "))
 	}
 	switch {
+	case len(used) == 0 && peerCertificate(r) != nil && form.Has("client_id"):
+		return s.certificate(r, form, req)
 	case len(used) == 0:
 		return Client{}, invalidClient("no client authentication")
 	case used[0] == ClientSecretBasic:
 		return s.basic(authorization[0], form, req)
-	default:
+	case used[0] == ClientSecretPost:
 		return s.post(form, req)
+	default:
+		return s.assertion(r, form, req)
 	}
 }
 
@@ -56,6 +63,14 @@ func (c Client) may(method string) bool {
 	switch method {
 	case ClientSecretBasic, ClientSecretPost, ClientSecretJWT:
 		return c.Secret != ""
+	case PrivateKeyJWT:
+		return len(c.Keys) > 0
+	case SPIFFEJWT:
+		return len(c.Keys) > 0 && strings.HasPrefix(c.AssertionSubject, "spiffe://")
+	case TLSClientAuth:
+		return c.TLSSubjectDN != "" || c.TLSSAN != ""
+	case SelfSignedTLSClientAuth:
+		return c.Certificate != nil
 	}
 	return false
 }

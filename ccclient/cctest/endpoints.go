@@ -2,7 +2,6 @@ package cctest
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -46,6 +45,16 @@ func (g *grant) claims() map[string]any {
 	if len(g.audience) > 0 {
 		claims["aud"] = g.audience
 	}
+	if g.jkt != "" || g.x5t != "" { // RFC 7800, RFC 8705 and RFC 9449
+		cnf := map[string]string{}
+		if g.jkt != "" {
+			cnf["jkt"] = g.jkt
+		}
+		if g.x5t != "" {
+			cnf["x5t#S256"] = g.x5t
+		}
+		claims["cnf"] = cnf
+	}
 	return claims
 }
 
@@ -68,39 +77,4 @@ func (s *Server) serveRevocation(w http.ResponseWriter, r *http.Request) {
 		s.Revoke(form.Get("token"))
 	}
 	w.WriteHeader(http.StatusOK)
-}
-
-// serveMetadata is RFC 8414, and OpenID Connect Discovery as far as a client
-// of this grant can tell.
-func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, tenant string) {
-	s.count(&s.stats.MetadataRequests)
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
-	base := origin(r) + tenant
-	issuer := base
-	if s.o.Issuer != "" {
-		issuer = s.o.Issuer
-	}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"issuer":                                issuer,
-		"token_endpoint":                        base + "/token",
-		"introspection_endpoint":                base + "/introspect",
-		"revocation_endpoint":                   base + "/revoke",
-		"grant_types_supported":                 s.o.GrantTypes,
-		"token_endpoint_auth_methods_supported": s.methods(),
-	})
-}
-
-// methods are those that at least one client can use.
-func (s *Server) methods() []string {
-	var methods []string
-	for _, m := range []string{ClientSecretBasic, ClientSecretPost, ClientSecretJWT, PrivateKeyJWT, TLSClientAuth, SelfSignedTLSClientAuth} {
-		if slices.ContainsFunc(s.o.Clients, func(c Client) bool { return c.may(m) }) {
-			methods = append(methods, m)
-		}
-	}
-	return methods
 }

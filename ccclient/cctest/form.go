@@ -85,11 +85,20 @@ func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
 			return form, invalidRequest(name + " is empty")
 		}
 	}
-	query := r.URL.Query()
-	for _, name := range []string{"client_secret", "client_assertion"} {
-		if query.Has(name) { // RFC 6749, section 2.3.1
-			return form, invalidRequest(name + " must not be in the URL")
-		}
+	if name := misplacedSecret(r.URL); name != "" {
+		return form, invalidRequest(name + " must not be in the URL")
 	}
 	return form, nil
+}
+
+// misplacedSecret names a parameter that must not be in a URL (RFC 6749,
+// section 2.3.1), but is.
+func misplacedSecret(u *url.URL) string {
+	query := u.Query()
+	for _, name := range []string{"client_secret", "client_assertion"} {
+		if query.Has(name) {
+			return name
+		}
+	}
+	return ""
 }

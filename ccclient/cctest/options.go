@@ -1,6 +1,8 @@
 package cctest
 
 import (
+	"crypto"
+	"crypto/x509"
 	"fmt"
 	"time"
 )
@@ -28,6 +30,10 @@ const (
 	// parts of the Basic header as they are, without the form-encoding
 	// that RFC 6749, section 2.3.1 asks for. It is no registered name.
 	ClientSecretBasicUnencoded = "client_secret_basic_unencoded"
+
+	// SPIFFEJWT is authentication by a JWT-SVID, as the draft on SPIFFE
+	// client authentication names it.
+	SPIFFEJWT = "spiffe_jwt"
 )
 
 // Options say what a Server knows and how it behaves. The zero value is a
@@ -56,6 +62,35 @@ type Options struct {
 	// The server tells whole seconds, at least one for a positive lifetime.
 	Lifetime time.Duration
 
+	// JWTAccessTokens makes access tokens JWTs by RFC 9068, signed with a
+	// key that is at /jwks; else they are opaque.
+	JWTAccessTokens bool
+
+	// SigningAlgs are the algorithms that the server lists in its metadata
+	// and takes for assertions and DPoP proofs; nil: all that it knows.
+	SigningAlgs []string
+
+	// TokenURLAudience lets assertions name the token endpoint, or several
+	// audiences, as servers did before rfc7523bis; else the audience is the
+	// issuer alone.
+	TokenURLAudience bool
+
+	// DPoPNonce makes the token endpoint and the resource demand nonces in
+	// DPoP proofs, each its own.
+	DPoPNonce bool
+
+	// TLS makes URL an https one, and MTLSURL one where clients are asked
+	// for a certificate. ClientTLS has what a client needs for both.
+	TLS bool
+
+	// ClientCAs are the authorities that tls_client_auth trusts; nil:
+	// Server.CA.
+	ClientCAs *x509.CertPool
+
+	// Metadata, if set, may change the members of the metadata before they
+	// are sent. It runs without any lock held.
+	Metadata func(map[string]any)
+
 	// RepeatToken makes the server answer the same question with the same
 	// token until that expires, revoked or not, as some servers do.
 	RepeatToken bool
@@ -81,6 +116,37 @@ type Client struct {
 	// asks for none; nil: whatever the server knows, and none if it asks
 	// for none.
 	Scopes []string
+
+	// Keys verify the client's assertions, by key id. One with an empty id
+	// serves for all ids, and an assertion without an id is tried against
+	// all. *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
+	Keys map[string]crypto.PublicKey
+
+	// AssertionSubject, if set, says that somebody else makes the client's
+	// assertions, such as a Kubernetes cluster or a SPIFFE server: they are
+	// about this subject, come from AssertionIssuer (which may be empty for
+	// a JWT-SVID), are verified by Keys, and may be used many times.
+	AssertionSubject string
+	AssertionIssuer  string
+
+	// Certificate is the client's own for self_signed_tls_client_auth, and
+	// the one that x5t#S256 in an assertion must name.
+	Certificate *x509.Certificate
+
+	// TLSSubjectDN or TLSSAN is how tls_client_auth knows the client: the
+	// subject as pkix.Name.String writes it, or else a subject alternative
+	// name of any kind.
+	TLSSubjectDN string
+	TLSSAN       string
+
+	// CertificateBound binds the client's tokens to the certificate of the
+	// connection they are asked for on (RFC 8705, section 3), and refuses
+	// requests without one.
+	CertificateBound bool
+
+	// RequireDPoP refuses token requests without a DPoP proof. With a proof
+	// the token is bound to its key anyway.
+	RequireDPoP bool
 }
 
 // Format prints the client's id and methods, for every verb.

@@ -11,13 +11,14 @@ import (
 // holds no secret, no assertion and no token.
 type TokenRequest struct {
 	Time   time.Time   // when it arrived
-	URL    string      // the path and query it was sent to
+	URL    string      // the path and query it was sent to; the path alone if the query had a secret
 	Header http.Header // as received, without Authorization
 	Form   url.Values  // as received, without client_secret and client_assertion
 
 	ClientID   string         // as the client named itself, even if it could not prove it
 	AuthMethod string         // the method it tried, by its IANA name; empty: none, or several
-	Claims     map[string]any // of a client assertion that was accepted
+	Claims     map[string]any // of a client assertion whose signature is good
+	DPoPKey    string         // RFC 7638 thumbprint of the key that made the DPoP proof, if that is good
 
 	Status int    // of the answer; zero: none yet, or the client gave up; or NoAnswer
 	Error  string // the error code of the answer
@@ -73,6 +74,9 @@ func (s *Server) arrive(r *http.Request, form url.Values) (id int, f *fault, del
 		Header:   r.Header.Clone(),
 		Form:     url.Values(http.Header(form).Clone()),
 		ClientID: form.Get("client_id"),
+	}
+	if misplacedSecret(r.URL) != "" {
+		req.URL = r.URL.EscapedPath()
 	}
 	req.Header.Del("Authorization")
 	req.Form.Del("client_secret")

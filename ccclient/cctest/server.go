@@ -1,9 +1,11 @@
 package cctest
 
 import (
+	"crypto/ecdsa"
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +31,16 @@ type Server struct {
 	requests []TokenRequest
 	stats    Stats
 
+	seen        map[string]time.Time // jti values -> how long they are remembered
+	seenSweepAt int
+
+	tokenNonces, resourceNonces nonces
+
+	ca       func() *CA               // made when first needed
+	tokenKey func() *ecdsa.PrivateKey // likewise
+
+	url, mtlsURL string // empty while the server does not listen
+
 	listening listening
 }
 
@@ -42,12 +54,19 @@ func NewServer(o Options) *Server {
 	if len(o.GrantTypes) == 0 {
 		o.GrantTypes = []string{"client_credentials"}
 	}
+	o.Clients = slices.Clone(o.Clients)
+	o.Scopes, o.GrantTypes, o.SigningAlgs = slices.Clone(o.Scopes), slices.Clone(o.GrantTypes), slices.Clone(o.SigningAlgs)
 	s := &Server{
 		o:       o,
 		clients: make(map[string]Client, len(o.Clients)),
 		tokens:  make(map[string]*grant),
 		repeats: make(map[string]string),
 		sweepAt: 1024,
+		seen:    make(map[string]time.Time),
+
+		seenSweepAt: 1024,
+		ca:          sync.OnceValue(NewCA),
+		tokenKey:    sync.OnceValue(newTokenKey),
 	}
 	for _, c := range o.Clients {
 		s.clients[c.ID] = c
@@ -84,6 +103,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.serveIntrospection(w, r)
 	case "revoke":
 		s.serveRevocation(w, r)
+	case "jwks":
+		s.serveKeys(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -107,5 +128,18 @@ func (s *Server) issuer(r *http.Request) string {
 	if s.o.Issuer != "" {
 		return s.o.Issuer
 	}
-	return origin(r) + strings.TrimSuffix(path.Dir(r.URL.Path), "/")
+	return s.mainOrigin(r) + strings.TrimSuffix(path.Dir(r.URL.Path), "/")
 }
+
+// mainOrigin is origin, but for requests to MTLSURL, which is an alias of URL.
+func (s *Server) mainOrigin(r *http.Request) string {
+	main, alias := s.urls()
+	if alias != "" && origin(r) == alias {
+		return main
+	}
+	return origin(r)
+}
+
+// CA is the server's own authority, which its sockets have their certificate
+// from, and which tls_client_auth trusts by default.
+func (s *Server) CA() *CA { return s.ca() }

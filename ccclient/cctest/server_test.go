@@ -293,12 +293,13 @@ func TestTokenRequestsAreRecordedWithoutSecrets(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{})
 	do(t, s.RoundTripper(), grant(t, "scope", "a b", "audience", "https://api.example"))
 	do(t, s.RoundTripper(), form(t.Context(), "https://as.example/tenant/token?x=1", "client_id", "client", "client_secret", "secret", "client_assertion", "e30"))
+	do(t, s.RoundTripper(), form(t.Context(), "https://as.example/token?client_secret=secret"))
 	got := s.TokenRequests()
 	if got[0].Form.Get("scope") != "a b" || got[0].ClientID != "client" || got[0].AuthMethod != cctest.ClientSecretBasic || got[0].URL != "/token" {
 		t.Errorf("recorded %+v", got[0])
 	}
-	if got[1].URL != "/tenant/token?x=1" {
-		t.Errorf("recorded %+v", got[1])
+	if got[1].URL != "/tenant/token?x=1" || got[2].URL != "/token" {
+		t.Errorf("recorded %+v", got[1:])
 	}
 	for _, r := range got {
 		if r.Header.Get("Authorization") != "" || r.Form.Has("client_secret") || r.Form.Has("client_assertion") {
@@ -318,7 +319,7 @@ func TestNothingPrintsSecretsOrTokens(t *testing.T) {
 	r := grant(t)
 	r.SetBasicAuth("client", canary)
 	token := do(t, s.RoundTripper(), r).str("access_token")
-	for _, v := range []any{s, o, o.Clients[0], &o, s.TokenRequests(), s.Handler(), s.RoundTripper(), s.Stats()} {
+	for _, v := range []any{s, o, o.Clients[0], &o, s.TokenRequests(), s.Handler(), s.RoundTripper(), s.Stats(), s.CA()} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			if text := fmt.Sprintf(verb, v); strings.Contains(text, canary) || strings.Contains(text, token) {
 				t.Errorf("%s of %v leaks: %s", verb, reflect.TypeOf(v), text)

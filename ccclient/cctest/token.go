@@ -1,7 +1,6 @@
 package cctest
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,22 +8,6 @@ import (
 	"strings"
 	"time"
 )
-
-// A grant is what the server knows of a token. All fields but revoked are
-// written before the token is known to anyone.
-type grant struct {
-	clientID  string
-	scopes    []string
-	audience  []string
-	issuer    string
-	shape     string // what was asked for, for RepeatToken
-	issuedAt  time.Time
-	expiresAt time.Time
-	revoked   bool // guarded by Server.mu
-}
-
-// tokenType is the scheme that the token is to be used with.
-func (g *grant) tokenType() string { return "Bearer" }
 
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	form, p := parseForm(w, r)
@@ -35,15 +18,20 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req := s.request(id)
+	var g *grant
+	if p == nil {
+		// Also for a request that is to fail: its assertion and its proof
+		// count as used, as if an answer had been lost on the way.
+		g, p = s.judge(r, form, &req)
+	}
 	if f != nil {
 		req.Status, req.Error = f.status, f.code()
 		s.answered(id, req)
 		f.write(w)
 		return
 	}
-	var members map[string]any
-	if p == nil {
-		members, p = s.grantToken(r, form, &req)
+	if r.Header.Get("DPoP") != "" {
+		s.giveNonce(w, &s.tokenNonces)
 	}
 	if p != nil {
 		req.Status, req.Error = p.status, p.code
@@ -51,14 +39,15 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
+	members := s.response(g, req)
 	req.Status = http.StatusOK
 	s.answered(id, req)
 	writeJSON(w, http.StatusOK, members)
 }
 
-// grantToken is RFC 6749, section 4.4. What it learns of the request it notes
-// in req.
-func (s *Server) grantToken(r *http.Request, form url.Values, req *TokenRequest) (map[string]any, *problem) {
+// judge is RFC 6749, section 4.4: what the client is to get. What it learns of
+// the request it notes in req.
+func (s *Server) judge(r *http.Request, form url.Values, req *TokenRequest) (*grant, *problem) {
 	client, p := s.authenticate(r, form, req)
 	if p != nil {
 		return nil, p
@@ -76,8 +65,37 @@ func (s *Server) grantToken(r *http.Request, form url.Values, req *TokenRequest)
 	if g.audience, p = audience(form); p != nil {
 		return nil, p
 	}
+	if p = s.bind(r, client, g); p != nil {
+		return nil, p
+	}
+	req.DPoPKey = g.jkt
+	return g, nil
+}
 
-	token, remaining := s.issue(g, form)
+// bind ties the token to what the client showed that it has: RFC 8705, section
+// 3, and RFC 9449, section 5.
+func (s *Server) bind(r *http.Request, c Client, g *grant) *problem {
+	if c.CertificateBound {
+		shown := peerCertificate(r)
+		if shown == nil {
+			return invalidRequest("this client's tokens are bound to a certificate, and there is none")
+		}
+		g.x5t = certificateID(shown.Raw)
+	}
+	jkt, refused := s.checkProof(r, "", &s.tokenNonces)
+	if refused == nil && jkt == "" && c.RequireDPoP {
+		refused = &proofError{"invalid_dpop_proof", "this client must send a DPoP proof"}
+	}
+	if refused != nil {
+		return &problem{status: http.StatusBadRequest, code: refused.code, description: refused.description}
+	}
+	g.jkt = jkt
+	return nil
+}
+
+// response issues the token, and is what the client is told of it.
+func (s *Server) response(g *grant, req TokenRequest) map[string]any {
+	token, remaining := s.issue(g)
 	members := map[string]any{
 		"access_token": token,
 		"token_type":   g.tokenType(),
@@ -87,12 +105,12 @@ func (s *Server) grantToken(r *http.Request, form url.Values, req *TokenRequest)
 		members["scope"] = strings.Join(g.scopes, " ")
 	}
 	if s.o.TokenResponse != nil {
-		s.o.TokenResponse(*req, members)
+		s.o.TokenResponse(req.clone(), members)
 		if other, ok := members["access_token"].(string); ok && other != token {
 			s.rename(token, other)
 		}
 	}
-	return members, nil
+	return members
 }
 
 // wholeSeconds rounds down, but not to zero, which would mean something else
@@ -145,102 +163,4 @@ func audience(form url.Values) ([]string, *problem) {
 		}
 	}
 	return slices.Concat(form["resource"], form["audience"]), nil
-}
-
-// issue makes a token for g, or finds the one it gave before if the server is
-// one that repeats, and says how long it lives.
-func (s *Server) issue(g *grant, form url.Values) (string, time.Duration) {
-	now := time.Now()
-	g.shape = fmt.Sprintf("%q %q %q", g.clientID, g.scopes, g.audience)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.o.RepeatToken {
-		token := s.repeats[g.shape]
-		if old := s.tokens[token]; old != nil && old.expiresAt.Sub(now) >= time.Second {
-			return token, old.expiresAt.Sub(now)
-		}
-	}
-	s.sweep(now)
-	g.issuedAt = now
-	g.expiresAt = now.Add(s.lifetime)
-	token := rand.Text()
-	s.tokens[token] = g
-	s.repeats[g.shape] = token
-	s.stats.TokensIssued++
-	return token, s.lifetime
-}
-
-// rename lets a token go by another name.
-func (s *Server) rename(token, other string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g := s.tokens[token]
-	delete(s.tokens, token)
-	s.tokens[other] = g
-	s.repeats[g.shape] = other
-}
-
-// sweep throws dead tokens away whenever their number may have doubled. The
-// caller holds mu.
-func (s *Server) sweep(now time.Time) {
-	if len(s.tokens) < s.sweepAt {
-		return
-	}
-	for token, g := range s.tokens {
-		if !now.Before(g.expiresAt) {
-			delete(s.tokens, token)
-		}
-	}
-	for shape, token := range s.repeats {
-		if s.tokens[token] == nil {
-			delete(s.repeats, shape)
-		}
-	}
-	s.sweepAt = max(1024, 2*len(s.tokens))
-}
-
-// lookup finds a token that is good: known, not expired, not revoked. Else
-// why says what is wrong with it.
-func (s *Server) lookup(token string) (g *grant, why string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	g = s.tokens[token]
-	switch {
-	case g == nil:
-		return nil, "the token is not known"
-	case g.revoked:
-		return nil, "the token was revoked"
-	case !time.Now().Before(g.expiresAt):
-		return nil, "the token has expired"
-	}
-	return g, ""
-}
-
-// Revoke makes an access token void from now on.
-func (s *Server) Revoke(accessToken string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if g := s.tokens[accessToken]; g != nil {
-		g.revoked = true
-	}
-}
-
-// RevokeAll makes all tokens void that were issued so far.
-func (s *Server) RevokeAll() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, g := range s.tokens {
-		g.revoked = true
-	}
-}
-
-// SetLifetime sets the life of tokens issued from now on, like
-// Options.Lifetime.
-func (s *Server) SetLifetime(d time.Duration) {
-	if d == 0 {
-		d = DefaultLifetime
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lifetime = d
 }
