@@ -79,11 +79,12 @@ func NewServer(o Options) *Server {
 // secrets and tokens.
 func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprint(f, "cctest.Server") }
 
-// Handler is the server's HTTP interface. It goes by the end of the path
-// alone: a path that ends in /token is the token endpoint, so that a Config
-// for a provider's own URL works unchanged; /introspect (RFC 7662) and
-// /revoke (RFC 7009) ask for client authentication like the token endpoint;
-// the metadata is where RFC 8414 and OpenID Connect Discovery have it.
+// Handler is the server's HTTP interface. The host does not matter to it, and
+// of the path only the end: /introspect (RFC 7662) and /revoke (RFC 7009) ask
+// for client authentication like the token endpoint; /jwks has the key of
+// access tokens; the metadata is where RFC 8414 and OpenID Connect Discovery
+// have it. The token endpoint is /token, and whatever else a POST is sent to,
+// so that the token URL of any provider will do.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -96,15 +97,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.serveMetadata(w, r, tenant)
 		return
 	}
-	switch path.Base(r.URL.Path) {
-	case "token":
-		s.serveToken(w, r)
-	case "introspect":
+	switch name := path.Base(r.URL.Path); {
+	case name == "introspect":
 		s.serveIntrospection(w, r)
-	case "revoke":
+	case name == "revoke":
 		s.serveRevocation(w, r)
-	case "jwks":
+	case name == "jwks":
 		s.serveKeys(w, r)
+	case name == "token" || r.Method == http.MethodPost:
+		s.serveToken(w, r)
 	default:
 		http.NotFound(w, r)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -287,6 +288,68 @@ func TestScopesDefaultToTheClients(t *testing.T) {
 	if got := do(t, s.RoundTripper(), grant(t)); got.str("scope") != "a b" {
 		t.Errorf("got %s", got.body)
 	}
+}
+
+func TestTokenURLOfAnyProviderWillDo(t *testing.T) {
+	s := cctest.NewServer(cctest.Options{})
+	for _, u := range []string{"https://as.example", "http://127.0.0.1/", "https://shop.example/admin/oauth/access_token", "https://login.example/tenant/oauth2/v2.0/token"} {
+		r := form(t.Context(), u, "grant_type", "client_credentials", "client_id", "client", "client_secret", "secret")
+		if got := do(t, s.RoundTripper(), r); got.status != 200 {
+			t.Errorf("%s: %d %s", u, got.status, got.body)
+		}
+	}
+}
+
+func TestDeadTokensAreThrownAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := cctest.NewServer(cctest.Options{Lifetime: time.Minute})
+		first := newToken(t, s)
+		rejection := func() string {
+			return call(t, s.Protect(ok), "Bearer "+first).header.Get("WWW-Authenticate")
+		}
+		for range 1023 {
+			newToken(t, s)
+		}
+		time.Sleep(time.Minute)
+		if got := rejection(); !strings.Contains(got, "has expired") {
+			t.Errorf("before: %s", got)
+		}
+		last := newToken(t, s)
+		if got := rejection(); !strings.Contains(got, "is not known") {
+			t.Errorf("after: %s", got)
+		}
+		if got := call(t, s.Protect(ok), "Bearer "+last); got.status != 200 {
+			t.Errorf("the last: %d", got.status)
+		}
+	})
+}
+
+// For the race detector, and for the virtual clock, which would stop if a
+// goroutine waited on a lock that another holds while it sleeps.
+func TestServerBearsConcurrentUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := cctest.NewServer(cctest.Options{JWTAccessTokens: true, DPoPNonce: true})
+		s.SetDelay(100 * time.Millisecond)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for i := range 200 {
+			wg.Go(func() {
+				token := newToken(t, s, "scope", fmt.Sprint(i))
+				if got := call(t, s.Protect(ok), "Bearer "+token); got.status != 200 {
+					t.Errorf("got %d", got.status)
+				}
+				s.Revoke(token)
+				s.SetLifetime(time.Hour)
+				s.RotateDPoPNonces()
+				s.TokenRequests()
+				s.Stats()
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took != 100*time.Millisecond || len(s.TokenRequests()) != 200 {
+			t.Errorf("%d requests took %v", len(s.TokenRequests()), took)
+		}
+	})
 }
 
 func TestTokenRequestsAreRecordedWithoutSecrets(t *testing.T) {
