@@ -23,3 +23,11 @@ func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Durat
 	}
 	l.to.LogAttrs(ctx, slog.LevelDebug, "token request", attrs...)
 }
+
+// metadataKept tells that the issuer's metadata could not be refreshed, which
+// callers do not notice.
+func (l logger) metadataKept(err error) {
+	if l.to != nil {
+		l.to.Warn("issuer metadata not refreshed; the old ones stay in use", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,35 @@
+// Package ccclient gives a service its OAuth 2.0 access token, keeps it fresh,
+// and spends it on every HTTP request: the client-credentials grant (RFC 6749,
+// section 4.4) as an http.Client.
+//
+//	client, err := ccclient.New(ccclient.Config{
+//		TokenURL: "https://as.example.com/token",
+//		ClientID: "my-service",
+//		Auth:     ccclient.ClientSecretBasic(ccclient.SecretEnv("CLIENT_SECRET")),
+//		Scopes:   []string{"read"},
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	defer client.Close()
+//	resp, err := client.HTTPClient().Get("https://api.example.com/things")
+//
+// # What it promises
+//
+// A cached token costs no lock and no allocation. It is renewed in the
+// background before it expires; callers who find none share one token request,
+// and each waits on its own context. A token that the API rejects with 401 is
+// replaced, and the request is sent once more. While the authorization server
+// is down the living token is used to its end, and then callers get the error
+// at once, not a queue.
+//
+// The token goes to https (or loopback) and to the hosts that are allowed, and
+// never to where a redirect leads. No error, log line or printed value holds a
+// secret or a token.
+//
+// # How it is made
+//
+// This package gets a token, package cache keeps it fresh, package transport
+// spends it; each can be used without the other two. Package cctest is an
+// authorization server for tests.
+package ccclient
