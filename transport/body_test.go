@@ -161,3 +161,17 @@ func TestABodyInMemoryReachesTheBaseAsItIs(t *testing.T) {
 		t.Error("it was wrapped")
 	}
 }
+
+func TestABodyKnownToBeLargerThanReplayLimitIsNotReadAhead(t *testing.T) {
+	sent := newBody("text")
+	req := request(t, "POST", "https://a.example/", sent)
+	req.ContentLength = 4
+	lazy := roundTripper(func(req *http.Request) (*http.Response, error) {
+		if left := sent.Reader.(*strings.Reader).Len(); left != 4 {
+			t.Errorf("%d bytes of 4 are left", left)
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody}, req.Body.Close()
+	})
+	roundTrip(t, &transport.Transport{Source: bearer("token"), Base: lazy, ReplayLimit: 3}, req)
+	sent.closedOnce(t)
+}

@@ -124,6 +124,12 @@ func TestTheRetriesForANonceAndForATokenMayBothHappenInEitherOrder(t *testing.T)
 				equal(t, "body", s.body, "text")
 			}
 			sent.closedOnce(t)
+
+			newest := any(tc.script[len(b.seen)-1].header.Get("DPoP-Nonce"))
+			if newest == any("") {
+				newest = any(tc.script[len(b.seen)-2].header.Get("DPoP-Nonce"))
+			}
+			equal(t, "the nonce after that", sign(t, tr.DPoP, request(t, "GET", "https://a.example/", nil), "").claims["nonce"], newest)
 		})
 	}
 }
@@ -141,6 +147,7 @@ func TestADemandForANonceThatCannotBeMetIsReturnedUntouched(t *testing.T) {
 		reply reply
 		body  io.Reader
 	}{
+		"an invalid proof":   {reply{status: 401, header: challenges(`DPoP error="invalid_dpop_proof"`)}, nil},
 		"no nonce":           {reply{status: 401, header: challenges(wantNonce)}, nil},
 		"an unlawful nonce":  {nonce(401, "a b", wantNonce), nil},
 		"a body without end": {nonce(401, "n1", wantNonce), newBody("text")},
@@ -215,4 +222,19 @@ func TestARedirectThatLeavesGetsNoProof(t *testing.T) {
 	tr := &transport.Transport{Source: bound("token"), Base: b, DPoP: newDPoP(t, p256(t))}
 	roundTrip(t, tr, redirected(t, "https://a.example/", "https://b.example/"))
 	equal(t, "headers", len(b.seen[0].header), 0)
+}
+
+func FuzzNonce(f *testing.F) {
+	for _, seed := range []string{"eyJ7S_zG.eyJH0-Z.HX4w-7v", "", "a b", `"`, `\\`, "\x00", "\x7f", "é", strings.Repeat("n", 2049)} {
+		f.Add(seed)
+	}
+	key := p256(f)
+	f.Fuzz(func(t *testing.T, value string) {
+		d := newDPoP(t, key)
+		learned := d.Learn(&http.Response{Header: http.Header{"Dpop-Nonce": {value}}, Request: request(t, "GET", "https://a.example/", nil)})
+		got, sent := sign(t, d, request(t, "GET", "https://a.example/", nil), "").claims["nonce"]
+		if sent != learned || sent && got != any(value) {
+			t.Errorf("%q: learned %v, sent %v", value, learned, got)
+		}
+	})
 }

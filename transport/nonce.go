@@ -62,17 +62,14 @@ func validNonce(s string) bool {
 	return true
 }
 
-// wantsNonce reports whether resp refuses the proof in a way that a nonce can mend: use_dpop_nonce (RFC 9449,
-// section 9), or invalid_dpop_proof with a nonce beside it, since a nonce stands in for the client's clock.
-func wantsNonce(resp *http.Response, learned bool) bool {
+// proofRefused reports whether it is the proof that resp refuses, and not the token: for want of a nonce (RFC 9449,
+// section 9), or as invalid, which a nonce that comes along may mend, since it stands in for the client's clock.
+func proofRefused(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusUnauthorized {
 		return false
 	}
 	for _, c := range challenge.Parse(resp.Header) {
-		if !strings.EqualFold(c.Scheme, "DPoP") {
-			continue
-		}
-		if e := c.Params["error"]; e == "use_dpop_nonce" || e == "invalid_dpop_proof" && learned {
+		if e := c.Params["error"]; strings.EqualFold(c.Scheme, "DPoP") && (e == "use_dpop_nonce" || e == "invalid_dpop_proof") {
 			return true
 		}
 	}

@@ -109,14 +109,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.heal(req, body, cred, resp)
 }
 
-// heal returns resp, unless that rejects the token or asks for a nonce and the request can be sent again.
+// heal returns resp, unless that rejects the token, or the proof while it brings a nonce, and req can be sent again.
 // Each of the two has a single retry; the answer to the last is returned whatever it is.
 func (t *Transport) heal(req *http.Request, body replay, cred *credential, resp *http.Response) (*http.Response, error) {
 	var renewed, nonced bool
 	for !renewed || t.DPoP != nil && !nonced {
 		next := cred
 		switch learned := t.DPoP != nil && t.DPoP.Learn(resp); {
-		case t.DPoP != nil && wantsNonce(resp, learned):
+		case t.DPoP != nil && proofRefused(resp):
 			if nonced || !learned || !body.possible() {
 				return resp, nil
 			}
