@@ -34,7 +34,9 @@ func (r *requester) attempt(ctx context.Context, ep endpoint, form url.Values) (
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, ep.tokenURL, strings.NewReader(q.request.Form.Encode()))
 	if err != nil {
-		return nil, q.unreachable(ctx, ep, err)
+		f := q.unreachable(ctx, ep, err)
+		f.temporary, f.permanent = false, true
+		return nil, f
 	}
 	if q.request.Header != nil {
 		req.Header = q.request.Header
@@ -46,14 +48,11 @@ func (r *requester) attempt(ctx context.Context, ep endpoint, form url.Values) (
 		}
 	}
 	q.sent = time.Now()
-	resp, err := r.client.Do(req)
+	resp, err := r.send(req)
 	if err != nil {
 		return nil, q.unreachable(ctx, ep, err)
 	}
 	defer resp.Body.Close()
-	if resp.Request == nil {
-		resp.Request = req
-	}
 	learned := r.dpop != nil && r.dpop.Learn(resp)
 	// To the end, so that the connection is used again.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))

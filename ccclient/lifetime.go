@@ -32,10 +32,10 @@ func lifetime(m map[string]any, sent time.Time) (time.Duration, error) {
 // dateLayouts are those that Azure's token services wrote expires_on in.
 var dateLayouts = []string{time.RFC3339, "1/2/2006 15:04:05 -07:00", "1/2/2006 3:04:05 PM -07:00"}
 
-// unixSeconds reads a moment: seconds since 1970, milliseconds if it is too large
-// for those, or a date.
+// unixSeconds reads a moment: seconds since 1970, milliseconds if that makes more
+// sense, or a date.
 func unixSeconds(v any) (float64, bool) {
-	const milliseconds = 1e12 // as seconds: the year 33658
+	const milliseconds = 1e11 // as seconds: the year 5138; as milliseconds: 1973
 	if f, ok := seconds.Number(v); ok {
 		if f > milliseconds {
 			f /= 1000

@@ -116,7 +116,8 @@ func cut(s string, n int) string {
 func credentials(r *Request, plain url.Values) []string {
 	var all []string
 	if r.secret != nil {
-		all = append(all, r.secret())
+		s := r.secret() // and the pair of Basic, which a server may put together anew
+		all = append(all, s, r.ClientID+":"+s, formEncode(r.ClientID)+":"+formEncode(s))
 	}
 	for name, values := range r.Form {
 		switch {

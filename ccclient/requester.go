@@ -2,6 +2,9 @@ package ccclient
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -14,7 +17,7 @@ import (
 type requester struct {
 	clientID string
 	auth     Auth
-	client   *http.Client
+	client   *http.Client // its Transport and Timeout count
 	retry    Retry
 	dpop     *transport.DPoP // nil: bearer tokens
 	log      logger
@@ -29,20 +32,40 @@ type endpoint struct {
 	methods    []string // of client authentication, if the server lists them
 }
 
-// newRequester completes r: its client is copied, its retry gets its defaults.
+// newRequester completes r.
 func newRequester(r requester) *requester {
-	r.client = tokenClient(r.client)
 	r.retry = r.retry.withDefaults()
+	if r.client.Timeout > 0 {
+		r.retry.AttemptTimeout = min(r.retry.AttemptTimeout, r.client.Timeout)
+	}
 	return &r
 }
 
-// tokenClient is client as token requests need it: redirects, which could take
-// the credentials elsewhere, are not followed, and there are no cookies.
-func tokenClient(client *http.Client) *http.Client {
-	c := *client
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Jar = nil
-	return &c
+// send makes one HTTP request. It goes to the client's transport, past the
+// client, which would look at redirects and cookies: a redirect could take the
+// credentials elsewhere, and is never followed.
+func (r *requester) send(req *http.Request) (*http.Response, error) {
+	t := r.client.Transport
+	if t == nil {
+		t = http.DefaultTransport
+	}
+	resp, err := t.RoundTrip(req)
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(record.RecordHeader[:]) == "HTTP/" {
+		return nil, http.ErrSchemeMismatch // without the connection that the other holds
+	}
+	if err != nil {
+		return nil, err
+	}
+	if resp == nil {
+		return nil, fmt.Errorf("the RoundTripper %T gave neither a response nor an error", t)
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if resp.Request == nil {
+		resp.Request = req
+	}
+	return resp, nil
 }
 
 // fetch gets a new token from ep for what form asks. Its error is a *failure: an

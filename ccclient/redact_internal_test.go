@@ -1,0 +1,156 @@
+package ccclient
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/oauth2"
+)
+
+// echo gives the forms in which a server may repeat a secret.
+func echo(secret string) []string {
+	encoded := url.QueryEscape(secret)
+	return []string{
+		secret, encoded, "p%26ss%2fw%c3%b6rd+%3ccanary%3e", url.PathEscape(secret), html.EscapeString(secret),
+		base64.StdEncoding.EncodeToString([]byte(secret)),
+		base64.RawURLEncoding.EncodeToString([]byte(secret)),
+		base64.StdEncoding.EncodeToString([]byte("client:" + secret)),
+		base64.StdEncoding.EncodeToString([]byte("client:" + encoded)),
+	}
+}
+
+func TestASecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
+	const secret = "p&ss/wörd <canary>"
+	auths := map[string]Auth{
+		"basic":     ClientSecretBasic(SecretString(secret)),
+		"unencoded": ClientSecretBasicUnencoded(SecretString(secret)),
+		"post":      ClientSecretPost(SecretString(secret)),
+		"func": AuthFunc(func(_ context.Context, r *Request) error {
+			r.Header.Set("X-Api-Key", secret)
+			return nil
+		}),
+		"bearer": AuthFunc(func(_ context.Context, r *Request) error {
+			r.Header.Set("Authorization", "Bearer "+secret)
+			return nil
+		}),
+		"assertion": AuthFunc(func(_ context.Context, r *Request) error {
+			r.used(secret) // as what signs with the secret does
+			r.Form.Set("client_assertion", "e30.e30.c2ln")
+			return nil
+		}),
+	}
+	for name, auth := range auths {
+		q := &inquiry{plain: url.Values{"grant_type": {"client_credentials"}}, sent: millennium}
+		q.request = &Request{ClientID: "client", TokenURL: "https://as.example/token", Form: withoutEmpty(q.plain), Header: http.Header{}}
+		if err := auth.Authenticate(t.Context(), q.request); err != nil {
+			t.Fatal(err)
+		}
+		var canaries []string
+		for _, s := range echo(secret) {
+			if name != "func" && name != "bearer" || !strings.HasPrefix(s, "Y2xpZW50") { // "client": such a pair is of Basic
+				canaries = append(canaries, s)
+			}
+		}
+		canaries = append(canaries, q.request.Form["client_assertion"]...)
+		for _, canary := range canaries {
+			body, err := json.Marshal(map[string]string{
+				"error": canary, "error_description": "bad secret " + canary + " given", "error_uri": "https://as.example/?s=" + canary,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range []answer{
+				{401, http.Header{"Content-Type": {"application/json"}}, body, millennium},
+				{200, http.Header{"Content-Type": {"application/json"}}, body, millennium},
+				{302, http.Header{"Location": {"https://" + url.PathEscape(canary) + "/?s=" + url.QueryEscape(canary)}}, nil, millennium},
+				{400, http.Header{"Content-Type": {"application/json"}}, []byte(`{"error":{"message":` + quoted(canary) + `}}`), millennium},
+				{400, http.Header{"Content-Type": {"application/json"}}, []byte(`{"errors":[` + quoted(canary) + `]}`), millennium},
+				{200, http.Header{"Content-Type": {"application/json"}}, []byte(`{"access_token":"abc","token_type":` + quoted(canary) + `}`), millennium},
+			} {
+				_, f := q.judge(a)
+				e := f.err
+				r, _ := errors.AsType[*oauth2.RetrieveError](f)
+				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%v\n%+v\n%+v", f, f, f, e, e, e, e.Code, e.Description, e.URI, r, *r, r.Response)
+				if strings.Contains(said, canary) || strings.Contains(said, "canary") {
+					t.Errorf("%s, %d: %q is in %s", name, a.status, canary, said)
+				}
+			}
+		}
+	}
+}
+
+func quoted(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+func TestRegisteredCodesSurviveASecretThatIsAPartOfThem(t *testing.T) {
+	q := testInquiry(t)
+	q.request.used("client")
+	_, f := q.judge(readAnswer(t, "error-basic"))
+	if !errors.Is(f, InvalidClient) || strings.Contains(f.err.Description, "client") {
+		t.Errorf("%q, %q", f.err.Code, f.err.Description)
+	}
+}
+
+func TestParametersThatAreNoSecretsStayReadable(t *testing.T) {
+	q := testInquiry(t)
+	body := `{"error":"invalid_scope","error_description":"client client_credentials may not ask for read write"}`
+	_, f := q.judge(answer{400, http.Header{"Content-Type": {"application/json"}}, []byte(body), millennium})
+	if strings.Contains(f.Error(), redacted) {
+		t.Error(f)
+	}
+}
+
+func TestServerTextIsCutAndCleaned(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"plain", "plain"},
+		{"two\r\nlines\x00\x1b[31m", "two  lines  [31m"},
+		{"\xff\xfebroken", "\uFFFDbroken"},
+		{"bidi \u202e override", "bidi   override"},
+		{strings.Repeat("ü", maxServerText), strings.Repeat("ü", maxServerText)},
+		{strings.Repeat("ü", maxServerText+1), strings.Repeat("ü", maxServerText) + "…"},
+		{"  ", ""},
+		{"", ""},
+	}
+	for _, test := range tests {
+		got := (*redactor)(nil).clean(test.in)
+		if got != test.want || !utf8.ValidString(got) {
+			t.Errorf("%q gives %q; want %q", test.in, got, test.want)
+		}
+	}
+	// First hidden, then cut: a cut through a secret would leave half of it.
+	r := newRedactor([]string{"canary-canary"})
+	if got := r.clean(strings.Repeat("x", maxServerText-5) + "canary-canary"); strings.Contains(got, "canary") {
+		t.Errorf("%q", got)
+	}
+	// The longest first.
+	if got := newRedactor([]string{"abc", "abcdef", ""}).hide("abcdef abc"); got != redacted+" "+redacted {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAnErrorOfOthersThatHoldsACredentialIsReplaced(t *testing.T) {
+	r := newRedactor([]string{"canary"})
+	harmless := errors.New("connection refused")
+	if r.scrub(harmless) != harmless {
+		t.Error("a harmless error was replaced")
+	}
+	inner := fmt.Errorf("sending canary: %w", context.DeadlineExceeded)
+	err := r.scrub(inner)
+	if strings.Contains(err.Error(), "canary") || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, inner) {
+		t.Errorf("%v", err)
+	}
+	if err := r.scrub(errors.New("canary")); err.Error() != redacted {
+		t.Errorf("%v", err)
+	}
+}

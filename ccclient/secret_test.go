@@ -1,0 +1,122 @@
+package ccclient_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ccclient/go-ccclient/ccclient"
+)
+
+func TestASecretFileLosesOneTrailingNewline(t *testing.T) {
+	tests := map[string]string{
+		"secret":         "secret",
+		"secret\n":       "secret",
+		"secret\r\n":     "secret",
+		"secret\n\n":     "secret\n",
+		"secret\r":       "secret\r",
+		" se cret \n":    " se cret ",
+		"a\nb\n":         "a\nb",
+		"\xff\x00\xfe\n": "\xff\x00\xfe",
+		"\r":             "\r",
+	}
+	path := filepath.Join(t.TempDir(), "secret")
+	secret := ccclient.SecretFile(path)
+	for content, want := range tests {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := secret(t.Context()); err != nil || got != want {
+			t.Errorf("%q gives %q, %v; want %q", content, got, err, want)
+		}
+	}
+}
+
+func TestASecretFileThatHoldsNoSecretIsAnErrorNamingIt(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, path := range []string{
+		write("empty", ""),
+		write("newline", "\n"),
+		write("crlf", "\r\n"),
+		write("large", strings.Repeat("canary", 64<<10)),
+		filepath.Join(dir, "missing"),
+		dir,
+	} {
+		got, err := ccclient.SecretFile(path)(t.Context())
+		if err == nil || got != "" || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %q, %v", filepath.Base(path), got, err)
+		}
+	}
+}
+
+func TestASecretFileIsReadAgainHoweverItIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// As Kubernetes mounts a Secret: secret -> ..data/secret, ..data -> a
+	// directory that is replaced as a whole.
+	for _, version := range []string{"one", "two"} {
+		must(os.Mkdir(filepath.Join(dir, "..v_"+version), 0o700))
+		must(os.WriteFile(filepath.Join(dir, "..v_"+version, "secret"), []byte(version), 0o600))
+	}
+	must(os.Symlink("..v_one", filepath.Join(dir, "..data")))
+	path := filepath.Join(dir, "secret")
+	must(os.Symlink(filepath.Join("..data", "secret"), path))
+	secret := ccclient.SecretFile(path)
+	expect := func(want string) {
+		t.Helper()
+		if got, err := secret(t.Context()); err != nil || got != want {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	}
+	expect("one")
+	must(os.Symlink("..v_two", filepath.Join(dir, "..tmp")))
+	must(os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
+	expect("two")
+	// Rewritten in place, with the same size and time.
+	target := filepath.Join(dir, "..v_two", "secret")
+	info, err := os.Stat(target)
+	must(err)
+	must(os.WriteFile(target, []byte("six"), 0o600))
+	must(os.Chtimes(target, info.ModTime(), info.ModTime()))
+	expect("six")
+	must(os.Remove(target))
+	if _, err := secret(t.Context()); err == nil {
+		t.Error("a removed file still gives a secret")
+	}
+}
+
+func TestASecretInTheEnvironmentIsReadEachTime(t *testing.T) {
+	const name = "CCCLIENT_TEST_SECRET"
+	secret := ccclient.SecretEnv(name)
+	t.Setenv(name, "one")
+	if got, err := secret(t.Context()); err != nil || got != "one" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	t.Setenv(name, "two")
+	if got, _ := secret(t.Context()); got != "two" {
+		t.Errorf("got %q after a change", got)
+	}
+	t.Setenv(name, "")
+	if _, err := secret(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("empty: %v", err)
+	}
+	if err := os.Unsetenv(name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := secret(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("unset: %v", err)
+	}
+}
