@@ -37,6 +37,14 @@ func newCertificate(config *tls.Config) (*certificate, *tls.Config) {
 		for _, cert := range config.Certificates {
 			c.thumbprint += thumbprint(&cert)
 		}
+		if len(config.Certificates) == 1 {
+			// Left to choose, crypto/tls shows no certificate whose
+			// issuer is none of the CAs that the server names: a
+			// self-signed one never is (RFC 8705, section 2.2).
+			config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				return &config.Certificates[0], nil
+			}
+		}
 		return c, config
 	}
 	c := &certificate{}
