@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,9 @@ func (c *Cache) Close() error {
 	}
 	return nil
 }
+
+// Format prints nothing of what c holds.
+func (c *Cache) Format(s fmt.State, _ rune) { fmt.Fprint(s, "cache.Cache") }
 
 // begin and end bracket whatever Close has to join. begin reports false once
 // the cache is closed.

@@ -182,6 +182,9 @@ func (e *Entry) forget() {
 	e.keeper = nil
 }
 
+// Format prints e's key; never a token.
+func (e *Entry) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "cache.Entry{%q}", e.key) }
+
 func gaveUp(ctx context.Context) error {
 	return fmt.Errorf("cache: gave up waiting for a token: %w", ctx.Err())
 }

@@ -50,6 +50,10 @@ func (cfg *Config) validate() (f faults) {
 	case ours && m.fault != nil:
 		f.add("Auth", "%s: %w", m.name, m.fault)
 	}
+	if m, ours := cfg.Auth.(*method); ours && m.name == "tls_client_auth" && cfg.HTTPClient == nil &&
+		(cfg.TLS == nil || len(cfg.TLS.Certificates) == 0 && cfg.TLS.GetClientCertificate == nil) {
+		f.add("TLS", "TLSClientAuth needs a client certificate: set Certificates or GetClientCertificate")
+	}
 	request := TokenRequest{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
 	f = append(f, request.validate(cfg.Auth)...)
 	if cfg.TLS != nil && (cfg.TLS.MaxVersion != 0 && cfg.TLS.MaxVersion < tls.VersionTLS12 || cfg.TLS.MinVersion != 0 && cfg.TLS.MinVersion < tls.VersionTLS12) {

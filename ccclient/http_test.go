@@ -1,0 +1,190 @@
+package ccclient_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ccclient/go-ccclient/ccclient"
+	"github.com/ccclient/go-ccclient/ccclient/cctest"
+	"github.com/ccclient/go-ccclient/transport"
+)
+
+// onLoopback gives a client for a server on loopback, and a resource there
+// that answers what it is sent.
+func onLoopback(t *testing.T, configure func(*ccclient.Config)) (*ccclient.Client, *cctest.Server, *httptest.Server) {
+	t.Helper()
+	as := cctest.NewServer(cctest.Options{})
+	t.Cleanup(as.Close)
+	resource := httptest.NewServer(as.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, body)
+	})))
+	t.Cleanup(resource.Close)
+	cfg := ccclient.Config{
+		TokenURL: as.TokenURL(),
+		ClientID: cctest.DefaultClientID,
+		Auth:     ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+	}
+	if configure != nil {
+		configure(&cfg)
+	}
+	c, err := ccclient.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, as, resource
+}
+
+func read(t *testing.T, resp *http.Response, err error) string {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(resp.StatusCode, " ", string(b))
+}
+
+func TestHTTPClientIsADropIn(t *testing.T) {
+	c, as, resource := onLoopback(t, nil)
+	httpClient := c.HTTPClient()
+	if httpClient.Timeout != 0 {
+		t.Errorf("a Timeout of %v would cut long downloads", httpClient.Timeout)
+	}
+	before := *http.DefaultClient
+	*http.DefaultClient = *httpClient
+	defer func() { *http.DefaultClient = before }()
+
+	resp, err := http.Get(resource.URL + "/a")
+	if got := read(t, resp, err); got != "200 GET /a " {
+		t.Errorf("Get: %s", got)
+	}
+	as.RevokeAll()
+	resp, err = http.Post(resource.URL+"/b", "text/plain", strings.NewReader("body"))
+	if got := read(t, resp, err); got != "200 POST /b body" {
+		t.Errorf("Post with a revoked token: %s", got)
+	}
+	resp, err = http.PostForm(resource.URL+"/c", url.Values{"x": {"y"}})
+	if got := read(t, resp, err); got != "200 POST /c x=y" {
+		t.Errorf("PostForm: %s", got)
+	}
+	if n := as.Stats().TokenRequests; n != 2 {
+		t.Errorf("%d token requests, want 2", n)
+	}
+}
+
+func TestHTTPClientsAreTheCallersToModify(t *testing.T) {
+	c, _, _ := onLoopback(t, nil)
+	a, b := c.HTTPClient(), c.HTTPClient()
+	a.Transport.(*transport.Transport).AllowedHosts = []string{"x"}
+	a.Timeout = 1
+	if b.Timeout != 0 || b.Transport.(*transport.Transport).AllowedHosts != nil {
+		t.Error("two HTTPClients share what a caller may modify")
+	}
+}
+
+func TestManyCallersShareTokenAndConnections(t *testing.T) {
+	c, as, resource := onLoopback(t, nil)
+	opened := make(map[string]bool)
+	var mu sync.Mutex
+	inner := resource.Config.Handler
+	resource.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		opened[r.RemoteAddr] = true
+		mu.Unlock()
+		inner.ServeHTTP(w, r)
+	})
+	for range 5 {
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				resp, err := c.HTTPClient().Get(resource.URL)
+				if got := read(t, resp, err); got != "200 GET / " {
+					t.Error(got)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if n := as.Stats().TokenRequests; n != 1 {
+		t.Errorf("%d token requests, want 1", n)
+	}
+	// net/http's own pool would keep 2 of 50 and open some 240.
+	if n := len(opened); n > 100 {
+		t.Errorf("250 calls, 50 at a time, opened %d connections", n)
+	}
+}
+
+func TestTransportWorksInAReverseProxy(t *testing.T) {
+	c, as, resource := onLoopback(t, nil)
+	target, _ := url.Parse(resource.URL)
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: c.Transport(nil),
+	})
+	defer proxy.Close()
+	resp, err := http.Post(proxy.URL+"/x", "text/plain", bytes.NewReader(make([]byte, 100_000)))
+	if got := read(t, resp, err); len(got) != len("200 POST /x ")+100_000 {
+		t.Errorf("got %d bytes: %.40q", len(got), got)
+	}
+	as.RevokeAll()
+	resp, err = http.Get(proxy.URL + "/y")
+	if got := read(t, resp, err); got != "200 GET /y " {
+		t.Errorf("with a revoked token: %s", got)
+	}
+}
+
+func TestTheTokenDoesNotFollowARedirectAway(t *testing.T) {
+	c, _, _ := onLoopback(t, nil)
+	var got []string
+	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Authorization"))
+	}))
+	defer thief.Close()
+	api := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusTemporaryRedirect))
+	defer api.Close()
+	resp, err := c.HTTPClient().Get(api.URL)
+	read(t, resp, err)
+	if len(got) != 1 || got[0] != "" {
+		t.Errorf("the host that a redirect named got %d requests with %q", len(got), got)
+	}
+}
+
+func TestOnlyAllowedHostsGetTheToken(t *testing.T) {
+	c, as, resource := onLoopback(t, func(cfg *ccclient.Config) { cfg.AllowedHosts = []string{"*.example.com"} })
+	if _, err := c.HTTPClient().Get(resource.URL); !errors.Is(err, transport.ErrHostNotAllowed) {
+		t.Errorf("got %v, want ErrHostNotAllowed", err)
+	}
+	if _, err := c.HTTPClient().Get("http://api.example.com/"); !errors.Is(err, transport.ErrInsecure) {
+		t.Errorf("got %v, want ErrInsecure", err)
+	}
+	if n := as.Stats().TokenRequests; n != 0 {
+		t.Errorf("%d token requests for calls that may not have a token", n)
+	}
+}
+
+func TestACallWithoutATokenIsNotSent(t *testing.T) {
+	c, as, resource := onLoopback(t, func(cfg *ccclient.Config) { cfg.Retry.MaxAttempts = 1 })
+	as.SetDown(http.StatusInternalServerError)
+	_, err := c.HTTPClient().Get(resource.URL)
+	e, ok := errors.AsType[*ccclient.Error](err)
+	if !ok || e.StatusCode != http.StatusInternalServerError {
+		t.Errorf("got %v, want the token request's error", err)
+	}
+	if n := as.Stats().ResourceRequests; n != 0 {
+		t.Errorf("the resource got %d requests", n)
+	}
+}
