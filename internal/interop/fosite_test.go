@@ -28,9 +28,13 @@ func startFosite() (*server, func()) {
 		HashCost:            4,
 		// A rejection says why, so that a test that fails says why.
 		SendDebugMessagesToClients: true,
+		// These have defaults, which fosite writes at the first use of each: a data race.
+		ScopeStrategy:            fosite.ExactScopeStrategy,
+		AudienceMatchingStrategy: fosite.DefaultAudienceMatchingStrategy,
 	}
-	store := storage.NewMemoryStore()
 	hasher := &fosite.BCrypt{Config: config}
+	config.ClientSecretsHasher = hasher
+	store := storage.NewMemoryStore()
 	add := func(id, method, secret string, key crypto.Signer, alg string) {
 		c := &fosite.DefaultOpenIDConnectClient{
 			DefaultClient: &fosite.DefaultClient{

@@ -11,7 +11,8 @@ import (
 // TestRevocationUnderLoadIsSeenByNobody revokes the token while many callers
 // spend it; each gets its answer.
 func TestRevocationUnderLoadIsSeenByNobody(t *testing.T) {
-	s := needOIDCProvider(t)
+	needNode(t)
+	s := oidcProvider
 	u := newUser(t, s, cell{config: ccclient.Config{
 		TokenURL: s.tokenURL,
 		ClientID: "basic",

@@ -18,6 +18,7 @@ import (
 var (
 	oidcProvider *server
 	fositeServer *server
+	mockServer   *server
 	servers      []*server
 	notSetUp     error
 )
@@ -56,6 +57,7 @@ func run(m *testing.M) int {
 			return 1
 		}
 		defer stop()
+		mockServer = s
 		servers = append(servers, s)
 	}
 
@@ -67,13 +69,12 @@ func run(m *testing.M) int {
 	return code
 }
 
-// needOIDCProvider gives oidc-provider or skips the test.
-func needOIDCProvider(t *testing.T) *server {
+// needNode skips a test of the servers that run on Node.js if they are missing.
+func needNode(t *testing.T) {
 	t.Helper()
 	if notSetUp != nil {
 		t.Skip(notSetUp)
 	}
-	return oidcProvider
 }
 
 // A table collects what came of each method at each server.

@@ -12,7 +12,8 @@ import (
 // TestRefusalsAreNamedAndExplained asks for what real servers refuse. Each error
 // has the server's code, says in words what to look at, and holds no secret.
 func TestRefusalsAreNamedAndExplained(t *testing.T) {
-	oidc := needOIDCProvider(t)
+	needNode(t)
+	oidc := oidcProvider
 	const wrongSecret = "canary: 100% wrong & of 32 bytes or more"
 	wrong := ccclient.SecretString(wrongSecret)
 	plain, special := ccclient.SecretString(plainSecret), ccclient.SecretString(specialSecret)
@@ -110,10 +111,9 @@ func TestRefusalsAreNamedAndExplained(t *testing.T) {
 // TestMethodThatTheServerDoesNotListIsNamed: oauth2-mock-server's metadata lists
 // the method none and no other.
 func TestMethodThatTheServerDoesNotListIsNamed(t *testing.T) {
-	needOIDCProvider(t)
-	mock := servers[len(servers)-1]
+	needNode(t)
 	client, err := ccclient.New(ccclient.Config{
-		Issuer: mock.issuer, ClientID: "basic", Auth: ccclient.ClientSecretBasic(ccclient.SecretString(plainSecret)),
+		Issuer: mockServer.issuer, ClientID: "basic", Auth: ccclient.ClientSecretBasic(ccclient.SecretString(plainSecret)),
 	})
 	if err != nil {
 		t.Fatal(err)

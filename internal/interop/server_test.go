@@ -17,7 +17,7 @@ import (
 
 // lifetime is that of every token here: long enough to be spent and revoked on
 // a busy machine, short enough to be waited for.
-const lifetime = 4 * time.Second
+const lifetime = 6 * time.Second
 
 // Every special character that has made somebody's Basic authentication fail.
 const (
