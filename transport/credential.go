@@ -10,10 +10,11 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// credential is a token and the Authorization value made of it. Building the value costs more than the rest of a
-// request's authorization, so the last one is kept for as long as the source gives the same token.
+// credential is a token and the header made of it. Building that costs more than the rest of a request's
+// authorization, so the last one is kept for as long as the source gives the same token.
 type credential struct {
 	token *oauth2.Token
+	name  string // canonical
 	value string
 }
 
@@ -33,7 +34,10 @@ func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
 			return nil, errors.New("transport: the token holds a character that may not be in a header")
 		}
 	}
-	cred := &credential{token: tok, value: scheme + " " + tok.AccessToken}
+	cred := &credential{token: tok, name: "Authorization", value: scheme + " " + tok.AccessToken}
+	if t.Header != "" {
+		cred.name, cred.value = http.CanonicalHeaderKey(t.Header), tok.AccessToken
+	}
 	t.last.Store(cred)
 	return cred, nil
 }
@@ -69,6 +73,6 @@ func (c *credential) clone(req *http.Request) *http.Request {
 	if out.Header = maps.Clone(req.Header); out.Header == nil {
 		out.Header = make(http.Header, 2)
 	}
-	out.Header["Authorization"] = out.value[:]
+	out.Header[c.name] = out.value[:]
 	return &out.Request
 }

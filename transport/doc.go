@@ -10,7 +10,7 @@
 //   - A token is sent to https URLs and to loopback only, to allowed hosts only, and never to a redirect's target in
 //     another origin, nor to what comes after that. This is decided before a token is asked for.
 //   - Nothing is sent without the token, except what a redirect leads elsewhere and what carries an Authorization
-//     header of the caller's own.
+//     header of the caller's own (or the one that Transport.Header names).
 //   - A request is sent a second time only if the server has rejected the token of the first, another token is there,
 //     and the body can be sent again. With [DPoP] there is one more for the nonce that a server may ask for.
 //     Otherwise the response is the caller's, untouched.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
@@ -15,7 +17,7 @@ func (t *Transport) mayAuthorize(req *http.Request) (bool, error) {
 	switch {
 	case req.URL == nil:
 		return false, errors.New("transport: the request has no URL")
-	case ownAuthorization(req.Header):
+	case t.ownCredential(req.Header):
 		return false, nil
 	case req.Response != nil && hasLeft(req):
 		return false, nil
@@ -29,19 +31,43 @@ func (t *Transport) mayAuthorize(req *http.Request) (bool, error) {
 	if t.Source == nil {
 		return false, errors.New("transport: no Source to get a token from")
 	}
+	if t.Header != "" {
+		return true, t.checkHeader()
+	}
 	return true, nil
 }
 
-// ownAuthorization reports whether the caller has set an Authorization header, be it by a map key in lower case.
-func ownAuthorization(h http.Header) bool {
-	for _, values := range [...][]string{h["Authorization"], h["authorization"]} {
-		for _, v := range values {
-			if v != "" {
-				return true
-			}
+// ownCredential reports whether the caller has set the header that the token is for, be it by a map key in lower case.
+func (t *Transport) ownCredential(h http.Header) bool {
+	if t.Header == "" {
+		return anyNotEmpty(h["Authorization"]) || anyNotEmpty(h["authorization"])
+	}
+	for name, values := range h {
+		if strings.EqualFold(name, t.Header) && anyNotEmpty(values) {
+			return true
 		}
 	}
 	return false
+}
+
+func anyNotEmpty(values []string) bool {
+	for _, v := range values {
+		if v != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// checkHeader says why the token cannot be in the header named, if so.
+func (t *Transport) checkHeader() error {
+	if t.DPoP != nil {
+		return errors.New("transport: Header: a token bound by DPoP goes into the Authorization header (RFC 9449, section 7.1)")
+	}
+	if err := field.CheckName(t.Header); err != nil {
+		return fmt.Errorf("transport: Header: %w", err)
+	}
+	return nil
 }
 
 // maxHops bounds the walk along a chain of redirects; http.Client follows 10 by default.

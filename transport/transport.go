@@ -38,6 +38,12 @@ type Transport struct {
 	// InsecureHTTP allows http URLs beyond loopback, where anybody on the way can take the token.
 	InsecureHTTP bool
 
+	// Header names the field that has the token. Empty means Authorization, with the scheme before the token, as the
+	// RFCs have it. In any other the token stands alone, as some APIs want it (Shopify's X-Shopify-Access-Token);
+	// all that is said of the Authorization header, here and in the package's comment, is then said of that one.
+	// It does not go together with DPoP.
+	Header string
+
 	// ReplayLimit is how many bytes of a body without GetBody may be kept in memory so that it can be sent again after
 	// a rejection; 0 means none. Such a body is read before the request is sent, up to the limit at least, so this is
 	// not for bodies that wait for the response. A larger one is sent all the same, once.

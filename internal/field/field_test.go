@@ -1,0 +1,53 @@
+package field_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ccclient/go-ccclient/internal/field"
+)
+
+func TestANameIsATokenThatNetHTTPLeavesToTheCaller(t *testing.T) {
+	for name, want := range map[string]string{
+		"X-Shopify-Access-Token": "",
+		"x-merchant-id":          "",
+		"!#$%&'*+-.^_`|~09azAZ":  "",
+		"Authorization":          "",
+		"":                       "without a name",
+		"X Token":                "not the name",
+		"X-Token:":               "not the name",
+		"X-Tök":                  "not the name",
+		"X-\r\nEvil":             "not the name",
+		"host":                   "Host is a header field that net/http sets",
+		"Content-Length":         "net/http sets",
+		"transfer-encoding":      "net/http sets",
+		"Connection":             "net/http sets",
+		"Trailer":                "net/http sets",
+	} {
+		err := field.CheckName(name)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: got %v, want %q", name, err, want)
+		}
+	}
+}
+
+func TestAValueHasNoControlCharactersAndNoSpaceAtItsEnds(t *testing.T) {
+	for value, good := range map[string]bool{
+		"":             true,
+		"a b\tc":       true,
+		"caf\xc3\xa9":  true,
+		"a\r\nEvil: b": false,
+		"a\x00":        false,
+		"a\x7f":        false,
+		" a":           false,
+		"a\t":          false,
+	} {
+		err := field.CheckValue(value)
+		if (err == nil) != good {
+			t.Errorf("%q: %v", value, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "Evil") {
+			t.Errorf("%q: its error repeats it: %v", value, err)
+		}
+	}
+}
