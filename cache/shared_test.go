@@ -109,8 +109,8 @@ func TestFleetMakesOneFetchPerTokenLife(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := s.requests(); n != 6 { // one each 45 to 48 s, with a little more per reader
-			t.Errorf("%d requests in 240 s, want one for each 0.75 to 0.8 of a minute", n)
+		if n := s.requests(); n < 5 || n > 6 {
+			t.Errorf("%d requests in 240 s, want one for each 45 to 51 s", n)
 		}
 		if s.peak != 1 {
 			t.Errorf("%d requests at a time, want 1", s.peak)
