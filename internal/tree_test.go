@@ -1,0 +1,75 @@
+// Package internal_test checks what holds for the repository as a whole: which
+// package may import which, what the modules require, and that the documents
+// say what the code does.
+package internal_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the repository, seen from this directory.
+const root = ".."
+
+const core = "github.com/ccclient/go-ccclient"
+
+// files gives the slash-separated paths of all files in the repository that
+// are not ignored by git; without git, of all but installed packages.
+func files(t *testing.T) []string {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output(); err == nil {
+		var names []string
+		for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err == nil { // else deleted, not yet committed
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	var names []string
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
+			return fs.SkipDir
+		}
+		if err == nil && !d.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// read gives a file's text.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// modules gives the directories of the nested modules.
+func modules(names []string) []string {
+	var dirs []string
+	for _, name := range names {
+		if path.Base(name) == "go.mod" && name != "go.mod" {
+			dirs = append(dirs, path.Dir(name))
+		}
+	}
+	return dirs
+}
+
+// within reports whether a path is one of dirs or below one.
+func within(name string, dirs ...string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") })
+}
