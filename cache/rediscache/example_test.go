@@ -1,0 +1,47 @@
+package rediscache_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/cache/rediscache"
+)
+
+// A fleet shares its tokens. The sealed store goes into cache.Options.Store.
+func Example() {
+	client := redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs:                 []string{"redis.internal:6379"}, // several: a cluster
+		Username:              "tokens",
+		Password:              os.Getenv("REDIS_PASSWORD"),
+		DialTimeout:           time.Second,
+		ReadTimeout:           time.Second,
+		WriteTimeout:          time.Second,
+		MaxRetries:            1,
+		ContextTimeoutEnabled: true,
+	})
+	defer client.Close()
+
+	key, err := os.ReadFile("/run/secrets/token-store-key") // openssl rand 32
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	store, err := cache.Seal(rediscache.New(client, rediscache.Options{}), key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	ctx := context.Background()
+	if err := store.Put(ctx, "token", []byte("secret"), time.Hour); err != nil {
+		fmt.Println(err)
+		return
+	}
+	data, err := store.Get(ctx, "token")
+	fmt.Printf("%s %v\n", data, err)
+}
