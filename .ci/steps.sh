@@ -1,0 +1,184 @@
+# The steps of .ci/run, which sources this. Each is a function that fails with
+# its first command that fails.
+
+results=()
+failed=0
+
+# step TITLE COMMAND...: takes a step, and notes how it ended.
+step() {
+	local title=$1 start=$SECONDS status word=ok
+	shift
+	printf '\n== %s\n' "$title"
+	set +e
+	(
+		set -e
+		"$@"
+	) 2>&1
+	status=$?
+	set -e
+	if ((status != 0)); then
+		word=FAIL failed=1
+	fi
+	results+=("$(printf '%-4s %4ds  %s' "$word" $((SECONDS - start)) "$title")")
+	printf -- '-- %s, %ds\n' "$word" $((SECONDS - start))
+}
+
+summary() {
+	printf '\n== summary\n'
+	printf '%s\n' "${results[@]}"
+	printf '%s after %d:%02d\n' "$( ((failed)) && echo FAILED || echo 'all is well')" $((SECONDS / 60)) $((SECONDS % 60))
+	exit "$failed"
+}
+
+# nested: the directories of the nested modules that have packages.
+nested() {
+	local mod dir
+	git ls-files '*/go.mod' | while read -r mod; do
+		dir=${mod%/go.mod}
+		if git ls-files "$dir" | grep -q '\.go$'; then echo "$dir"; fi
+	done
+}
+
+# in_each DIR... -- COMMAND...: the command in each directory, whether or not
+# it failed in one before.
+in_each() {
+	local dirs=() dir bad=0
+	while [[ $1 != -- ]]; do
+		dirs+=("$1")
+		shift
+	done
+	shift
+	for dir in "${dirs[@]}"; do
+		(cd "$dir" && "$@") || {
+			echo "in $dir: $* failed"
+			bad=1
+		}
+	done
+	return "$bad"
+}
+
+each() { in_each . $(nested) -- "$@"; }
+each_module() { in_each $(git ls-files '*go.mod' | xargs -n1 dirname) -- "$@"; }
+
+machine() {
+	go version
+	echo "$(uname -srm), $(nproc) processors"
+	echo "node $(node --version 2>/dev/null || echo 'is missing'), npm $(npm --version 2>/dev/null || echo 'is missing')"
+	git log -1 --format='commit %h, %cs: %s'
+}
+
+install() {
+	local missing=()
+	command -v redis-server >/dev/null || missing+=(redis-server)
+	command -v "$(go env CC)" >/dev/null || missing+=(gcc libc6-dev) # for the race detector
+	if ((${#missing[@]})); then
+		local sudo=
+		if (($(id -u) != 0)); then sudo=sudo; fi
+		$sudo apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$work/apt" || {
+			cat "$work/apt"
+			return 1
+		}
+	fi
+	redis-server --version
+	git ls-files '*package-lock.json' | while read -r lock; do
+		echo "npm ci in ${lock%/*}"
+		(cd "${lock%/*}" && npm ci --no-audit --no-fund)
+	done
+}
+
+formatted() {
+	local ugly
+	ugly=$(git ls-files -z '*.go' | xargs -0 gofmt -l)
+	if [[ $ugly ]]; then
+		echo "gofmt would change:" $ugly
+		return 1
+	fi
+}
+
+build_tools() { GOBIN="$work/bin" go -C internal/tools install tool; }
+
+# Exit status 3 of govulncheck is a finding. Without its database nothing can
+# be said.
+vulnerabilities() {
+	local dir status
+	for dir in . $(nested); do
+		status=0
+		(cd "$dir" && timeout 120 "$work/bin/govulncheck" ./...) >"$work/vulnerabilities" 2>&1 || status=$?
+		if ((status != 0 && status != 3)) && grep -q 'fetching vulnerabilities' "$work/vulnerabilities"; then
+			echo "skipped: the database cannot be reached"
+			return 0
+		fi
+		echo "$dir:"
+		cat "$work/vulnerabilities"
+		if ((status != 0)); then return "$status"; fi
+	done
+}
+
+# The core and the store that talks to the operating system.
+cross() {
+	local os
+	for os in linux darwin windows; do
+		echo "$os"
+		GOOS=$os CGO_ENABLED=0 in_each . cache/filecache -- go build ./...
+		GOOS=$os CGO_ENABLED=0 in_each . cache/filecache -- go vet ./...
+	done
+}
+
+other_examples() {
+	local dir
+	for dir in examples/*/; do
+		dir=${dir%/}
+		case $dir in
+		examples/quickstart) continue ;;
+		esac
+		echo "- $dir"
+		if [[ -f $dir/go.mod ]]; then go -C "$dir" run .; else go run "./$dir"; fi
+	done
+}
+
+# nested_tests DIR: a skipped test is a failure here, where everything that
+# tests need is installed. What tests print is shown, their names are not.
+nested_tests() {
+	local log="$work/nested" race=-race status=0
+	case $1 in internal/* | examples/*) race= ;; esac # not what users import
+	go -C "$1" test -v $race -shuffle=on ./... >"$log" 2>&1 || status=$?
+	grep -vE '^ *(=== |--- PASS|PASS$)' "$log" || true
+	if grep -qE '^ *--- SKIP' "$log"; then
+		echo "a test was skipped"
+		return 1
+	fi
+	return "$status"
+}
+
+# fuzz_all: as many targets at a time as there are processors, one worker each.
+fuzz_all() {
+	local dir pkg
+	for dir in . $(nested); do
+		go -C "$dir" test -list '^Fuzz' ./... >"$work/list"
+		# Names, then a line "ok  package  seconds".
+		awk -v dir="$dir" '/^Fuzz/ { name[++n] = $1 } /^ok/ { for (i = 1; i <= n; i++) print dir, $2, name[i]; n = 0 }' "$work/list"
+	done >"$work/targets"
+	export -f fuzz
+	export work fuzztime
+	echo "$(wc -l <"$work/targets") targets"
+	xargs -L 1 -P "$(nproc)" bash -c 'fuzz "$@"' fuzz <"$work/targets"
+}
+
+# fuzz DIR PACKAGE TARGET
+fuzz() {
+	local log="$work/$3.${2//\//_}.log"
+	if go -C "$1" test -run '^$' -fuzz "^$3\$" -fuzztime "$fuzztime" -parallel 1 "$2" >"$log" 2>&1; then
+		printf 'ok    %-32s %s\n' "$3" "$(grep -o 'execs: [0-9]*' "$log" | tail -n 1)"
+	elif grep -q '^ *context deadline exceeded$' "$log" && ! grep -q 'Failing input' "$log"; then
+		# The fuzzer's own race at the end of its time: golang/go#75804.
+		printf 'ok    %-32s stopped late\n' "$3"
+	else
+		printf 'FAIL  %-32s %s\n' "$3" "$2"
+		cat "$log"
+		git ls-files --others --exclude-standard '*/testdata/fuzz/*' | xargs -r tail -n +1
+		return 1
+	fi
+}
+
+clean() { git status --porcelain | diff "$work/before" -; }
