@@ -57,15 +57,11 @@ func (r *requester) attempt(ctx context.Context, ep endpoint, form url.Values) (
 	// To the end, so that the connection is used again.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	a := answer{resp.StatusCode, resp.Header, body, time.Now()}
-	if err != nil || len(body) > maxAnswer {
-		switch {
-		case a.status/100 != 2:
-			a.body = nil // the status tells enough
-		case err != nil:
-			return nil, q.unreachable(ctx, ep, err)
-		default:
-			return nil, q.unusable(a, fmt.Errorf("the answer is larger than %d bytes", maxAnswer), nil)
-		}
+	if a.status/100 == 2 && err != nil { // otherwise the status tells enough
+		return nil, q.unreachable(ctx, ep, err)
+	}
+	if a.status/100 == 2 && len(body) > maxAnswer {
+		return nil, q.unusable(a, fmt.Errorf("the answer is larger than %d bytes", maxAnswer), nil)
 	}
 	tok, f := q.judge(a)
 	if f != nil {

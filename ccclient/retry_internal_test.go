@@ -196,6 +196,15 @@ func TestWhatMayPassIsAttemptedAgainAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestARefusalWhoseBodyBreaksOffIsARefusal(t *testing.T) {
+	r, s := scripted(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 401, Header: http.Header{}, Body: io.NopCloser(broken{})}, nil
+	})
+	if _, err := ask(t.Context(), r); !errors.Is(err, InvalidClient) || len(s.requests) != 1 {
+		t.Errorf("%d requests, %v", len(s.requests), err)
+	}
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
@@ -516,9 +525,10 @@ func TestADPoPNonceIsLearnedAndTriedOnceBesideTheRetries(t *testing.T) {
 
 func TestNetworkErrorsStayRecognisableWithoutTheURL(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-	r, _ := scripted(fails(dial))
+	// As a RoundTripper does that is made of an http.Client.
+	r, _ := scripted(fails(&url.Error{Op: "Post", URL: "https://as.example/token?api-key=canary", Err: dial}))
 	r.retry.MaxAttempts = 1
-	_, err := r.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token?api-key=canary"}, nil)
+	_, err := ask(t.Context(), r)
 	if op, ok := errors.AsType[*net.OpError](err); !ok || op != dial {
 		t.Errorf("%v has lost its cause", err)
 	}
@@ -562,7 +572,7 @@ func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		logged := out.String()
-		if n := strings.Count(logged, "\n"); n != 3 || strings.Contains(logged, "canary") || !strings.Contains(logged, "as.example") {
+		if n := strings.Count(logged, "\n"); n != 3 || strings.Count(logged, `"level":"DEBUG"`) != 3 || strings.Contains(logged, "canary") || !strings.Contains(logged, "as.example") {
 			t.Error(logged)
 		}
 		out.Reset()
