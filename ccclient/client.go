@@ -81,7 +81,7 @@ func New(cfg Config) (*Client, error) {
 
 	c.clientKey = cfg.clientKey(c.dpop, c.certificate)
 	c.tokens = newRequester(requester{
-		clientID: cfg.ClientID, auth: cfg.Auth, client: httpClient, retry: cfg.Retry, dpop: c.dpop, log: logger{cfg.Logger},
+		clientID: cfg.ClientID, auth: withHeader(cfg.Auth, cfg.EndpointHeader), client: httpClient, retry: cfg.Retry, dpop: c.dpop, log: logger{cfg.Logger},
 	})
 	o := cfg.Cache
 	o.Logger = cfg.Logger

@@ -49,6 +49,11 @@ type Config struct {
 	// too is an error.
 	EndpointParams url.Values
 
+	// EndpointHeader is further header fields of token requests, for servers
+	// that find a tenant or an account by one. It is no place for a secret: an
+	// [AuthFunc] can add those. A field that the library sets is an error.
+	EndpointHeader http.Header
+
 	// HTTPClient makes the token requests; nil: a client of the library's
 	// own. It is shallow-copied; its redirect policy and cookie jar are not
 	// used, since a token endpoint that redirects is an error.

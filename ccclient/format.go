@@ -6,11 +6,11 @@ import (
 )
 
 // Format prints the fields of cfg that say where tokens come from, who asks
-// and what for; of EndpointParams the names only, and nothing of keys,
+// and what for; of EndpointParams and EndpointHeader the names only, and nothing of keys,
 // certificates or clients, whatever the verb.
 func (cfg Config) Format(s fmt.State, _ rune) {
-	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, EndpointParams: %q}",
-		withoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, cfg.authName(), cfg.Scopes, cfg.Audience, cfg.Resources, names(cfg.EndpointParams))
+	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, EndpointParams: %q, EndpointHeader: %q}",
+		withoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, cfg.authName(), cfg.Scopes, cfg.Audience, cfg.Resources, names(cfg.EndpointParams), names(cfg.EndpointHeader))
 }
 
 // LogValue gives what Format prints.
@@ -24,6 +24,7 @@ func (cfg Config) LogValue() slog.Value {
 		slog.String("audience", cfg.Audience),
 		slog.Any("resources", cfg.Resources),
 		slog.Any("endpoint_params", names(cfg.EndpointParams)),
+		slog.Any("endpoint_header", names(cfg.EndpointHeader)),
 	)
 }
 

@@ -31,6 +31,17 @@ func (h *keyHash) list(parts []string) {
 	}
 }
 
+func (h *keyHash) lists(m map[string][]string) {
+	h.parts = binary.AppendUvarint(h.parts, uint64(len(m)))
+	if len(m) == 0 {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		h.add(name)
+		h.list(m[name])
+	}
+}
+
 // sum appends the key to dst: printable, and safe in a log or a file name.
 func (h *keyHash) sum(dst []byte) []byte {
 	d := sha256.Sum256(h.parts)
@@ -60,6 +71,7 @@ func (cfg *Config) clientKey(dpop *transport.DPoP, cert *certificate) []byte {
 	} else {
 		h.add("")
 	}
+	h.lists(canonicalHeader(cfg.EndpointHeader)) // one may name a tenant
 	return h.sum(nil)
 }
 
@@ -74,12 +86,6 @@ func (r *TokenRequest) key(dst, client []byte) []byte {
 	h.list(scopes)
 	h.add(r.Audience)
 	h.list(r.Resources)
-	h.parts = binary.AppendUvarint(h.parts, uint64(len(r.EndpointParams)))
-	if len(r.EndpointParams) > 0 {
-		for _, name := range slices.Sorted(maps.Keys(r.EndpointParams)) {
-			h.add(name)
-			h.list(r.EndpointParams[name])
-		}
-	}
+	h.lists(r.EndpointParams)
 	return h.sum(dst)
 }

@@ -134,7 +134,7 @@ func credentials(r *Request, plain url.Values) []string {
 		}
 	}
 	for name, values := range r.Header {
-		if name == "Accept" || name == "Content-Type" {
+		if name == "Accept" || name == "Content-Type" || slices.Equal(values, r.plainHeader[name]) && !secretName(name) {
 			continue
 		}
 		for _, value := range values {

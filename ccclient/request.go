@@ -24,6 +24,9 @@ type Request struct {
 	// publishes a list.
 	algorithms []string
 
+	// plainHeader is what Config.EndpointHeader put into Header.
+	plainHeader http.Header
+
 	// method is the one of this package's methods that authenticated the
 	// request, be it wrapped in an AuthFunc; nil if none did.
 	method *method

@@ -56,6 +56,7 @@ func (cfg *Config) validate() (f faults) {
 	}
 	request := TokenRequest{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
 	f = append(f, request.validate(cfg.Auth)...)
+	f = append(f, headerFaults(cfg.EndpointHeader)...)
 	if cfg.TLS != nil && (cfg.TLS.MaxVersion != 0 && cfg.TLS.MaxVersion < tls.VersionTLS12 || cfg.TLS.MinVersion != 0 && cfg.TLS.MinVersion < tls.VersionTLS12) {
 		f.add("TLS", "allows versions below TLS 1.2: leave MinVersion and MaxVersion alone")
 	}

@@ -1,0 +1,62 @@
+package ccclient
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/ccclient/go-ccclient/internal/field"
+)
+
+// setBy names what sets a header field of token requests, where that is not
+// left to Config.EndpointHeader.
+var setBy = map[string]string{
+	"Authorization": "Auth",
+	"Content-Type":  "the form",
+	"Dpop":          "DPoPKey",
+}
+
+// headerFaults is what is wrong with Config.EndpointHeader. No value is
+// repeated.
+func headerFaults(h http.Header) (f faults) {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if err := field.CheckName(name); err != nil {
+			f.add("EndpointHeader", "%w", err)
+		} else if by, taken := setBy[http.CanonicalHeaderKey(name)]; taken {
+			f.add("EndpointHeader", "%s is what %s sets", name, by)
+		}
+		for _, value := range h[name] {
+			if err := field.CheckValue(value); err != nil {
+				f.add("EndpointHeader", "%s: %w", name, err)
+			}
+		}
+	}
+	return f
+}
+
+// canonicalHeader copies h, whose names may be spelt in any case.
+func canonicalHeader(h http.Header) http.Header {
+	c := make(http.Header, len(h))
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			c.Add(name, value)
+		}
+	}
+	return c
+}
+
+// withHeader is a, with h in the header before a sees the request.
+func withHeader(a Auth, h http.Header) Auth {
+	if len(h) == 0 {
+		return a
+	}
+	h = canonicalHeader(h)
+	return AuthFunc(func(ctx context.Context, r *Request) error {
+		for name, values := range h {
+			r.Header[name] = slices.Clone(values)
+		}
+		r.plainHeader = h
+		return a.Authenticate(ctx, r)
+	})
+}
