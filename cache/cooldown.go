@@ -29,7 +29,6 @@ func (f *failure) cooling(now instant) bool { return f != nil && now.before(f.un
 func pause(err error, row int, left time.Duration, draw float64) time.Duration {
 	if d := retryAfter(err); d > 0 {
 		// The server's word: never sooner, even if the token runs out.
-		d = min(d, maxRetryAfter)
 		return min(d+time.Duration(draw*float64(d)/10), maxRetryAfter)
 	}
 	first, most := time.Second, 10*time.Second

@@ -19,6 +19,9 @@ func TestInvalidateNamesTheTokenItRejects(t *testing.T) {
 		r.Invalidate(nil)
 		r.invalidate("")
 		r.want("token-2")
+		time.Sleep(2 * time.Minute) // Spacing has nothing to do with it.
+		r.invalidate("token-1")
+		r.want("token-2")
 		r.wantRequests(2)
 	})
 }
