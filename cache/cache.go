@@ -121,7 +121,8 @@ func (c *Cache) Close() error {
 func (c *Cache) Format(s fmt.State, _ rune) { fmt.Fprint(s, "cache.Cache") }
 
 // begin and end bracket whatever Close has to join. begin reports false once
-// the cache is closed.
+// the cache is closed; join is for what begins inside of such brackets, which
+// may have to tidy up after Close.
 func (c *Cache) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,6 +131,12 @@ func (c *Cache) begin() bool {
 	}
 	c.running++
 	return true
+}
+
+func (c *Cache) join() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running++
 }
 
 func (c *Cache) end() {

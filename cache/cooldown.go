@@ -9,7 +9,7 @@ import (
 
 const (
 	maxRetryAfter = time.Hour
-	outdatedEvery = time.Second
+	probeEvery    = time.Second
 )
 
 // A failure is the last of a row of fetches that failed; a success ends it.
@@ -18,7 +18,7 @@ type failure struct {
 	err   error
 	row   int     // how many failed, one after the other
 	until instant // no fetch before this
-	asked instant // when the error was last asked whether its cause has gone
+	asked instant // when it was last probed
 }
 
 func (f *failure) cooling(now instant) bool { return f != nil && now.before(f.until) }
@@ -90,12 +90,23 @@ func (e *Entry) fail(err error, now instant) *failure {
 	return f
 }
 
-// askOutdated reports whether it is time to ask the error whether its cause
-// has gone, and notes that it is being asked. e.mu is held.
-func (f *failure) askOutdated(now instant) bool {
-	if outdater(f.err) == nil || now.before(f.asked.add(outdatedEvery)) {
+// probe reports whether it is time to look if the cool-down is over before its
+// time: the error may know whether its cause has gone, and another process may
+// have put a token into the Store. It notes that somebody looks. e.mu is held.
+func (f *failure) probe(now instant, store bool) bool {
+	if outdater(f.err) == nil && !store || now.before(f.asked.add(probeEvery)) {
 		return false
 	}
 	f.asked = now
 	return true
+}
+
+// outdated asks the error whether its cause has gone.
+func (f *failure) outdated(ctx context.Context, c *Cache) bool {
+	ask := outdater(f.err)
+	if ask == nil {
+		return false
+	}
+	gone, err := run(c, ctx, grace, func(ctx context.Context) (bool, error) { return ask(ctx), nil })
+	return err == nil && gone
 }

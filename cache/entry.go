@@ -41,7 +41,8 @@ type Entry struct {
 // goes on for the others.
 //
 // While a failed fetch cools down its error is given at once, if there is no
-// living token. The error is that of the Fetch, ctx's, ErrExpired or ErrClosed.
+// living token; once a second a caller looks whether another process has put
+// one into the Store. The error is that of the Fetch, ctx's, ErrExpired or ErrClosed.
 func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 	now := e.cache.at(time.Now())
 	if s := e.current.Load(); s != nil {
@@ -66,7 +67,7 @@ func (e *Entry) slow(ctx context.Context, now instant) (*oauth2.Token, error) {
 	e.heedRejection(now)
 	s, f := e.current.Load(), e.failed
 	phase := s.phase(now)
-	probe := f.cooling(now) && f.askOutdated(now)
+	probe := f.cooling(now) && f.probe(now, e.cache.shared != nil && phase <= margin)
 	quiet := f.cooling(now) && !probe // the server gets no request now
 	looked := phase != stale || now.mono >= s.look.Load()
 	if phase == stale && looked {
@@ -144,6 +145,10 @@ func (e *Entry) wait(ctx context.Context, flight <-chan singleflight.Result, pat
 // bound it, and its failure cools nothing down.
 func (e *Entry) Fetch(ctx context.Context) (*oauth2.Token, error) {
 	e = e.registered()
+	if !e.cache.begin() {
+		return nil, ErrClosed
+	}
+	defer e.cache.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.cache.life, cancel)()

@@ -49,8 +49,12 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 		if !probe {
 			return nil, f.err
 		}
-		gone, err := run(c, ctx, grace, func(ctx context.Context) (bool, error) { return outdater(f.err)(ctx), nil })
-		if err != nil || !gone {
+		if h := c.shared; h != nil {
+			if s := h.get(ctx, e); s != nil {
+				return e.publish(s)
+			}
+		}
+		if !f.outdated(ctx, c) {
 			return nil, f.err
 		}
 	}
@@ -124,7 +128,7 @@ func (e *Entry) nextLook(s *snapshot) int64 {
 	if f := e.failed; f != nil {
 		look = f.until.mono
 		if outdater(f.err) != nil {
-			look = min(look, f.asked.add(outdatedEvery).mono)
+			look = min(look, f.asked.add(probeEvery).mono)
 		}
 	}
 	if s.rejected {
@@ -135,16 +139,18 @@ func (e *Entry) nextLook(s *snapshot) int64 {
 
 // run calls f on a goroutine of its own, which Close joins, so that a panic or
 // a runtime.Goexit in f is an error like others, and an f that ignores its
-// context holds up nobody: grace is how long it may take to notice.
+// context holds up nobody: grace is how long it may take to notice. The caller
+// is inside of begin and end.
 func run[T any](c *Cache, ctx context.Context, grace time.Duration, f func(context.Context) (T, error)) (T, error) {
 	type result struct {
 		val T
 		err error
 	}
-	done := make(chan result, 1)
-	if !c.begin() {
-		return result{}.val, ErrClosed
+	if ctx.Err() != nil {
+		return result{}.val, context.Cause(ctx)
 	}
+	done := make(chan result, 1)
+	c.join()
 	go func() { // Owned by c: end tells Close.
 		defer c.end()
 		r := result{err: errors.New("cache: the call ended its goroutine")}

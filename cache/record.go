@@ -81,12 +81,29 @@ func (c *Cache) readRecord(data []byte, now time.Time) (*snapshot, error) {
 	s.gone = s.expiry.add(-min(c.opt.ExpiryMargin, s.life/10))
 	s.refresh = s.gone
 	if c.opt.RefreshAt < 1 {
-		// A little later than the writer itself, each reader at a time of
-		// its own: the first to refresh spares the others the lock.
 		ahead := time.Duration(r.Expiry-r.Refresh) * time.Millisecond
-		s.refresh = earlier(s.expiry.add(-ahead+time.Duration(rand.Float64()*0.05*float64(s.life))), s.gone)
+		s.refresh = earlier(s.expiry.add(-ahead), s.gone)
 	}
 	return s, nil
+}
+
+// news reports whether s, read from a Store, is better than what is held. A
+// process meets its own token there again, which has not become younger: not
+// even if the clock of another, through which it went, is ahead.
+func (s *snapshot) news(held *snapshot, now instant) bool {
+	if held != nil && held.token.AccessToken == s.token.AccessToken {
+		if d := held.expiry.until(s.expiry); d > 0 {
+			s.token.Expiry = s.token.Expiry.Add(-d)
+			s.expiry, s.gone, s.refresh = s.expiry.add(-d), s.gone.add(-d), s.refresh.add(-d)
+		}
+	}
+	return s.phase(now) >= stale && s.phase(now) > held.phase(now)
+}
+
+// later moves a reader's refresh a little behind the writer's, each to a time
+// of its own: the first to refresh spares the others the lock.
+func (s *snapshot) later() {
+	s.refresh = earlier(s.refresh.add(time.Duration(rand.Float64()*0.05*float64(s.life))), s.gone)
 }
 
 // extra gives the extra fields of a token. x/oauth2 tells their values by name

@@ -48,11 +48,20 @@ func (h *shared) obtain(ctx context.Context, e *Entry) (*snapshot, error) {
 		return s, nil
 	}
 	defer unlock()
+	locked := time.Now()
 	s, err := e.ask(ctx)
-	if err == nil {
-		h.put(ctx, e, s)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	if h.locker != nil && time.Since(locked) > h.cache.lockTTL()/2 {
+		// The lock may have gone to another, which asked after us: some
+		// servers honour the last token only.
+		if other := h.get(ctx, e); other != nil && s.expiry.before(other.expiry) {
+			return other, nil
+		}
+	}
+	h.put(ctx, e, s)
+	return s, nil
 }
 
 // lock takes the right to fetch e's token. If another process has it, lock
@@ -132,14 +141,15 @@ func (h *shared) get(ctx context.Context, e *Entry) *snapshot {
 	if e.rejections.knows(s.token.AccessToken) {
 		return nil
 	}
-	at := h.cache.at(now)
-	if s.phase(at) < stale || s.phase(at) <= e.current.Load().phase(at) {
+	if !s.news(e.current.Load(), h.cache.at(now)) {
 		return nil
 	}
+	s.later()
 	return s
 }
 
-// put shares a token, unless e knows that it was rejected.
+// put shares a token, unless e knows that it was rejected. That is done even if
+// ctx has ended: it has been paid for.
 func (h *shared) put(ctx context.Context, e *Entry, s *snapshot) {
 	e.mu.Lock()
 	rejected := e.rejections.knows(s.token.AccessToken)
@@ -153,7 +163,7 @@ func (h *shared) put(ctx context.Context, e *Entry, s *snapshot) {
 		h.warn(err)
 		return
 	}
-	err = h.call(ctx, func(ctx context.Context) error {
+	err = h.call(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		return h.store.Put(ctx, e.key, data, h.cache.at(now).until(s.expiry))
 	})
 	if err == nil {
@@ -172,15 +182,15 @@ func (h *shared) call(ctx context.Context, f func(context.Context) error) error 
 	if off {
 		return errStoreOff
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	limited, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	_, err := run(h.cache, ctx, 0, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	_, err := run(h.cache, limited, 0, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
 	switch {
 	case err == nil, err == ErrMiss:
 		h.works()
 	case errors.Is(err, ErrMiss):
 		h.warn(err) // a record that does not open
-	case h.cache.life.Err() == nil:
+	case ctx.Err() == nil && h.cache.life.Err() == nil: // else it is not the Store's fault
 		h.leaveAlone()
 		h.warn(err)
 	}
@@ -200,9 +210,13 @@ func (h *shared) recovered() {
 	h.warned = false
 }
 
+// leaveAlone counts calls that fail together once.
 func (h *shared) leaveAlone() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if time.Now().Before(h.until) {
+		return
+	}
 	h.off = min(max(2*h.off, firstStoreOff), maxStoreOff)
 	h.until = time.Now().Add(h.off)
 }
