@@ -12,8 +12,9 @@ import (
 	"github.com/ccclient/go-ccclient/internal/seconds"
 )
 
-// ErrExpired is the error for a token that had already expired when it came.
-var ErrExpired = errors.New("cache: the token had already expired when it was received; compare the clocks of this host and of the server")
+// ErrExpired is the error for a token that had already expired when it came. A
+// clock may be wrong.
+var ErrExpired = errors.New("the token had already expired when it came: compare the clocks of this host and of the server")
 
 var errNoToken = errors.New("cache: the fetch gave neither a token nor an error")
 

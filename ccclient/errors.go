@@ -1,7 +1,6 @@
 package ccclient
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/cache"
 )
 
 // An ErrorCode is the "error" of a token response (RFC 6749, section 5.2). It is
@@ -49,7 +50,7 @@ func (c ErrorCode) registered() bool {
 // ErrExpired is in the error of a token request whose token had already expired
 // when it came: a negative expires_in, an expires_on in the past, or an answer
 // that took longer than the token lives. A clock may be wrong.
-var ErrExpired = errors.New("the token had already expired when it came")
+var ErrExpired = cache.ErrExpired
 
 // An Error says why a token request brought no token. It holds values only:
 // never a request, a body, a header, a token or a secret. What the server wrote
