@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -43,22 +43,20 @@ const (
 	guardName = "guard"
 
 	// A guarded step takes well under a millisecond. Who waits this long
-	// waits for a process that was suspended in the middle of one.
-	guardPatience = time.Second
-	guardPoll     = time.Millisecond
+	// waits for a process that was suspended in the middle of one, unless
+	// the machine is beyond help.
+	guardPatience = 10 * time.Second
+
+	guardPollMin = time.Millisecond // doubling to
+	guardPollMax = 16 * time.Millisecond
 )
 
 // guarded runs step while no other step is running, in this process or any
 // other. The guard is one for all keys, and its file is never removed, so that
 // all lock the same file. The operating system releases it when a process dies.
 func (s *Store) guarded(ctx context.Context, step func() error) (err error) {
-	wait, cancel := context.WithTimeout(ctx, guardPatience)
-	defer cancel()
-	guard := flock.New(filepath.Join(s.dir, guardName), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
-	if _, err := guard.TryLockContext(wait, guardPoll); err != nil {
-		if ctx.Err() == nil && wait.Err() != nil {
-			return fmt.Errorf("filecache: %s has been locked for %v: is a process that uses it suspended?", guard.Path(), guardPatience)
-		}
+	guard := s.flockOf(guardName, os.O_CREATE|os.O_RDWR)
+	if err := lockGuard(ctx, guard); err != nil {
 		return fmt.Errorf("filecache: %w", err)
 	}
 	defer func() {
@@ -70,4 +68,25 @@ func (s *Store) guarded(ctx context.Context, step func() error) (err error) {
 		return fmt.Errorf("filecache: %w", err)
 	}
 	return nil
+}
+
+// lockGuard polls, since a blocking flock would not heed ctx; with jitter, so
+// that of many who wait nobody is always late.
+func lockGuard(ctx context.Context, guard *flock.Flock) error {
+	began := time.Now()
+	for pause := guardPollMin; ; pause = min(2*pause, guardPollMax) {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("waiting for %s: %w", guard.Path(), err)
+		}
+		if ok, err := guard.TryLock(); ok || err != nil {
+			return err
+		}
+		if time.Since(began) > guardPatience {
+			return fmt.Errorf("%s has been locked for %v: is a process that uses it suspended?", guard.Path(), guardPatience)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause/2 + rand.N(pause)):
+		}
+	}
 }

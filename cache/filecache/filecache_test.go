@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -210,6 +211,19 @@ func TestAStoreThatStaysOpenSweepsEveryHour(t *testing.T) {
 		}
 		only(t, dir)
 	})
+}
+
+func TestALockWhoseUnlockWasDroppedLastsAllTheSame(t *testing.T) {
+	s := open(t, newDir(t))
+	if _, ok, err := s.TryLock(t.Context(), "k", time.Hour); err != nil || !ok {
+		t.Fatalf("TryLock = %t, %v", ok, err)
+	}
+	for range 100 { // until what closes files that nobody reaches has run
+		runtime.GC()
+		if _, ok, err := s.TryLock(t.Context(), "k", time.Hour); err != nil || ok {
+			t.Fatalf("TryLock after a garbage collection = %t, %v, want it held", ok, err)
+		}
+	}
 }
 
 func TestAnUnlockLeavesNoFiles(t *testing.T) {

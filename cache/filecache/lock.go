@@ -66,11 +66,15 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 	if err != nil || held == nil {
 		return nil, false, err
 	}
+	// The timer also keeps the file reachable: for a caller that drops
+	// unlock, the garbage collector would close it, and so free the lock.
+	expiry := time.AfterFunc(ttl, func() { held.Unlock() })
 	var unlocked atomic.Bool
 	return func(ctx context.Context) error {
 		if unlocked.Swap(true) {
 			return nil
 		}
+		expiry.Stop()
 		return s.unlock(ctx, lease, held)
 	}, true, nil
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ccclient/go-ccclient/cache"
@@ -237,33 +238,34 @@ func TestASuspendedHolderLosesTheLockWhenItExpires(t *testing.T) {
 }
 
 func TestAProcessSuspendedUnderTheGuardIsAnErrorNotAHang(t *testing.T) {
-	t.Parallel()
-	dir := newDir(t)
-	s := open(t, dir)
-	guard, err := os.OpenFile(filepath.Join(dir, "guard"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer guard.Close()
-	if err := syscall.Flock(int(guard.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	_, ok, err := s.TryLock(t.Context(), "k", time.Hour)
-	if ok || err == nil || !strings.Contains(err.Error(), "suspended") {
-		t.Errorf("TryLock = %t, %v, want an error that names the cause", ok, err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := s.Put(ctx, "k", []byte("v"), time.Hour); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Put = %v, want its context's error", err)
-	}
-	if names := files(t, dir); len(names) != 0 {
-		t.Errorf("the Put that was given up left %q", names)
-	}
-	if err := syscall.Flock(int(guard.Fd()), syscall.LOCK_UN); err != nil {
-		t.Fatal(err)
-	}
-	put(t, s, "k", "v", time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		dir := newDir(t)
+		s := open(t, dir)
+		guard, err := os.OpenFile(filepath.Join(dir, "guard"), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer guard.Close()
+		if err := syscall.Flock(int(guard.Fd()), syscall.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+		_, ok, err := s.TryLock(t.Context(), "k", time.Hour)
+		if ok || err == nil || !strings.Contains(err.Error(), "suspended") {
+			t.Errorf("TryLock = %t, %v, want an error that names the cause", ok, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := s.Put(ctx, "k", []byte("v"), time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Put = %v, want its context's error", err)
+		}
+		if names := files(t, dir); len(names) != 0 {
+			t.Errorf("the Put that was given up left %q", names)
+		}
+		if err := syscall.Flock(int(guard.Fd()), syscall.LOCK_UN); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, "k", "v", time.Hour)
+	})
 }
 
 const counterTurns = 15
@@ -274,7 +276,7 @@ func playCounter(s *filecache.Store) error {
 	path := filepath.Join(os.Getenv(dirEnv), "number")
 	for range counterTurns {
 		var unlock func(context.Context) error
-		for ok := false; !ok; time.Sleep(time.Millisecond) {
+		for ok := false; !ok; time.Sleep(5 * time.Millisecond) {
 			var err error
 			if unlock, ok, err = s.TryLock(ctx, "k", time.Hour); err != nil {
 				return err
