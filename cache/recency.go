@@ -29,6 +29,21 @@ func (c *Cache) insert(e *Entry) (victims []*Entry) {
 	return victims
 }
 
+// Remove forgets the token of key, and keeps it fresh no more, as if its entry
+// had made room. Use of the entry brings it back.
+func (c *Cache) Remove(key string) {
+	c.mu.Lock()
+	e := c.entries[key]
+	if e != nil {
+		heap.Remove(&c.recency, e.place)
+		delete(c.entries, key)
+	}
+	c.mu.Unlock()
+	if e != nil {
+		e.forget()
+	}
+}
+
 // readmit makes e, which was evicted, known again, and returns the entry that
 // serves its key: another one, if that was made in the meantime.
 func (c *Cache) readmit(e *Entry) *Entry {
