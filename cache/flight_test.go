@@ -113,7 +113,7 @@ func TestFetchSeesTheLeadersValuesAndItsOwnTimeout(t *testing.T) {
 func TestPanicInAFetchIsAnErrorForAllAndWedgesNothing(t *testing.T) {
 	for name, misbehave := range map[string]func(){
 		"panic":         func() { panic("canary-secret") },
-		"runtime error": func() { var m map[string]int; m["a"] = 1 },
+		"runtime error": func() { var p *int; *p = 1 },
 		"Goexit":        runtime.Goexit,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,7 +36,7 @@ func TestMemoryForgetsAtTheEndOfTheTTLAndNotBefore(t *testing.T) {
 		if data, err := m.Get(t.Context(), "k"); err != nil || string(data) != "v" {
 			t.Fatalf("1 ns before the end of its ttl: Get = %q, %v", data, err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if _, err := m.Get(t.Context(), "k"); !errors.Is(err, cache.ErrMiss) {
 			t.Fatalf("at the end of its ttl: Get = %v, want ErrMiss", err)
 		}
@@ -53,7 +53,7 @@ func TestMemoryLendsALockForItsTTLAndNoLonger(t *testing.T) {
 		if _, ok, err := l.TryLock(t.Context(), "k", time.Minute); ok || err != nil {
 			t.Fatalf("1 ns before the end of the lock: TryLock = %v, %v", ok, err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if _, ok, err := l.TryLock(t.Context(), "k", time.Minute); !ok || err != nil {
 			t.Fatalf("at the end of the lock: TryLock = %v, %v", ok, err)
 		}

@@ -65,7 +65,7 @@ type proof struct {
 
 func readProof(t *testing.T, compact string) proof {
 	t.Helper()
-	sig, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA})
+	sig, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ func (t *Transport) mayAuthorize(req *http.Request) (bool, error) {
 // ownCredential reports whether the caller has set the header that the token is for, be it by a map key in lower case.
 func (t *Transport) ownCredential(h http.Header) bool {
 	if t.Header == "" {
+		//lint:ignore SA1008 A map may hold what Header.Set never writes.
 		return anyNotEmpty(h["Authorization"]) || anyNotEmpty(h["authorization"])
 	}
 	for name, values := range h {

@@ -248,12 +248,12 @@ func TestAReadOnlyServerStillServesReads(t *testing.T) {
 	admin := single(t, server)
 	s := rediscache.New(client(t, redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})), rediscache.Options{})
 	put(t, s, "k", "v")
-	if err := admin.SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil { // where no master is
+	if err := admin.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil { // where no master is
 		t.Fatal(err)
 	}
 	wantErrors(t, s, "Put Delete TryLock", says("read only"))
 	holds(t, s, "k", "v")
-	if err := admin.SlaveOf(t.Context(), "no", "one").Err(); err != nil {
+	if err := admin.ReplicaOf(t.Context(), "no", "one").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := works(t, s); err != nil {
@@ -351,7 +351,7 @@ func TestASentinelFailoverIsFollowed(t *testing.T) {
 	master, replica := redistest.Start(t), redistest.Start(t)
 	admin := single(t, replica)
 	host, port, _ := net.SplitHostPort(master.Addr)
-	if err := admin.SlaveOf(t.Context(), host, port).Err(); err != nil {
+	if err := admin.ReplicaOf(t.Context(), host, port).Err(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the replica follows", func() error {

@@ -120,7 +120,7 @@ var (
 func limitUser(t *testing.T, admin *redis.Client, permissions string) {
 	t.Helper()
 	args := []any{"ACL", "SETUSER", "tokens", "on", ">password"}
-	for _, p := range strings.Fields(permissions) {
+	for p := range strings.FieldsSeq(permissions) {
 		args = append(args, p)
 	}
 	if err := admin.Do(t.Context(), args...).Err(); err != nil {

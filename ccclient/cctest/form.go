@@ -3,6 +3,7 @@ package cctest
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -29,9 +30,7 @@ func invalidClient(description string) *problem {
 }
 
 func (p *problem) write(w http.ResponseWriter) {
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	writeJSON(w, p.status, map[string]any{"error": p.code, "error_description": p.description})
 }
 

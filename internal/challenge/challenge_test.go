@@ -99,12 +99,13 @@ func FuzzParse(f *testing.F) {
 
 // format writes a challenge as RFC 9110 has it.
 func format(c challenge.Challenge) string {
-	line := c.Scheme
+	var line strings.Builder
+	line.WriteString(c.Scheme)
 	if c.Token68 != "" {
-		line += " " + c.Token68
+		line.WriteString(" " + c.Token68)
 	}
 	for name, value := range c.Params {
-		line += fmt.Sprintf(` , %s="%s"`, name, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value))
+		fmt.Fprintf(&line, ` , %s="%s"`, name, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value))
 	}
-	return strings.Replace(line, " , ", map[bool]string{true: ", ", false: " "}[c.Token68 != ""], 1)
+	return strings.Replace(line.String(), " , ", map[bool]string{true: ", ", false: " "}[c.Token68 != ""], 1)
 }

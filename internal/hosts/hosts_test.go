@@ -97,12 +97,12 @@ func TestAPatternAllowsWhatItSays(t *testing.T) {
 		if err := hosts.Validate(tc.pattern); err != nil {
 			t.Errorf("Validate(%q): %v", tc.pattern, err)
 		}
-		for _, u := range strings.Fields(tc.allowed) {
+		for u := range strings.FieldsSeq(tc.allowed) {
 			if !hosts.Match([]string{"other.example", tc.pattern}, parse(t, u)) {
 				t.Errorf("%q does not allow %s", tc.pattern, u)
 			}
 		}
-		for _, u := range strings.Fields(tc.refused) {
+		for u := range strings.FieldsSeq(tc.refused) {
 			if hosts.Match([]string{tc.pattern}, parse(t, u)) {
 				t.Errorf("%q allows %s", tc.pattern, u)
 			}

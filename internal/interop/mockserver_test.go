@@ -64,7 +64,7 @@ func fetchKeys(url string) (*jose.JSONWebKeySet, error) {
 
 // signedNow reports whether token is a JWT of the issuer's that is still valid.
 func signedNow(token, issuer string, keys *jose.JSONWebKeySet) bool {
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return false
 	}

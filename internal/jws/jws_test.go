@@ -90,7 +90,7 @@ func verify(t *testing.T, compact, alg string, pub crypto.PublicKey) {
 		}
 		return
 	}
-	parsed, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	parsed, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,6 @@ func TestTheFirstAlgorithmIsTheDefault(t *testing.T) {
 func TestUnfitKeysAreErrorsThatSayWhy(t *testing.T) {
 	weak := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}, D: big.NewInt(3)}
 	off := ec(t, elliptic.P256())
-	//lint:ignore SA1019 A broken point is the purpose.
 	off.X = new(big.Int).Add(off.X, big.NewInt(1))
 	//lint:ignore SA1019 Half-filled on purpose.
 	pointless := &ecdsa.PrivateKey{D: big.NewInt(1)}
