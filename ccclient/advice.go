@@ -13,7 +13,7 @@ import (
 func (q *inquiry) advice(e *Error, a answer, broken error, r *redactor) error {
 	form := q.request.Form
 	page, _ := errors.AsType[unreadable](broken)
-	page.media = r.clean(page.media)
+	page.media, page.title = r.clean(page.media), ""
 	switch {
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return q.redirect(a, r)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"mime"
 	"net/http"
@@ -31,6 +32,7 @@ type answer struct {
 type unreadable struct {
 	media string // the declared type: the server's words
 	html  bool   // a page for people
+	title string // the page's: the server's words
 }
 
 func (e unreadable) Error() string {
@@ -56,13 +58,24 @@ func (a answer) members() (map[string]any, error) {
 	case body[0] == '{':
 		return decodeObject(body)
 	case body[0] == '<' || strings.Contains(media, "html"):
-		return nil, unreadable{media: media, html: true}
+		return nil, unreadable{media: media, html: true, title: title(body)}
 	case media == "" || media == "text/plain" || media == "application/x-www-form-urlencoded":
 		if m := decodeForm(body); m != nil {
 			return m, nil
 		}
 	}
 	return nil, unreadable{media: media}
+}
+
+// title gives the title of a page: Shopify, for one, has its error code there
+// ("400 - Oauth error app_not_installed"), and proxies name themselves.
+func title(page []byte) string {
+	_, rest, found := bytes.Cut(page, []byte("<title>"))
+	text, _, closed := bytes.Cut(rest, []byte("</title>"))
+	if !found || !closed || len(text) > 1000 {
+		return ""
+	}
+	return html.UnescapeString(string(text))
 }
 
 // mediaType gives the declared type in lower case, if it is a plausible one.

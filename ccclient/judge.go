@@ -1,6 +1,7 @@
 package ccclient
 
 import (
+	"errors"
 	"net/url"
 	"time"
 
@@ -39,6 +40,9 @@ func (q *inquiry) judge(a answer) (*oauth2.Token, *failure) {
 		StatusCode:  a.status,
 		RetryAfter:  retryAfter(a.header, a.received),
 	}
+	if page, ok := errors.AsType[unreadable](err); ok {
+		e.Description = r.clean(page.title)
+	}
 	if !e.Code.registered() {
 		e.Code = ErrorCode(r.clean(refusal.code))
 	}
@@ -53,7 +57,7 @@ func (q *inquiry) unusable(a answer, err error, m map[string]any) *failure {
 	permanent := false
 	switch e := err.(type) {
 	case unreadable:
-		e.media = q.redactor(nil).clean(e.media)
+		e.media, e.title = q.redactor(nil).clean(e.media), ""
 		err, permanent = e, e.html
 	case unknownType:
 		e.name = q.redactor(m).clean(e.name)

@@ -138,6 +138,8 @@ func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
 		{"error-apigee-fault", "policies.ratelimit.QuotaViolation", "Rate limit quota violation. Quota limit exceeded.", true, false, "429"},
 		{"error-google-object", "UNAUTHENTICATED", "Request had invalid credentials.", false, true, basicAdvice},
 		{"error-object-code", InvalidScope, "no such scope", false, true, `"read write"`},
+		{"error-ups", "10401", "ClientId is Invalid", false, true, basicAdvice},
+		{"error-shopify", "", "400 - Oauth error app_not_installed", false, true, "app_not_installed"},
 		{"error-list", "99", "Unable to verify your credentials", false, true, "403"},
 		{"error-list-of-strings", InvalidGrant, "", false, true, "invalid_grant"},
 		{"error-conga", "ERROR_AUTHENTICATION_NOT_VALID", "", false, true, basicAdvice},

@@ -45,7 +45,11 @@ func errorIn(m map[string]any) (e serverError, ok bool) {
 		e.code = orElse(e.code, text(detail["errorcode"]))
 		e.description = orElse(e.description, text(fault["faultstring"]))
 	}
-	if list, isList := m["errors"].([]any); isList && len(list) > 0 {
+	list, _ := m["errors"].([]any)
+	if wrapped, isMap := m["response"].(map[string]any); isMap && len(list) == 0 { // UPS
+		list, _ = wrapped["errors"].([]any)
+	}
+	if len(list) > 0 {
 		switch first := list[0].(type) {
 		case map[string]any:
 			e.code = orElse(e.code, firstText(first, append([]string{"error"}, codeNames...)...))
