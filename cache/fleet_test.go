@@ -201,6 +201,24 @@ func TestRevokedTokenCostsAFleetOneFetch(t *testing.T) {
 	}
 }
 
+func TestTokenTakenOverIsNoForcedRefresh(t *testing.T) {
+	fleet(t, 2, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		a, b := fleet[0], fleet[1]
+		a.want("token-1")
+		b.want("token-1")
+		a.Fetch(t.Context())
+		b.invalidate("token-1")
+		b.want("token-2") // from the Store, and revoked as well
+		b.invalidate("token-2")
+		b.want("token-3")
+		b.wantRequests(3)
+		b.invalidate("token-3") // From here on it is spaced.
+		b.want("token-3")
+		time.Sleep(time.Second)
+		b.want("token-4")
+	})
+}
+
 func TestServerThatRepeatsItsTokenIsAskedOncePerFleet(t *testing.T) {
 	fleet(t, 10, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
 		var mu sync.Mutex

@@ -86,6 +86,9 @@ func (e *Entry) obtain(ctx context.Context) (*snapshot, error) {
 // ask gets a new token.
 func (e *Entry) ask(ctx context.Context) (*snapshot, error) {
 	sent := time.Now()
+	e.mu.Lock()
+	e.rejections.spend(e.cache.at(sent))
+	e.mu.Unlock()
 	tok, err := run(e.cache, ctx, grace, e.fetch)
 	if err != nil {
 		return nil, err
@@ -105,6 +108,9 @@ func (e *Entry) publish(s *snapshot) (*oauth2.Token, error) {
 		e.cache.logSameTokenAgain(e.key)
 	}
 	e.failed = nil
+	if e.rejections != nil {
+		e.rejections.forced = false
+	}
 	if !e.evicted {
 		e.current.Store(s)
 		e.keep()

@@ -21,6 +21,7 @@ type rejections struct {
 	last   instant       // when the last one came
 	next   instant       // no forced refresh before this
 	step   time.Duration // how long the last pause between forced refreshes was
+	forced bool          // a token was dropped, and none has been asked for yet
 }
 
 // Invalidate says that a resource rejected a token. If it is still the current
@@ -57,21 +58,30 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 		}
 		return
 	}
-	e.drop(r, now)
+	e.drop(r)
 }
 
 // heedRejection acts on a remembered rejection once it may. e.mu is held.
 func (e *Entry) heedRejection(now instant) {
 	if s := e.current.Load(); s != nil && s.rejected && !now.before(e.rejections.next) {
-		e.drop(e.rejections, now)
+		e.drop(e.rejections)
 	}
 }
 
 // drop makes the current token gone. e.mu is held.
-func (e *Entry) drop(r *rejections, now instant) {
+func (e *Entry) drop(r *rejections) {
 	e.current.Store(nil)
-	r.step = min(max(2*r.step, firstSpacing), maxSpacing)
-	r.next = now.add(r.step)
+	r.forced = true
+}
+
+// spend notes that a token is asked for, which is what is spaced: one that
+// another process left in the Store costs nobody anything. Entry.mu is held.
+func (r *rejections) spend(now instant) {
+	if r != nil && r.forced {
+		r.forced = false
+		r.step = min(max(2*r.step, firstSpacing), maxSpacing)
+		r.next = now.add(r.step)
+	}
 }
 
 func (r *rejections) remember(token string) {
