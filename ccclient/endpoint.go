@@ -91,7 +91,7 @@ func (e *endpoints) supported(m *discovery.Metadata) error {
 		}
 	}
 	switch e.method {
-	case "":
+	case "", "spiffe_jwt": // a draft's name: Keycloak takes it and does not list it
 		return nil
 	case "tls_client_auth":
 		// Which of the two it is, the certificate decides.

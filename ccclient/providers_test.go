@@ -1,0 +1,195 @@
+package ccclient_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ccclient/go-ccclient/ccclient"
+	"github.com/ccclient/go-ccclient/ccclient/cctest"
+)
+
+// tried runs an example up to its first token, with another Config.
+func tried(example func(), change func(*ccclient.Config)) error {
+	trial.change, trial.token, trial.err = change, nil, nil
+	defer func() { trial.change = nil }()
+	example()
+	return trial.err
+}
+
+func TestTheExamplesWorkForTheReasonsTheyGive(t *testing.T) {
+	secret := func(*ccclient.Config) { os.Setenv("CLIENT_SECRET", "another") }
+	key := func(*ccclient.Config) {
+		der := must(x509.MarshalPKCS8PrivateKey(must(rsa.GenerateKey(rand.Reader, 2048))))
+		os.Setenv("PRIVATE_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	}
+	environment := ccclient.SecretEnv("CLIENT_SECRET")
+	assertion := func(o ccclient.AssertionOptions) func(*ccclient.Config) {
+		return func(c *ccclient.Config) {
+			c.Auth = ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), o))
+		}
+	}
+	mounted := func(p provider, method func(ccclient.Secret) ccclient.Auth) func(*ccclient.Config) {
+		return func(c *ccclient.Config) {
+			path := p.mount()
+			t.Cleanup(func() { p.unmount(path) })
+			c.Auth = method(ccclient.SecretFile(path))
+		}
+	}
+	stranger := kubernetes
+	stranger.client.AssertionSubject = "system:serviceaccount:default:default"
+	certificate := entraID.certificate()
+	for name, c := range map[string]struct {
+		example func()
+		change  func(*ccclient.Config)
+		status  int
+		code    ccclient.ErrorCode
+	}{
+		"Entra ID: no x5t#S256":      {Example_entraID, assertion(ccclient.AssertionOptions{Algorithm: "PS256"}), 401, ccclient.InvalidClient},
+		"Entra ID: RS256":            {Example_entraID, assertion(ccclient.AssertionOptions{Certificate: certificate}), 401, ccclient.InvalidClient},
+		"Entra ID: another audience": {Example_entraID, assertion(ccclient.AssertionOptions{Certificate: certificate, Algorithm: "PS256", Audience: "https://login.microsoftonline.com/"}), 401, ccclient.InvalidClient},
+		"Entra ID: a plain scope":    {Example_entraID, func(c *ccclient.Config) { c.Scopes = []string{"User.Read"} }, 400, ccclient.InvalidScope},
+		"Auth0: another secret":      {Example_auth0, secret, 401, ccclient.AccessDenied},
+		"Auth0: no audience":         {Example_auth0, func(c *ccclient.Config) { c.Audience = "" }, 403, ccclient.AccessDenied},
+		"Okta: a secret":             {Example_okta, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(ccclient.SecretString(simpleSecret)) }, 401, ccclient.InvalidClient},
+		"Okta: no DPoP":              {Example_okta, func(c *ccclient.Config) { c.DPoPKey = nil }, 400, ccclient.InvalidDPoPProof},
+		"Okta: another key":          {Example_okta, key, 401, ccclient.InvalidClient},
+		"Keycloak: another secret":   {Example_keycloak, secret, 401, ccclient.UnauthorizedClient},
+		"Keycloak: not encoded":      {Example_keycloak, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasicUnencoded(environment) }, 401, ccclient.UnauthorizedClient},
+		"Cognito: another secret":    {Example_cognito, secret, 400, ccclient.InvalidClient},
+		"Cognito: another scope":     {Example_cognito, func(c *ccclient.Config) { c.Scopes = []string{"read"} }, 400, ccclient.InvalidScope},
+		"Salesforce: another secret": {Example_salesforce, secret, 400, ccclient.InvalidClient},
+		"Zoom: another secret":       {Example_zoom, secret, 400, ccclient.InvalidClient},
+		"Zoom: no account":           {Example_zoom, func(c *ccclient.Config) { delete(c.EndpointParams, "account_id") }, 400, ccclient.InvalidRequest},
+		"Zoom: the usual grant":      {Example_zoom, func(c *ccclient.Config) { delete(c.EndpointParams, "grant_type") }, 400, ccclient.UnsupportedGrantType},
+		"PayPal: another secret":     {Example_payPal, secret, 401, ccclient.InvalidClient},
+		"Shopify: Basic":             {Example_shopify, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(environment) }, 401, ccclient.InvalidClient},
+		"Apigee: another secret":     {Example_apigee, secret, 401, ccclient.InvalidClient},
+		"UPS: another secret":        {Example_ups, secret, 401, "10401"},
+		"Twitch: another secret":     {Example_twitch, secret, 403, ""},
+		"eBay: another secret":       {Example_eBay, secret, 401, ccclient.InvalidClient},
+		"eBay: another scope":        {Example_eBay, func(c *ccclient.Config) { c.Scopes = []string{"api_scope"} }, 400, ccclient.InvalidScope},
+		"PingOne: another key":       {Example_pingOne, key, 401, ccclient.InvalidClient},
+		"PingOne: the newer type":    {Example_pingOne, assertion(ccclient.AssertionOptions{KeyID: "KEY_ID"}), 401, ccclient.InvalidClient},
+		"PingOne: another audience":  {Example_pingOne, assertion(ccclient.AssertionOptions{KeyID: "KEY_ID", Type: "JWT", Audience: "https://auth.pingone.com"}), 401, ccclient.InvalidClient},
+		"UAA: no header":             {Example_uaa, func(c *ccclient.Config) { c.EndpointHeader = nil }, 401, "unauthorized"},
+		"UAA: another secret":        {Example_uaa, secret, 401, "unauthorized"},
+		"XSUAA: another certificate": {Example_xsuaa, func(c *ccclient.Config) {
+			c.TLS = &tls.Config{Certificates: []tls.Certificate{must(cctest.SelfSigned("service"))}}
+		}, 401, "unauthorized"},
+		"Adobe: scopes apart":          {Example_adobe, func(c *ccclient.Config) { c.Scopes = []string{"openid", "AdobeID"} }, 400, ccclient.InvalidScope},
+		"Box: no subject":              {Example_box, func(c *ccclient.Config) { c.EndpointParams = nil }, 400, ccclient.InvalidGrant},
+		"Box: another subject":         {Example_box, func(c *ccclient.Config) { c.EndpointParams.Set("box_subject_type", "app") }, 400, ccclient.InvalidGrant},
+		"Oracle: the default audience": {Example_oracleIDCS, assertion(ccclient.AssertionOptions{KeyID: "CERTIFICATE_ALIAS"}), 401, ccclient.InvalidClient},
+		"Oracle: no key id":            {Example_oracleIDCS, assertion(ccclient.AssertionOptions{Audience: "https://identity.oraclecloud.com/"}), 400, ccclient.InvalidClient},
+		"Kubernetes: another subject":  {Example_kubernetes, mounted(stranger, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
+		"SPIFFE: the usual type":       {Example_spiffe, mounted(spiffe, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
+	} {
+		e, ok := errors.AsType[*ccclient.Error](tried(c.example, c.change))
+		if !ok || e.StatusCode != c.status || e.Code != c.code {
+			t.Errorf("%s: got %v, want %d and %q", name, e, c.status, c.code)
+		}
+	}
+}
+
+func TestTheAPIsTakeTheTokenWhereTheyDocumentIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		provider provider
+		url      string
+		status   int
+	}{
+		"Shopify: Authorization": {shopify, "https://SHOP.myshopify.com/admin/api/2026-01/shop.json", 401},
+		"Twitch: no Client-Id":   {twitch, "https://api.twitch.tv/helix/streams", 403},
+		"Adobe: no x-api-key":    {adobe, "https://firefly-api.adobe.io/v3/status/JOB_ID", 403},
+	} {
+		cfg := ccclient.Config{
+			TokenURL: c.provider.tokenURL, ClientID: c.provider.client.ID, Auth: ccclient.ClientSecretPost(ccclient.SecretEnv("CLIENT_SECRET")),
+		}
+		client, base := c.provider.open(cfg)
+		resp, err := (&http.Client{Transport: client.Transport(base)}).Get(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: got %s, want %d", name, resp.Status, c.status)
+		}
+		base.Close()
+	}
+}
+
+func TestDocumentedRefusalsAreUnderstood(t *testing.T) {
+	for name, p := range map[string]provider{
+		"Entra ID": entraID, "Auth0": auth0, "Okta": okta, "Keycloak": keycloak, "Cognito": cognito, "Salesforce": salesforce, "Zoom": zoom,
+		"PayPal": payPal, "Shopify": shopify, "Apigee": apigee, "UPS": ups, "Twitch": twitch, "eBay": eBay, "PingOne": pingOne, "UAA": uaa,
+		"Adobe": adobe, "Box": box, "Kubernetes": kubernetes,
+	} {
+		for about, want := range p.refusals {
+			client, err := ccclient.New(ccclient.Config{
+				TokenURL: p.tokenURL, ClientID: p.client.ID, Auth: ccclient.ClientSecretPost(ccclient.SecretString(difficultSecret)),
+				HTTPClient: &http.Client{Transport: cctest.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { want.write(w) }))},
+				Retry:      ccclient.Retry{MaxAttempts: 1},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = client.Fetch(t.Context())
+			client.Close()
+			e, ok := errors.AsType[*ccclient.Error](err)
+			if !ok {
+				t.Errorf("%s, %s: %v", name, about, err)
+				continue
+			}
+			if e.StatusCode != want.status || e.Code != want.code || !strings.HasPrefix(e.Description, want.text) || want.text == "" && e.Description != "" {
+				t.Errorf("%s, %s: got %d, %q, %q; want %d, %q, %q", name, about, e.StatusCode, e.Code, e.Description, want.status, want.code, want.text)
+			}
+			if errors.Is(err, ccclient.InvalidClient) != want.invalid {
+				t.Errorf("%s, %s: errors.Is(err, InvalidClient) is %v", name, about, !want.invalid)
+			}
+		}
+	}
+}
+
+func TestLifetimesAndExtrasOfTheProvidersAreKept(t *testing.T) {
+	providerCertificate() // valid now, which in the bubble is another time
+	for name, c := range map[string]struct {
+		example func()
+		life    time.Duration
+		extras  map[string]any
+	}{
+		"Entra ID":   {Example_entraID, 3599 * time.Second, map[string]any{"ext_expires_in": 3599.0}},
+		"Keycloak":   {Example_keycloak, 5 * time.Minute, map[string]any{"refresh_expires_in": 0.0, "scope": "email profile"}},
+		"Salesforce": {Example_salesforce, 15 * time.Minute, map[string]any{"instance_url": "https://DOMAIN.my.salesforce.com", "issued_at": "1767225600000"}},
+		"PayPal":     {Example_payPal, 31668 * time.Second, map[string]any{"app_id": "APP-00"}},
+		"Shopify":    {Example_shopify, 86399 * time.Second, map[string]any{"scope": "write_orders read_customers"}},
+		"Apigee":     {Example_apigee, 3599 * time.Second, map[string]any{"status": "approved"}},
+		"UPS":        {Example_ups, 3599 * time.Second, map[string]any{"issued_at": "1767225600000"}},
+		"Twitch":     {Example_twitch, 5011271 * time.Second, map[string]any{"scope": "channel:read:hype_train user:read:email"}},
+		"eBay":       {Example_eBay, 2 * time.Hour, nil},
+		"UAA":        {Example_uaa, 43199 * time.Second, map[string]any{"jti": "0"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if err := tried(c.example, func(*ccclient.Config) {}); err != nil {
+				t.Errorf("%s: %v", name, err)
+				return
+			}
+			if life := time.Until(trial.token.Expiry); life != c.life {
+				t.Errorf("%s: the token lives for %v, want %v", name, life, c.life)
+			}
+			for extra, want := range c.extras {
+				if got := trial.token.Extra(extra); got != want {
+					t.Errorf("%s: Extra(%q) is %#v, want %#v", name, extra, got, want)
+				}
+			}
+		})
+	}
+}
