@@ -1,0 +1,26 @@
+module github.com/ccclient/go-ccclient/examples/sharedcache
+
+go 1.26.0
+
+require (
+	github.com/ccclient/go-ccclient v0.0.0
+	github.com/ccclient/go-ccclient/cache/filecache v0.0.0
+	github.com/ccclient/go-ccclient/cache/rediscache v0.0.0
+	github.com/redis/go-redis/v9 v9.23.0
+)
+
+require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
+	github.com/gofrs/flock v0.13.1 // indirect
+	go.uber.org/atomic v1.12.0 // indirect
+	golang.org/x/oauth2 v0.37.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+)
+
+replace (
+	github.com/ccclient/go-ccclient => ../..
+	github.com/ccclient/go-ccclient/cache/filecache => ../../cache/filecache
+	github.com/ccclient/go-ccclient/cache/rediscache => ../../cache/rediscache
+)
