@@ -256,3 +256,51 @@ func TestServerThatRepeatsItsTokenIsAskedOncePerFleet(t *testing.T) {
 		t.Logf("asked %d times", asked)
 	})
 }
+
+func TestProcessWithALivingTokenLooksSeldomWhileAnotherFetches(t *testing.T) {
+	fleet(t, 50, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		s.lifetime = 1000 * time.Second
+		for _, r := range fleet {
+			r.want("token-1")
+		}
+		time.Sleep(740 * time.Second)
+		s.set(func(s *server) { s.err, s.delay = errors.New("down"), 300*time.Millisecond })
+		before := st.calls.Load()
+		for range 150 {
+			for _, r := range fleet {
+				if _, waited := r.token(); waited != 0 {
+					t.Errorf("a caller waited %v", waited)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if n := (st.calls.Load() - before) / 50; n > 60 {
+			t.Errorf("each process called the Store %d times in 150 s", n)
+		}
+		s.set(func(s *server) { s.err = nil })
+		asked := s.requests()
+		time.Sleep(50 * time.Second)
+		for _, r := range fleet {
+			r.token()
+		}
+		time.Sleep(time.Second)
+		fleet[0].wantRequests(asked + 1)
+	})
+}
+
+func TestKeptTokenIsLookedAtSeldomWhileAnotherFetches(t *testing.T) {
+	fleet(t, 1, cache.Options{KeepFresh: true}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		s.lifetime = 1000 * time.Second
+		fleet[0].want("token-1")
+		if _, ok, err := st.TryLock(t.Context(), "key", 900*time.Second); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		before := st.calls.Load()
+		time.Sleep(890 * time.Second)
+		if n := st.calls.Load() - before; n < 4 || n > 40 {
+			t.Errorf("%d calls of the Store while another holds the lock", n)
+		}
+		time.Sleep(100 * time.Second)
+		fleet[0].want("token-2")
+	})
+}

@@ -59,8 +59,14 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 		}
 	}
 
-	var tok *oauth2.Token
 	s, err := e.obtain(ctx)
+	for err == errBusy {
+		if s = e.current.Load(); s.leave(c.at(time.Now())) {
+			return s.token, nil
+		}
+		s, err = e.obtain(ctx) // It was invalidated meanwhile, or nears its end.
+	}
+	var tok *oauth2.Token
 	if err == nil {
 		tok, err = e.publish(s)
 	}
@@ -130,9 +136,9 @@ func (e *Entry) land() {
 
 // nextLook is when a stale token is to be looked at again. e.mu is held.
 func (e *Entry) nextLook(s *snapshot) int64 {
-	look := int64(0)
+	look := s.left.Load()
 	if f := e.failed; f != nil {
-		look = f.until.mono
+		look = max(look, f.until.mono)
 		if outdater(f.err) != nil {
 			look = min(look, f.asked.add(probeEvery).mono)
 		}

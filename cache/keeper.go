@@ -22,19 +22,19 @@ func (e *Entry) keep() {
 		return
 	}
 	now := c.at(time.Now())
-	next := now
+	wait := time.Duration(0)
 	if s := e.current.Load(); s != nil {
-		next = s.refresh
+		wait = max(now.until(s.refresh), time.Duration(s.left.Load()-now.mono))
 	}
 	if f := e.failed; f.cooling(now) {
-		next = f.until
+		wait = now.until(f.until)
 	}
 	if e.keeper == nil {
 		e.keeper = &keeper{asked: now}
-		e.keeper.timer = time.AfterFunc(now.until(next), e.refresh)
+		e.keeper.timer = time.AfterFunc(wait, e.refresh)
 		return
 	}
-	e.keeper.timer.Reset(now.until(next))
+	e.keeper.timer.Reset(wait)
 }
 
 // refresh is what the timer calls.

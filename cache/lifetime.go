@@ -69,6 +69,7 @@ type snapshot struct {
 
 	asked atomic.Bool  // since it was published; kept only for KeepFresh
 	look  atomic.Int64 // stale: the next caller to look after this (instant.mono) starts a refresh
+	left  atomic.Int64 // stale: until then (instant.mono) it is left to another process to refresh
 }
 
 type phase int
@@ -158,3 +159,14 @@ func (s *snapshot) rejectedUntil(next instant) *snapshot {
 
 // never is a look that no clock reaches: a refresh is running.
 const never = math.MaxInt64
+
+// leave leaves the refresh of a token to another process for a part of the time
+// that remains for it. It reports whether there is any.
+func (s *snapshot) leave(now instant) bool {
+	if s.phase(now) != stale {
+		return false
+	}
+	d := min(max(now.until(s.gone)/8, firstPoll), maxLeave)
+	s.left.Store(now.mono + int64(d/2+rand.N(d)))
+	return true
+}

@@ -14,6 +14,7 @@ const (
 	maxStoreOff   = 30 * time.Second
 	firstPoll     = 50 * time.Millisecond // between looks while another process fetches, growing to
 	maxPoll       = 500 * time.Millisecond
+	maxLeave      = time.Minute // between looks while another process fetches and the token lives
 )
 
 // A shared is the second level. It never fails: a Store that is down, slow or
@@ -43,13 +44,13 @@ func (h *shared) obtain(ctx context.Context, e *Entry) (*snapshot, error) {
 	if s := h.get(ctx, e); s != nil {
 		return s, nil
 	}
-	s, unlock := h.lock(ctx, e)
-	if s != nil {
-		return s, nil
+	s, unlock, err := h.lock(ctx, e)
+	if s != nil || err != nil {
+		return s, err
 	}
 	defer unlock()
 	locked := time.Now()
-	s, err := e.ask(ctx)
+	s, err = e.ask(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +65,16 @@ func (h *shared) obtain(ctx context.Context, e *Entry) (*snapshot, error) {
 	return s, nil
 }
 
+var errBusy = errors.New("cache: another process is fetching")
+
 // lock takes the right to fetch e's token. If another process has it, lock
 // waits until that one has put its token into the Store, and gives that, or
-// has lost the lock. Without a Locker, or one that works, everybody may fetch.
-func (h *shared) lock(ctx context.Context, e *Entry) (*snapshot, func()) {
+// has lost the lock; but while e's token is only stale the error is errBusy.
+// Without a Locker, or one that works, everybody may fetch.
+func (h *shared) lock(ctx context.Context, e *Entry) (s *snapshot, unlock func(), err error) {
 	nothing := func() {}
 	if h.locker == nil {
-		return nil, nothing
+		return nil, nothing, nil
 	}
 	for poll := firstPoll; ; poll = min(2*poll, maxPoll) {
 		var unlock func(context.Context) error
@@ -85,7 +89,7 @@ func (h *shared) lock(ctx context.Context, e *Entry) (*snapshot, func()) {
 			return err
 		})
 		if err != nil {
-			return nil, nothing
+			return nil, nothing, nil
 		}
 		if mine {
 			release := func() {
@@ -94,17 +98,20 @@ func (h *shared) lock(ctx context.Context, e *Entry) (*snapshot, func()) {
 			}
 			if s := h.get(ctx, e); s != nil {
 				release()
-				return s, nil
+				return s, nothing, nil
 			}
-			return nil, release
+			return nil, release, nil
+		}
+		if e.current.Load().phase(h.cache.at(time.Now())) == stale {
+			return nil, nothing, errBusy
 		}
 		select {
 		case <-time.After(poll/2 + rand.N(poll/2)):
 		case <-ctx.Done():
-			return nil, nothing
+			return nil, nothing, nil
 		}
 		if s := h.get(ctx, e); s != nil {
-			return s, nil
+			return s, nothing, nil
 		}
 	}
 }
