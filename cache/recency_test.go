@@ -64,6 +64,20 @@ func TestExpiredMakeRoomFirst(t *testing.T) {
 	})
 }
 
+func TestARejectionThroughAnEvictedEntryReachesTheOneThatServes(t *testing.T) {
+	inBubble(t, cache.Options{MaxKeys: 1}, func(t *testing.T, r *rig) {
+		held := r.Entry
+		r.want("token-1")
+		use(t, r.Cache, r.server, "other", "key") // evicts held, and makes another for its key
+		r.want("token-3")
+		r.invalidate("token-3")
+		if r.Cache.Entry("key", nil) == held {
+			t.Fatal("the test is pointless: held was not evicted")
+		}
+		r.want("token-4")
+	})
+}
+
 func TestEvictedEntryThatIsHeldWorksOn(t *testing.T) {
 	inBubble(t, cache.Options{MaxKeys: 1}, func(t *testing.T, r *rig) {
 		r.want("token-1")

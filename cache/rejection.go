@@ -35,6 +35,7 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 	if rejected == nil || rejected.AccessToken == "" {
 		return
 	}
+	e = e.serving()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := e.rejections
@@ -59,6 +60,22 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 		return
 	}
 	e.drop(r)
+}
+
+// serving gives the entry that serves e's key: e, unless it was evicted and
+// another was made since. Unlike registered it readmits nothing.
+func (e *Entry) serving() *Entry {
+	e.mu.Lock()
+	evicted := e.evicted
+	e.mu.Unlock()
+	if evicted {
+		e.cache.mu.Lock()
+		defer e.cache.mu.Unlock()
+		if other := e.cache.entries[e.key]; other != nil {
+			return other
+		}
+	}
+	return e
 }
 
 // heedRejection acts on a remembered rejection once it may. e.mu is held.
