@@ -22,9 +22,10 @@ const closePatience = 5 * time.Second
 // values of the context of the caller who made it necessary, on a life of its
 // own: FetchTimeout and Close end it. The Cache owns what it returns.
 //
-// Expiry says when the token ends; zero means that nobody knows, and
-// Options.DefaultLifetime counts. ExpiresIn, in seconds, and an extra field
-// "refresh_in" are heeded if they are there.
+// Expiry says when the token ends; if it is zero, ExpiresIn does, in seconds
+// from when the Fetch began; if that is zero too nobody knows, and
+// Options.DefaultLifetime counts. An extra field "refresh_in" is heeded if it
+// is there.
 //
 // Its error may say how it wants to cool down, by any of these methods:
 //

@@ -8,6 +8,7 @@ import (
 )
 
 const (
+	minRetryAfter = time.Second
 	maxRetryAfter = time.Hour
 	probeEvery    = time.Second
 )
@@ -28,7 +29,10 @@ func (f *failure) cooling(now instant) bool { return f != nil && now.before(f.un
 // can still be handed out, zero if there is none.
 func pause(err error, row int, left time.Duration, draw float64) time.Duration {
 	if d := retryAfter(err); d > 0 {
-		// The server's word: never sooner, even if the token runs out.
+		// The server's word: never sooner, even if the token runs out. It
+		// has no unit below the second; less is what a date that is nearly
+		// over comes to, and would be no pause at all.
+		d = min(max(d, minRetryAfter), maxRetryAfter)
 		return min(d+time.Duration(draw*float64(d)/10), maxRetryAfter)
 	}
 	first, most := time.Second, 10*time.Second

@@ -21,6 +21,10 @@ var errNoToken = errors.New("cache: the fetch gave neither a token nor an error"
 // maxLifetime is what a longer lifetime is taken for.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
+// minRefreshIn is what a shorter "refresh_in" is taken for: a server that asks
+// for no pause at all does not get a stream of requests.
+const minRefreshIn = time.Second
+
 // An instant is a moment on both clocks: the monotonic one stands still while
 // a host sleeps, the wall clock is stepped.
 type instant struct {
@@ -99,7 +103,11 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 		return nil, errNoToken
 	}
 	if tok.Expiry.IsZero() {
-		tok = withExpiry(tok, sent.Add(c.opt.DefaultLifetime))
+		life := c.opt.DefaultLifetime
+		if tok.ExpiresIn != 0 {
+			life = seconds.Duration(float64(tok.ExpiresIn))
+		}
+		tok = withExpiry(tok, sent.Add(life))
 	}
 	left := tok.Expiry.Sub(now)
 	if left <= 0 {
@@ -118,6 +126,8 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 	in, said := seconds.Parse(tok.Extra("refresh_in"))
 	if !said || in <= 0 || c.opt.RefreshAt == 1 {
 		in = c.refreshAfter(life, rand.Float64())
+	} else {
+		in = max(in, minRefreshIn)
 	}
 	at := c.at(now)
 	s := &snapshot{token: tok, expiry: at.add(left), life: life}

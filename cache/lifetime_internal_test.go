@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,27 @@ func TestLifetimeIsJudgedOnce(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestExpiresInCountsWhereExpiryIsMissing(t *testing.T) {
+	c := New(Options{})
+	sent := time.Now()
+	for said, want := range map[int64]time.Duration{
+		0:             5 * time.Minute,
+		40:            40 * time.Second,
+		math.MaxInt64: maxLifetime,
+	} {
+		s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", ExpiresIn: said}, sent, sent.Add(time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.token.Expiry.Sub(sent); got != want {
+			t.Errorf("expires_in %d: expires after %v, want %v", said, got, want)
+		}
+	}
+	if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", ExpiresIn: -1}, sent, sent); !errors.Is(err, ErrExpired) {
+		t.Errorf("expires_in -1 gives %v, want ErrExpired", err)
 	}
 }
 
@@ -166,6 +188,8 @@ func TestPause(t *testing.T) {
 		"Retry-After, jitter":       {retryAfterError(100 * s), 1, 0, 0.5, 105 * s},
 		"Retry-After past the end":  {retryAfterError(100 * s), 1, s, 0, 100 * s},
 		"Retry-After an hour most":  {retryAfterError(100 * time.Hour), 1, 0, 0.9, time.Hour},
+		"Retry-After without end":   {retryAfterError(math.MaxInt64), 1, 0, 0.9, time.Hour},
+		"Retry-After of an instant": {retryAfterError(1), 1, 0, 0.5, 1050 * time.Millisecond},
 		"Retry-After of no meaning": {retryAfterError(-s), 1, 0, 0, s},
 	} {
 		if got := pause(c.err, c.row, c.left, c.draw); got != c.want {
