@@ -62,6 +62,7 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 
 // slow is Token for a token that is not fresh, or is due to be looked at.
 func (e *Entry) slow(ctx context.Context, now instant) (*oauth2.Token, error) {
+	ctx = some(ctx)
 	e = e.registered()
 	e.mu.Lock()
 	e.heedRejection(now)
@@ -149,7 +150,7 @@ func (e *Entry) Fetch(ctx context.Context) (*oauth2.Token, error) {
 		return nil, ErrClosed
 	}
 	defer e.cache.end()
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(some(ctx))
 	defer cancel()
 	defer context.AfterFunc(e.cache.life, cancel)()
 	s, err := e.ask(ctx)
@@ -189,6 +190,15 @@ func (e *Entry) forget() {
 
 // Format prints e's key; never a token.
 func (e *Entry) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "cache.Entry{%q}", e.key) }
+
+// some takes no context for the background: a fresh token needs none, so that
+// a caller without one would only fail when the token has run out.
+func some(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
+}
 
 func gaveUp(ctx context.Context) error {
 	return fmt.Errorf("cache: gave up waiting for a token: %w", ctx.Err())

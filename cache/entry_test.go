@@ -256,6 +256,33 @@ type outdatable struct{ failure }
 
 func (f *outdatable) Outdated(context.Context) bool { return f.outdated() }
 
+func TestRefreshInOfAnInstantIsNoStreamOfRequests(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		inBubble(t, cache.Options{KeepFresh: keep}, func(t *testing.T, r *rig) {
+			r.extra = map[string]any{"refresh_in": 0.001}
+			for range 1000 {
+				r.token()
+				time.Sleep(10 * time.Millisecond)
+			}
+			if n := r.requests(); n > 11 {
+				t.Errorf("%d requests in 10 s", n)
+			}
+		})
+	}
+}
+
+func TestNoContextIsTakenForBackground(t *testing.T) {
+	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+		var none context.Context
+		for _, get := range []func(context.Context) (*oauth2.Token, error){r.Token, r.Entry.Fetch} {
+			if _, err := get(none); err != nil {
+				t.Error(err)
+			}
+		}
+		r.wantRequests(2)
+	})
+}
+
 func TestRetryAfterIsTheServersWord(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
 		slow := &failure{retryAfter: 40 * time.Second}

@@ -56,12 +56,14 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	def := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
+		if *d <= 0 {
 			*d = v
 		}
-		*d = max(*d, 0)
 	}
-	def(&o.ExpiryMargin, 10*time.Second)
+	if o.ExpiryMargin == 0 {
+		o.ExpiryMargin = 10 * time.Second
+	}
+	o.ExpiryMargin = max(o.ExpiryMargin, 0)
 	def(&o.DefaultLifetime, 5*time.Minute)
 	def(&o.FetchTimeout, 30*time.Second)
 	if math.IsNaN(o.RefreshAt) || o.RefreshAt <= 0 {
