@@ -85,6 +85,8 @@ func withoutEmpty(form url.Values) url.Values {
 	return kept
 }
 
+const rootCAsAdvice = "if its CA is a private one, add it to RootCAs in Config.TLS"
+
 // unreachable is the failure of a request to which no whole answer came. The
 // cause stays recognisable, but for the URL: a query may hold a key.
 func (q *inquiry) unreachable(ctx context.Context, ep endpoint, err error) *failure {
@@ -101,7 +103,7 @@ func (q *inquiry) unreachable(ctx context.Context, ep endpoint, err error) *fail
 	switch {
 	case unknownAuthority:
 		f.temporary, f.permanent = false, true
-		f.err.Err = fmt.Errorf("%w: if its CA is a private one, add it to RootCAs in Config.TLS", f.err.Err)
+		f.err.Err = fmt.Errorf("%w: %s", f.err.Err, rootCAsAdvice)
 	case badCertificate, otherHost:
 		f.temporary, f.permanent = false, true
 	case errors.Is(err, http.ErrSchemeMismatch):

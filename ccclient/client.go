@@ -27,7 +27,10 @@ var ErrClosed = cache.ErrClosed
 type Client struct {
 	*core
 	request TokenRequest // complete: nothing is inherited any more
-	entry   atomic.Pointer[cache.Entry]
+	fault   error        // what is wrong with request; nil: nothing
+
+	entry   *cache.Entry            // nil: the certificate may rotate, see binding
+	binding atomic.Pointer[binding] // nil: none yet
 }
 
 // A core is what a Client shares with those that For makes of it.
@@ -95,9 +98,9 @@ func New(cfg Config) (*Client, error) {
 	c.cache = cache.New(o)
 	c.root = &Client{core: c, request: TokenRequest{cfg.Scopes, cfg.Audience, cfg.Resources, maps.Clone(cfg.EndpointParams)}.over(TokenRequest{})}
 	if c.certificate.rotates() {
-		c.certificate.rotated = c.rebind
+		c.certificate.rotated = c.connections.renew
 	} else {
-		c.root.bind(string(c.root.request.key(nil, c.clientKey)), c.root.obtain)
+		c.root.entry = c.cache.Entry(string(c.root.request.key(nil, c.clientKey)), c.root.obtain)
 	}
 	return c.root, nil
 }
@@ -107,25 +110,20 @@ func New(cfg Config) (*Client, error) {
 // it shares with all who wait, until ctx ends. Its error is an [*Error],
 // ctx's, or [ErrClosed]. The token is shared: do not modify it.
 func (c *Client) Token(ctx context.Context) (*oauth2.Token, error) {
-	e := c.entry.Load()
-	if e == nil {
-		var err error
-		if e, err = c.bound(); err != nil {
-			return nil, err
-		}
+	if c.entry == nil {
+		return c.bound(ctx, (*cache.Entry).Token)
 	}
-	return e.Token(ctx)
+	return c.entry.Token(ctx)
 }
 
 // Fetch gets a new token from the server, whatever is cached, and makes it the
 // current one. It runs on ctx, joins no other request and heeds no cool-down:
 // it is for diagnosis, and for those who know better. Use Token.
 func (c *Client) Fetch(ctx context.Context) (*oauth2.Token, error) {
-	e, err := c.bound()
-	if err != nil {
-		return nil, err
+	if c.entry == nil {
+		return c.bound(ctx, (*cache.Entry).Fetch)
 	}
-	return e.Fetch(ctx)
+	return c.entry.Fetch(ctx)
 }
 
 // Invalidate says that a resource rejected a token. If that is still the
@@ -133,7 +131,11 @@ func (c *Client) Fetch(ctx context.Context) (*oauth2.Token, error) {
 // resource that rejects everything does not cause a token request each time.
 // Clients from [Client.HTTPClient] do this by themselves.
 func (c *Client) Invalidate(rejected *oauth2.Token) {
-	if e := c.entry.Load(); e != nil {
+	e := c.entry
+	if b := c.binding.Load(); b != nil {
+		e = b.entry
+	}
+	if e != nil {
 		e.Invalidate(rejected)
 	}
 }
@@ -161,12 +163,8 @@ func (c *Client) Close() error {
 
 // obtain is the cache's Fetch.
 func (c *Client) obtain(ctx context.Context) (*oauth2.Token, error) {
-	if c.certificate.rotates() {
-		// A token request on a connection that shows the old certificate
-		// would bring a token bound to that.
-		if _, err := c.certificate.current(); err != nil {
-			return nil, &Error{Err: err}
-		}
+	if c.fault != nil {
+		return nil, c.fault
 	}
 	return c.endpoints.fetch(ctx, c.tokens, c.request.form())
 }

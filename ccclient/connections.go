@@ -45,8 +45,13 @@ func (c *connections) open() *http.Transport {
 }
 
 // renew makes sure that no new request goes over a connection opened before.
-// Those in use are left to finish.
-func (c *connections) renew() { c.pool.Swap(c.open()).CloseIdleConnections() }
+// Those in use are left to finish, and then closed: soon by net/http itself,
+// but for those of HTTP/2, which it forgets once they were busy.
+func (c *connections) renew() {
+	old := c.pool.Swap(c.open())
+	old.CloseIdleConnections()
+	time.AfterFunc(time.Second, old.CloseIdleConnections)
+}
 
 func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.pool.Load().RoundTrip(r)

@@ -72,6 +72,7 @@ func (e *endpoints) metadata(ctx context.Context, retry Retry) (*discovery.Metad
 		m, err := e.discoverer.Metadata(ctx)
 		if err == nil {
 			if err = e.supported(m); err != nil {
+				e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
 				return nil, &failure{err: &Error{Err: err}, permanent: true}
 			}
 			return m, nil
@@ -79,7 +80,11 @@ func (e *endpoints) metadata(ctx context.Context, retry Retry) (*discovery.Metad
 		var p interface{ Permanent() bool }
 		permanent := errors.As(err, &p) && p.Permanent()
 		if permanent || attempts >= retry.MaxAttempts || !sleep(ctx, backoff.Full(retry.MinBackoff, retry.MaxBackoff, attempts-1)) {
-			return nil, &failure{err: &Error{Err: fmt.Errorf("discovery: %w", err)}, permanent: permanent, temporary: !permanent}
+			err = fmt.Errorf("discovery: %w", err)
+			if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+				err = fmt.Errorf("%w: %s", err, rootCAsAdvice)
+			}
+			return nil, &failure{err: &Error{Err: err}, permanent: permanent, temporary: !permanent}
 		}
 	}
 }

@@ -1,13 +1,10 @@
 package ccclient
 
 import (
-	"context"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
-
-	"golang.org/x/oauth2"
 )
 
 // For gives a client for other scopes, another audience or other resources
@@ -50,13 +47,9 @@ func (c *Client) For(r TokenRequest) *Client {
 
 // derive makes a client and remembers it.
 func (c *Client) derive(key string, r TokenRequest) *Client {
-	d := &Client{core: c.core, request: r}
-	fetch := d.obtain
-	if err := r.validate(c.auth).err("invalid TokenRequest"); err != nil {
-		fetch = func(context.Context) (*oauth2.Token, error) { return nil, err }
-	}
+	d := &Client{core: c.core, request: r, fault: r.validate(c.auth).err("invalid TokenRequest")}
 	if !c.certificate.rotates() {
-		d.bind(key, fetch)
+		d.entry = c.cache.Entry(key, d.obtain)
 	}
 	c.mu.Lock()
 	if known := c.memo[key]; known != nil {
@@ -67,7 +60,7 @@ func (c *Client) derive(key string, r TokenRequest) *Client {
 	c.mu.Unlock()
 	// If the entry was evicted before the memo held its client, forget came
 	// too early.
-	if e := d.entry.Load(); e != nil && c.cache.Entry(key, fetch) != e {
+	if d.entry != nil && c.cache.Entry(key, d.obtain) != d.entry {
 		c.forget(key)
 	}
 	return d

@@ -67,7 +67,7 @@ func (cfg *Config) clientKey(dpop *transport.DPoP, cert *certificate) []byte {
 		h.add("")
 	}
 	if cert != nil {
-		h.add(cert.thumbprint)
+		h.add(cert.seen())
 	} else {
 		h.add("")
 	}
