@@ -71,9 +71,15 @@ func New(cfg Config) (*Client, error) {
 	var config *tls.Config
 	c.certificate, config = newCertificate(cfg.TLS)
 	c.connections = newConnections(config)
-	httpClient := cfg.HTTPClient
-	if httpClient == nil {
-		httpClient = &http.Client{Transport: c.connections}
+	// A copy, with the default transport of now: a program may later make
+	// the authorized client its default, and a token request that went
+	// through that would wait for itself.
+	httpClient := &http.Client{Transport: c.connections}
+	if cfg.HTTPClient != nil {
+		*httpClient = *cfg.HTTPClient
+		if httpClient.Transport == nil {
+			httpClient.Transport = http.DefaultTransport
+		}
 	}
 	if c.endpoints, err = newEndpoints(&cfg, httpClient, c.dpop, c.certificate != nil); err != nil {
 		f.add("Issuer", "%w", err)

@@ -77,6 +77,7 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 		"issuer http":    {func(c *ccclient.Config) { c.TokenURL, c.Issuer = "", "http://as.example.com" }, "Issuer: "},
 		"no client id":   {func(c *ccclient.Config) { c.ClientID = "" }, "ClientID: required"},
 		"no auth":        {func(c *ccclient.Config) { c.Auth = nil }, "Auth: required"},
+		"nil AuthFunc":   {func(c *ccclient.Config) { c.Auth = ccclient.AuthFunc(nil) }, "Auth: "},
 		"nil secret":     {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretPost(nil) }, "Auth: client_secret_post: "},
 		"nil key":        {func(c *ccclient.Config) { c.Auth = ccclient.PrivateKeyJWT(nil, ccclient.AssertionOptions{}) }, "Auth: private_key_jwt: "},
 		"weak key":       {func(c *ccclient.Config) { c.Auth = ccclient.PrivateKeyJWT(small, ccclient.AssertionOptions{}) }, "at least 2048"},

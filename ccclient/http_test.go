@@ -12,7 +12,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 	"github.com/ccclient/go-ccclient/transport"
@@ -186,5 +188,37 @@ func TestACallWithoutATokenIsNotSent(t *testing.T) {
 	}
 	if n := as.Stats().ResourceRequests; n != 0 {
 		t.Errorf("the resource got %d requests", n)
+	}
+}
+
+func TestNewCopiesTheHTTPClient(t *testing.T) {
+	as := cctest.NewServer(cctest.Options{})
+	defer as.Close()
+	// A program may make the authorized client its default one, and that may
+	// be what token requests were told to use.
+	theirs := &http.Client{Transport: as.RoundTripper()}
+	usual := http.DefaultTransport
+	http.DefaultTransport = as.RoundTripper()
+	defer func() { http.DefaultTransport = usual }()
+	for name, hc := range map[string]*http.Client{"with a transport": theirs, "with the default one": {}} {
+		t.Run(name, func(t *testing.T) {
+			c, err := ccclient.New(ccclient.Config{
+				TokenURL:   asTokenURL,
+				ClientID:   cctest.DefaultClientID,
+				Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+				HTTPClient: hc,
+				Cache:      cache.Options{FetchTimeout: time.Second},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			*hc = *c.HTTPClient()
+			http.DefaultTransport = hc.Transport
+			defer func() { http.DefaultTransport = as.RoundTripper() }()
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -50,6 +50,9 @@ func (cfg *Config) validate() (f faults) {
 	case ours && m.fault != nil:
 		f.add("Auth", "%s: %w", m.name, m.fault)
 	}
+	if a, ok := cfg.Auth.(AuthFunc); ok && a == nil {
+		f.add("Auth", "a nil AuthFunc")
+	}
 	if m, ours := cfg.Auth.(*method); ours && m.name == "tls_client_auth" && cfg.HTTPClient == nil &&
 		(cfg.TLS == nil || len(cfg.TLS.Certificates) == 0 && cfg.TLS.GetClientCertificate == nil) {
 		f.add("TLS", "TLSClientAuth needs a client certificate: set Certificates or GetClientCertificate")
