@@ -17,7 +17,7 @@ lint:
 
 fuzz: ## every target of the core, one after the other
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { while (n) print name[n--], $$2 }' | \
-	while read -r name pkg; do go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit; done
+	while read -r name pkg; do go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$pkg" || exit; done
 
 bench: ## the targets, against x/oauth2
 	go -C internal/bench run .
