@@ -59,7 +59,7 @@ func request(issuer string) *ccclient.Request {
 func opened(t testing.TB, r *ccclient.Request, key any, algorithm string) (header, claims map[string]any) {
 	t.Helper()
 	assertion := r.Form.Get("client_assertion")
-	parsed, err := jose.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
+	parsed, err := jose.ParseSignedCompact(assertion, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(algorithm)})
 	if err != nil {
 		t.Fatal(err)
 	}

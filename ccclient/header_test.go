@@ -16,6 +16,7 @@ import (
 func TestEndpointHeaderGoesWithEveryTokenRequestAndNowhereElse(t *testing.T) {
 	header := http.Header{"x-tenant-name": {"acme"}, "Accept-Language": {"en"}}
 	inBubble(t, cctest.Options{}, func(c *ccclient.Config) { c.EndpointHeader = header }, func(t *testing.T, r *rig) {
+		//lint:ignore SA1008 As the map has it.
 		header["x-tenant-name"][0] = "changed since" // New has copied it
 		header.Set("X-Late", "1")
 		r.as.FailNext(1, http.StatusServiceUnavailable, nil)

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -218,12 +219,9 @@ func curveFault(curve asn1.ObjectIdentifier) error {
 	if len(curve) == 0 {
 		return errors.New("an ECDSA key whose curve has no name: use P-256, P-384 or P-521")
 	}
-	for _, known := range []asn1.ObjectIdentifier{
-		{1, 2, 840, 10045, 3, 1, 7}, {1, 3, 132, 0, 34}, {1, 3, 132, 0, 35}, // P-256, P-384, P-521
-	} {
-		if curve.Equal(known) {
-			return errors.New("damaged: not an ECDSA key")
-		}
+	supported := []asn1.ObjectIdentifier{{1, 2, 840, 10045, 3, 1, 7}, {1, 3, 132, 0, 34}, {1, 3, 132, 0, 35}} // P-256, P-384, P-521
+	if slices.ContainsFunc(supported, curve.Equal) {
+		return errors.New("damaged: not an ECDSA key")
 	}
 	return fmt.Errorf("an ECDSA key on the curve %.80s: use P-256, P-384 or P-521", curve)
 }
