@@ -96,7 +96,10 @@ func (d *DPoP) Negotiate(supported []string) error {
 // Sign sets the one DPoP header of r to a fresh proof: for r's method and URL, for accessToken unless that is empty
 // (as it is at the token endpoint), and with the latest nonce of r's origin. Each attempt at a request needs its own.
 // The header map of r is modified.
-func (d *DPoP) Sign(r *http.Request, accessToken string) error {
+func (d *DPoP) Sign(r *http.Request, accessToken string) error { return d.sign(r, accessToken, "") }
+
+// sign is Sign with a nonce; empty: the latest.
+func (d *DPoP) sign(r *http.Request, accessToken, nonce string) error {
 	signer := d.signer.Load()
 	if signer == nil {
 		return errZeroDPoP
@@ -104,7 +107,10 @@ func (d *DPoP) Sign(r *http.Request, accessToken string) error {
 	if r.URL == nil || r.URL.Host == "" {
 		return errors.New("transport: a DPoP proof is for a URL with a host, and the request has none")
 	}
-	proof, err := signer.Sign(claims(r, accessToken, d.nonces.get(hosts.Origin(r.URL))))
+	if nonce == "" {
+		nonce = d.nonces.get(hosts.Origin(r.URL))
+	}
+	proof, err := signer.Sign(claims(r, accessToken, nonce))
 	if err != nil {
 		return fmt.Errorf("transport: DPoP proof: %w", err)
 	}

@@ -120,13 +120,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 func (t *Transport) heal(req *http.Request, body replay, cred *credential, resp *http.Response) (*http.Response, error) {
 	var renewed, nonced bool
 	for !renewed || t.DPoP != nil && !nonced {
-		next := cred
+		next, nonce := cred, ""
 		switch learned := t.DPoP != nil && t.DPoP.Learn(resp); {
 		case t.DPoP != nil && proofRefused(resp):
 			if nonced || !learned || !body.possible() {
 				return resp, nil
 			}
-			nonced = true
+			// This one, since others may have been told another meanwhile, and a server may take each only once.
+			nonced, nonce = true, resp.Header.Get("DPoP-Nonce")
 		case !renewed && t.rejected(resp):
 			if next = t.renew(req.Context(), cred, body.possible()); next == nil {
 				return resp, nil
@@ -135,7 +136,7 @@ func (t *Transport) heal(req *http.Request, body replay, cred *credential, resp 
 		default:
 			return resp, nil
 		}
-		out, err := t.again(req, body, next)
+		out, err := t.again(req, body, next, nonce)
 		if err != nil {
 			return resp, nil
 		}
@@ -171,14 +172,14 @@ func (t *Transport) renew(ctx context.Context, cred *credential, useful bool) *c
 	return next
 }
 
-// again returns req with a fresh copy of its body and with cred, ready to be sent.
-func (t *Transport) again(req *http.Request, body replay, cred *credential) (*http.Request, error) {
+// again returns req with a fresh copy of its body and with cred, ready to be sent. An empty nonce means the latest.
+func (t *Transport) again(req *http.Request, body replay, cred *credential, nonce string) (*http.Request, error) {
 	out := cred.clone(req)
 	if err := body.rewind(out); err != nil {
 		return nil, err
 	}
 	if t.DPoP != nil {
-		if err := t.DPoP.Sign(out, cred.token.AccessToken); err != nil {
+		if err := t.DPoP.sign(out, cred.token.AccessToken, nonce); err != nil {
 			closeBody(out)
 			return nil, err
 		}
