@@ -271,6 +271,37 @@ func TestRefreshInOfAnInstantIsNoStreamOfRequests(t *testing.T) {
 	}
 }
 
+func TestTheSameTokenWithoutALifetimeHasNotBecomeYounger(t *testing.T) {
+	// Some servers give one token until it has expired, with what is left of
+	// its life in whole seconds: 0 in the last, which else means that nobody
+	// knows.
+	synctest.Test(t, func(t *testing.T) {
+		const life = 100 * time.Second
+		c := cache.New(cache.Options{})
+		defer c.Close()
+		start := time.Now()
+		e := c.Entry("key", func(context.Context) (*oauth2.Token, error) {
+			age := time.Since(start)
+			tok := &oauth2.Token{AccessToken: strconv.Itoa(int(age / life)), ExpiresIn: int64((life - age%life) / time.Second)}
+			if tok.ExpiresIn > 0 {
+				tok.Expiry = time.Now().Add(time.Duration(tok.ExpiresIn) * time.Second)
+			}
+			return tok, nil
+		})
+		for time.Since(start) < 5*life {
+			tok, err := e.Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := time.Since(start)
+			if now%life > time.Second && tok.AccessToken != strconv.Itoa(int(now/life)) {
+				t.Fatalf("after %v: token %s has expired", now, tok.AccessToken)
+			}
+			time.Sleep(90 * time.Millisecond)
+		}
+	})
+}
+
 func TestNoContextIsTakenForBackground(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
 		var none context.Context

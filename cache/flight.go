@@ -99,7 +99,26 @@ func (e *Entry) ask(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.cache.newSnapshot(tok, sent, time.Now())
+	return e.cache.newSnapshot(e.noYounger(tok, sent), sent, time.Now())
+}
+
+// noYounger gives tok the expiry that is known of it, if it is the current token
+// once more and nobody says how long it lives now. Some servers give one token
+// until it has expired, with what is left of its life in whole seconds, and so
+// 0 in the last of them.
+func (e *Entry) noYounger(tok *oauth2.Token, sent time.Time) *oauth2.Token {
+	s := e.current.Load()
+	if s == nil || s.token.ExpiresIn <= 0 || tok == nil || tok.AccessToken != s.token.AccessToken ||
+		!tok.Expiry.IsZero() || tok.ExpiresIn != 0 {
+		return tok
+	}
+	expiry := sent.Add(time.Second)
+	if s.token.Expiry.After(expiry) {
+		expiry = s.token.Expiry
+	}
+	tok = withExpiry(tok, expiry)
+	tok.ExpiresIn = s.token.ExpiresIn
+	return tok
 }
 
 // publish hands a new token to everybody. One that the resource has already
