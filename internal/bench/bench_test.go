@@ -8,6 +8,7 @@ import (
 
 // How to compare what follows is said in main.go.
 
+//lint:ignore U1000 It only has to be there.
 var live = ballast()
 
 func compare(b *testing.B, run func(entrant) func(*testing.B)) {

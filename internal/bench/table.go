@@ -114,15 +114,19 @@ func writeMarkdown(w io.Writer, command string, lines []line) {
 }
 
 func machine() string {
-	s := fmt.Sprintf("%d cores (%s), %s, %s/%s", runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	facts := []string{
+		fmt.Sprintf("%d cores (%s)", runtime.NumCPU(), processor()),
+		runtime.Version(),
+		runtime.GOOS + "/" + runtime.GOARCH,
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
 			if m.Path == "golang.org/x/oauth2" {
-				s += ", x/oauth2 " + m.Version
+				facts = append(facts, "x/oauth2 "+m.Version)
 			}
 		}
 	}
-	return s
+	return strings.Join(facts, ", ")
 }
 
 // processor is the CPU's name where Linux tells it.
