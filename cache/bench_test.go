@@ -11,18 +11,23 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 )
 
+// BenchmarkCachedToken costs the same with a Store, which it does not call.
 func BenchmarkCachedToken(b *testing.B) {
-	c := cache.New(cache.Options{})
-	defer c.Close()
-	e := c.Entry("key", func(context.Context) (*oauth2.Token, error) {
-		return &oauth2.Token{AccessToken: "a", Expiry: time.Now().Add(time.Hour)}, nil
-	})
-	ctx := b.Context()
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := e.Token(ctx); err != nil {
-			b.Fatal(err)
-		}
+	for name, store := range map[string]cache.Store{"store=none": nil, "store=memory": cache.Memory()} {
+		b.Run(name, func(b *testing.B) {
+			c := cache.New(cache.Options{Store: store})
+			defer c.Close()
+			e := c.Entry("key", func(context.Context) (*oauth2.Token, error) {
+				return &oauth2.Token{AccessToken: "a", Expiry: time.Now().Add(time.Hour)}, nil
+			})
+			ctx := b.Context()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := e.Token(ctx); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
