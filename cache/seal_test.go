@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -255,10 +256,25 @@ func FuzzOpenSealed(f *testing.F) {
 
 // BenchmarkSeal seals and opens a token of 2 KiB; the store in between costs
 // two copies.
+// A slot is a Store that costs nothing, so that sealing and opening is all that
+// is measured.
+type slot struct {
+	cache.Store
+	data []byte
+}
+
+func (s *slot) Get(context.Context, string) ([]byte, error) { return s.data, nil }
+
+func (s *slot) Put(_ context.Context, _ string, data []byte, _ time.Duration) error {
+	s.data = data
+	return nil
+}
+
+// BenchmarkSeal seals and opens a token of 2 KiB.
 func BenchmarkSeal(b *testing.B) {
 	for _, keys := range []int{1, 3} {
 		b.Run(fmt.Sprint("keys=", keys), func(b *testing.B) {
-			m := cache.Memory()
+			m := &slot{}
 			var all [][]byte
 			for n := range keys {
 				all = append(all, sealKey(byte(n)))
