@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"reflect"
 	"slices"
@@ -87,6 +88,27 @@ func TestAnEndedContextIsRecognisableInTheError(t *testing.T) {
 	_, err := (&transport.Transport{Source: s, Base: answers()}).RoundTrip(request(t, "GET", "https://a.example/", nil).WithContext(ctx))
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+func TestATimeoutIsOneToThoseWhoAskTheClientsError(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{fmt.Errorf("wrapped: %w", context.DeadlineExceeded), true},
+		{context.Canceled, false},
+		{errNoToken, false},
+	} {
+		client := &http.Client{Transport: &transport.Transport{Source: sourceFunc(func(context.Context) (*oauth2.Token, error) { return nil, c.err })}}
+		_, err := client.Get("https://api.example.com/")
+		// url.Error does not unwrap what it asks.
+		if e, ok := errors.AsType[net.Error](err); !ok || e.Timeout() != c.want {
+			t.Errorf("%v: a timeout is %v, want %v", err, !c.want, c.want)
+		}
+		if !errors.Is(err, c.err) {
+			t.Errorf("%v is not %v", err, c.err)
+		}
 	}
 }
 

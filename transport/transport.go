@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -73,6 +72,20 @@ var (
 	ErrTokenType = errors.New("transport: the token is of the wrong type")
 )
 
+// noToken is the failure of Source. It is a timeout if that is one: an url.Error says of itself what the error directly
+// inside of it says, and does not unwrap that.
+type noToken struct{ err error }
+
+func (e *noToken) Error() string { return "transport: no token: " + e.err.Error() }
+func (e *noToken) Unwrap() error { return e.err }
+func (e *noToken) Timeout() bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.err)
+	return ok && t.Timeout()
+}
+
 // RoundTrip sends req with a token, and, if that is rejected, once more with another. A req with an Authorization
 // header goes out as it is, and so does one that a redirect has led away from where its first request went.
 //
@@ -90,7 +103,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	tok, err := t.Source.Token(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, fmt.Errorf("transport: no token: %w", err)
+		return nil, &noToken{err}
 	}
 	cred, err := t.credential(tok)
 	if err != nil {
