@@ -22,9 +22,9 @@ func (q *inquiry) advice(e *Error, a answer, broken error, r *redactor) error {
 	case page.html && e.StatusCode >= 500:
 		return fmt.Errorf("the answer is a page for people (%s), perhaps from a proxy in front of the token endpoint", orElse(page.media, "no content type"))
 	case page.html:
-		return fmt.Errorf("%w: check TokenURL", page)
+		return fmt.Errorf("%w: check %s", page, q.setting())
 	case !e.Code.registered() && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusMethodNotAllowed || e.StatusCode == http.StatusGone):
-		return errors.New("there is no token endpoint at this address: check TokenURL")
+		return fmt.Errorf("there is no token endpoint at this address: check %s", q.setting())
 	case errors.Is(e, InvalidClient), !e.Code.registered() && e.StatusCode == http.StatusForbidden:
 		return q.otherMethods(r)
 	case e.Code == UnauthorizedClient:
@@ -45,10 +45,21 @@ func (q *inquiry) advice(e *Error, a answer, broken error, r *redactor) error {
 	return nil
 }
 
+// setting is where the token endpoint's URL comes from.
+func (q *inquiry) setting() string {
+	if q.request.Issuer != "" {
+		return "the token_endpoint in the metadata of Issuer"
+	}
+	return "TokenURL"
+}
+
 // redirect names where the token endpoint has gone: no more than the host, since
 // a query may hold anything.
 func (q *inquiry) redirect(a answer, r *redactor) error {
-	const remedy = "redirects are not followed, set TokenURL to the final URL"
+	remedy := "redirects are not followed, set TokenURL to the final URL"
+	if q.request.Issuer != "" {
+		remedy = "redirects are not followed, and the metadata of Issuer should name the final URL"
+	}
 	from, err := url.Parse(q.request.TokenURL)
 	to, err2 := url.Parse(a.header.Get("Location"))
 	if err != nil || err2 != nil || a.header.Get("Location") == "" {

@@ -209,7 +209,7 @@ func TestATokenEndpointThatIsGoneForGoodCausesNoStorm(t *testing.T) {
 	d.answer(only("/token", status(http.StatusNotFound)))
 	inBubble(t, cctest.Options{}, d.found(asIssuer), func(t *testing.T, r *rig) {
 		for range 600 {
-			if _, err := r.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "no token endpoint at this address") {
+			if _, err := r.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "no token endpoint at this address: check the token_endpoint in the metadata of Issuer") {
 				t.Fatalf("got %v", err)
 			}
 			time.Sleep(time.Second)
