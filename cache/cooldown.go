@@ -85,7 +85,7 @@ func (e *Entry) fail(err error, now instant) *failure {
 	left := time.Duration(0)
 	switch s := e.current.Load(); s.phase(now) {
 	case fresh, stale:
-		left = now.until(s.gone)
+		left = now.until(s.expiry) - s.margin
 	case margin:
 		left = now.until(s.expiry)
 	}

@@ -26,14 +26,14 @@ type Entry struct {
 	current atomic.Pointer[snapshot] // nil: none
 	used    atomic.Uint64            // Cache.clock at the last use that was noted
 
-	stamp uint64 // used, as the heap knows it; Cache.mu guards it
-	place int    // in Cache.recency; Cache.mu guards it
+	stamp   uint64 // used, as the heap knows it; Cache.mu guards it
+	place   int32  // in Cache.recency; Cache.mu guards it
+	evicted bool   // not among Cache.entries; mu guards it
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
 	failed     *failure    // since the last success; nil: none
 	rejections *rejections // nil: none yet
 	keeper     *keeper     // nil unless KeepFresh
-	evicted    bool        // not among Cache.entries
 }
 
 // Token gives a token that is alive, from memory if it can. Otherwise it waits
@@ -46,14 +46,15 @@ type Entry struct {
 func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 	now := e.cache.at(time.Now())
 	if s := e.current.Load(); s != nil {
-		if now.before(s.refresh) {
+		left := now.until(s.expiry)
+		if left > s.ahead {
 			e.touch()
 			if e.cache.opt.KeepFresh && !s.asked.Load() {
 				s.asked.Store(true)
 			}
 			return s.token, nil
 		}
-		if now.mono < s.look.Load() && now.before(s.gone) {
+		if left > s.margin && now.mono < s.look.Load() {
 			return s.token, nil
 		}
 	}
@@ -74,7 +75,7 @@ func (e *Entry) slow(ctx context.Context, now instant) (*oauth2.Token, error) {
 	if phase == stale && looked {
 		s.look.Store(never)
 		if quiet {
-			s.look.Store(e.nextLook(s))
+			s.look.Store(e.nextLook(s, 0))
 		}
 	}
 	if e.keeper != nil {
@@ -163,7 +164,7 @@ func (e *Entry) Fetch(ctx context.Context) (*oauth2.Token, error) {
 	if h := e.cache.shared; h != nil {
 		h.put(ctx, e, s)
 	}
-	return e.publish(s)
+	return e.publish(s, e.current.Load())
 }
 
 // registered gives the entry that serves e's key: e, unless it was evicted and

@@ -32,18 +32,19 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 		return nil, ErrClosed
 	}
 	defer c.end()
-	defer e.land()
+	left := int64(0) // until then (instant.mono) another process refreshes
+	defer func() { e.land(left) }()
 	ctx, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 
 	now := c.at(time.Now())
 	e.mu.Lock()
-	s, f := e.current.Load(), e.failed
+	held, f := e.current.Load(), e.failed
 	e.mu.Unlock()
 	// Another flight may have landed since the caller looked.
-	if s.phase(now) == fresh {
-		return s.token, nil
+	if held.phase(now) == fresh {
+		return held.token, nil
 	}
 	if f.cooling(now) {
 		if !probe {
@@ -51,7 +52,7 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 		}
 		if h := c.shared; h != nil {
 			if s := h.get(ctx, e); s != nil {
-				return e.publish(s)
+				return e.publish(s, held)
 			}
 		}
 		if !f.outdated(ctx, c) {
@@ -61,14 +62,16 @@ func (e *Entry) flight(ctx context.Context, probe bool) (any, error) {
 
 	s, err := e.obtain(ctx)
 	for err == errBusy {
-		if s = e.current.Load(); s.leave(c.at(time.Now())) {
+		now := c.at(time.Now())
+		if s = e.current.Load(); s.phase(now) == stale {
+			left = s.leave(now)
 			return s.token, nil
 		}
 		s, err = e.obtain(ctx) // It was invalidated meanwhile, or nears its end.
 	}
 	var tok *oauth2.Token
 	if err == nil {
-		tok, err = e.publish(s)
+		tok, err = e.publish(s, held)
 	}
 	if err != nil && c.life.Err() == nil {
 		e.mu.Lock()
@@ -121,13 +124,17 @@ func (e *Entry) noYounger(tok *oauth2.Token, sent time.Time) *oauth2.Token {
 	return tok
 }
 
-// publish hands a new token to everybody. One that the resource has already
-// rejected is handed out too, there being no other.
-func (e *Entry) publish(s *snapshot) (*oauth2.Token, error) {
+// publish hands a new token to everybody, in place of the one that was held when
+// it was asked for. One that the resource has already rejected is handed out
+// too, there being no other.
+func (e *Entry) publish(s, held *snapshot) (*oauth2.Token, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.cache.life.Err() != nil {
 		return nil, ErrClosed
+	}
+	if now := e.current.Load(); now != held && now.phase(e.cache.at(time.Now())) == fresh && !now.rejected {
+		return now.token, nil // Fetch got it meanwhile, and asked later.
 	}
 	if e.rejections.knows(s.token.AccessToken) {
 		e.cache.logSameTokenAgain(e.key)
@@ -144,18 +151,19 @@ func (e *Entry) publish(s *snapshot) (*oauth2.Token, error) {
 }
 
 // land prepares for what comes after a flight, however it ended.
-func (e *Entry) land() {
+func (e *Entry) land(left int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s := e.current.Load(); s != nil {
-		s.look.Store(e.nextLook(s))
+		s.look.Store(e.nextLook(s, left))
 	}
 	e.keep()
 }
 
-// nextLook is when a stale token is to be looked at again. e.mu is held.
-func (e *Entry) nextLook(s *snapshot) int64 {
-	look := s.left.Load()
+// nextLook is when a stale token is to be looked at again, if its refresh is left
+// to another process until left. e.mu is held.
+func (e *Entry) nextLook(s *snapshot, left int64) int64 {
+	look := left
 	if f := e.failed; f != nil {
 		look = max(look, f.until.mono)
 		if outdater(f.err) != nil {

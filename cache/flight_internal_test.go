@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +43,33 @@ func TestFlightThatComesTooLateFetchesNothing(t *testing.T) {
 		}
 		if requests != 2 {
 			t.Errorf("%d requests while a failure cooled down, want 2", requests)
+		}
+	})
+}
+
+// What Fetch got was asked for later than what a flight under way brings.
+func TestFlightDoesNotReplaceWhatFetchGotMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{})
+		defer c.Close()
+		var requests atomic.Int64
+		e := c.Entry("key", func(context.Context) (*oauth2.Token, error) {
+			n := requests.Add(1)
+			if n == 1 {
+				time.Sleep(10 * time.Second)
+			}
+			return &oauth2.Token{AccessToken: fmt.Sprint(n), Expiry: time.Now().Add(time.Hour)}, nil
+		})
+		flight := e.fly(t.Context(), false)
+		time.Sleep(time.Second)
+		if tok, err := e.Fetch(t.Context()); err != nil || tok.AccessToken != "2" {
+			t.Fatalf("Fetch gave %v, %v", tok, err)
+		}
+		if r := <-flight; r.Err != nil || r.Val.(*oauth2.Token).AccessToken != "2" {
+			t.Errorf("those who waited for the flight got %v, %v, want the newer token", r.Val, r.Err)
+		}
+		if tok, err := e.Token(t.Context()); err != nil || tok.AccessToken != "2" {
+			t.Errorf("Token gave %v, %v, want what Fetch got", tok, err)
 		}
 	})
 }

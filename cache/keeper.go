@@ -24,7 +24,7 @@ func (e *Entry) keep() {
 	now := c.at(time.Now())
 	wait := time.Duration(0)
 	if s := e.current.Load(); s != nil {
-		wait = max(now.until(s.refresh), time.Duration(s.left.Load()-now.mono))
+		wait = max(now.until(s.refresh()), time.Duration(s.look.Load()-now.mono))
 	}
 	if f := e.failed; f.cooling(now) {
 		wait = now.until(f.until)

@@ -51,29 +51,21 @@ func (i instant) until(j instant) time.Duration {
 	return time.Duration(min(j.mono-i.mono, j.wall-i.wall))
 }
 
-func earlier(i, j instant) instant {
-	if i.before(j) {
-		return i
-	}
-	return j
-}
-
 // A snapshot is a token and the turning points of its life. Only its atomic
 // fields change once it is published.
 type snapshot struct {
-	token   *oauth2.Token
-	refresh instant // stale from here on
-	gone    instant // not handed out without a try to replace it
-	expiry  instant // not handed out
-	life    time.Duration
+	token  *oauth2.Token
+	expiry instant       // not handed out from here on
+	margin time.Duration // before the expiry: not handed out without a try to replace it
+	ahead  time.Duration // before the expiry, the margin or more: stale
+	life   time.Duration
 
 	// rejected says that the token was rejected inside the spacing of forced
-	// refreshes; refresh is then when the next one may be.
+	// refreshes; it turns stale when the next one may be.
 	rejected bool
 
 	asked atomic.Bool  // since it was published; kept only for KeepFresh
 	look  atomic.Int64 // stale: the next caller to look after this (instant.mono) starts a refresh
-	left  atomic.Int64 // stale: until then (instant.mono) it is left to another process to refresh
 }
 
 type phase int
@@ -86,16 +78,22 @@ const (
 )
 
 func (s *snapshot) phase(now instant) phase {
-	switch {
-	case s == nil || !now.before(s.expiry):
+	if s == nil {
 		return gone
-	case !now.before(s.gone):
+	}
+	switch left := now.until(s.expiry); {
+	case left <= 0:
+		return gone
+	case left <= s.margin:
 		return margin
-	case !now.before(s.refresh):
+	case left <= s.ahead:
 		return stale
 	}
 	return fresh
 }
+
+// refresh is when s turns stale.
+func (s *snapshot) refresh() instant { return s.expiry.add(-s.ahead) }
 
 // newSnapshot judges a token that was asked for at sent and is here now.
 func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, error) {
@@ -131,8 +129,8 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 	}
 	at := c.at(now)
 	s := &snapshot{token: tok, expiry: at.add(left), life: life}
-	s.gone = s.expiry.add(-min(c.opt.ExpiryMargin, life/10))
-	s.refresh = earlier(at.add(left-life+in), s.gone)
+	s.margin = min(c.opt.ExpiryMargin, life/10)
+	s.ahead = max(life-in, s.margin)
 	return s, nil
 }
 
@@ -156,9 +154,9 @@ func withExpiry(tok *oauth2.Token, t time.Time) *oauth2.Token {
 func (s *snapshot) rejectedUntil(next instant) *snapshot {
 	r := &snapshot{
 		token:    s.token,
-		refresh:  earlier(s.refresh, next),
-		gone:     s.gone,
 		expiry:   s.expiry,
+		margin:   s.margin,
+		ahead:    max(s.ahead, next.until(s.expiry)),
 		life:     s.life,
 		rejected: true,
 	}
@@ -170,13 +168,9 @@ func (s *snapshot) rejectedUntil(next instant) *snapshot {
 // never is a look that no clock reaches: a refresh is running.
 const never = math.MaxInt64
 
-// leave leaves the refresh of a token to another process for a part of the time
-// that remains for it. It reports whether there is any.
-func (s *snapshot) leave(now instant) bool {
-	if s.phase(now) != stale {
-		return false
-	}
-	d := min(max(now.until(s.gone)/8, firstPoll), maxLeave)
-	s.left.Store(now.mono + int64(d/2+rand.N(d)))
-	return true
+// leave gives until when (instant.mono) the refresh of a stale token can be left
+// to another process: for a part of the time that remains.
+func (s *snapshot) leave(now instant) int64 {
+	d := min(max((now.until(s.expiry)-s.margin)/8, firstPoll), maxLeave)
+	return now.mono + int64(d/2+rand.N(d))
 }

@@ -62,10 +62,10 @@ func TestLifetimeIsJudgedOnce(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got := time.Duration(snap.refresh.mono); got < c.refresh[0] || got > c.refresh[1] {
+					if got := time.Duration(snap.refresh().mono); got < c.refresh[0] || got > c.refresh[1] {
 						t.Errorf("stale after %v, want %v to %v", got, c.refresh[0], c.refresh[1])
 					}
-					if got := time.Duration(snap.gone.mono); got != c.gone {
+					if got := time.Duration(snap.expiry.add(-snap.margin).mono); got != c.gone {
 						t.Errorf("gone after %v, want %v", got, c.gone)
 					}
 					if got := time.Duration(snap.expiry.mono); got < c.end || got > c.end+c.took {

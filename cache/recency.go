@@ -35,7 +35,7 @@ func (c *Cache) Remove(key string) {
 	c.mu.Lock()
 	e := c.entries[key]
 	if e != nil {
-		heap.Remove(&c.recency, e.place)
+		heap.Remove(&c.recency, int(e.place))
 		delete(c.entries, key)
 	}
 	c.mu.Unlock()
@@ -91,7 +91,7 @@ func (c *Cache) sweep(now time.Time) (expired []*Entry) {
 	clear(c.recency[len(live):])
 	c.recency = live
 	for i, e := range c.recency {
-		e.place = i
+		e.place = int32(i)
 	}
 	heap.Init(&c.recency)
 	return expired
@@ -130,11 +130,11 @@ func (h recencyHeap) Len() int           { return len(h) }
 func (h recencyHeap) Less(i, j int) bool { return h[i].stamp < h[j].stamp }
 func (h recencyHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+	h[i].place, h[j].place = int32(i), int32(j)
 }
 func (h *recencyHeap) Push(x any) {
 	e := x.(*Entry)
-	e.place = len(*h)
+	e.place = int32(len(*h))
 	*h = append(*h, e)
 }
 func (h *recencyHeap) Pop() any {

@@ -38,7 +38,7 @@ func (c *Cache) writeRecord(s *snapshot, now time.Time) ([]byte, error) {
 		TokenType:   s.token.TokenType,
 		ExpiresIn:   s.token.ExpiresIn,
 		Written:     written,
-		Refresh:     written + at.until(s.refresh).Milliseconds(),
+		Refresh:     written + at.until(s.refresh()).Milliseconds(),
 		Expiry:      written + at.until(s.expiry).Milliseconds(),
 		Life:        s.life.Milliseconds(),
 		Extra:       extra(s.token),
@@ -78,11 +78,10 @@ func (c *Cache) readRecord(data []byte, now time.Time) (*snapshot, error) {
 	}
 	s := &snapshot{token: tok, life: time.Duration(r.Life) * time.Millisecond}
 	s.expiry = c.at(tok.Expiry)
-	s.gone = s.expiry.add(-min(c.opt.ExpiryMargin, s.life/10))
-	s.refresh = s.gone
+	s.margin = min(c.opt.ExpiryMargin, s.life/10)
+	s.ahead = s.margin
 	if c.opt.RefreshAt < 1 {
-		ahead := time.Duration(r.Expiry-r.Refresh) * time.Millisecond
-		s.refresh = earlier(s.expiry.add(-ahead), s.gone)
+		s.ahead = max(s.margin, time.Duration(r.Expiry-r.Refresh)*time.Millisecond)
 	}
 	return s, nil
 }
@@ -94,7 +93,7 @@ func (s *snapshot) news(held *snapshot, now instant) bool {
 	if held != nil && held.token.AccessToken == s.token.AccessToken {
 		if d := held.expiry.until(s.expiry); d > 0 {
 			s.token.Expiry = s.token.Expiry.Add(-d)
-			s.expiry, s.gone, s.refresh = s.expiry.add(-d), s.gone.add(-d), s.refresh.add(-d)
+			s.expiry = s.expiry.add(-d)
 		}
 	}
 	return s.phase(now) >= stale && s.phase(now) > held.phase(now)
@@ -103,7 +102,7 @@ func (s *snapshot) news(held *snapshot, now instant) bool {
 // later moves a reader's refresh a little behind the writer's, each to a time
 // of its own: the first to refresh spares the others the lock.
 func (s *snapshot) later() {
-	s.refresh = earlier(s.refresh.add(time.Duration(rand.Float64()*0.05*float64(s.life))), s.gone)
+	s.ahead = max(s.margin, s.ahead-time.Duration(rand.Float64()*0.05*float64(s.life)))
 }
 
 // extra gives the extra fields of a token. x/oauth2 tells their values by name

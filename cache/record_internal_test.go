@@ -53,8 +53,8 @@ func TestClocksThatDifferDoNoHarm(t *testing.T) {
 		if left := now.until(r.expiry); left > x.most || left < x.most-time.Second {
 			t.Errorf("%s: %v left, want %v", name, left, x.most)
 		}
-		if r.refresh.until(r.gone) < 0 || r.gone.until(r.expiry) != 10*time.Second {
-			t.Errorf("%s: refresh %v and gone %v before the expiry", name, r.refresh.until(r.expiry), r.gone.until(r.expiry))
+		if r.ahead < r.margin || r.margin != 10*time.Second {
+			t.Errorf("%s: refresh %v and gone %v before the expiry", name, r.ahead, r.margin)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestReadersRefreshALittleAfterTheWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.later()
-		later := s.refresh.until(r.refresh)
+		later := s.refresh().until(r.refresh())
 		if later < -2*time.Millisecond || later > 3*time.Minute {
 			t.Errorf("the reader refreshes %v after the writer", later)
 		}
@@ -116,7 +116,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		at := c.at(now)
 		if s.token.AccessToken == "" || s.token.Expiry.IsZero() || at.until(s.expiry) <= 0 || at.until(s.expiry) > maxLifetime ||
-			s.gone.until(s.expiry) < 0 || s.refresh.until(s.gone) < 0 {
+			s.margin < 0 || s.ahead < s.margin {
 			t.Errorf("%q gives %+v", data, s)
 		}
 	})

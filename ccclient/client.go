@@ -27,7 +27,6 @@ var ErrClosed = cache.ErrClosed
 type Client struct {
 	*core
 	request TokenRequest // complete: nothing is inherited any more
-	fault   error        // what is wrong with request; nil: nothing
 
 	entry   *cache.Entry            // nil: the certificate may rotate, see binding
 	binding atomic.Pointer[binding] // nil: none yet
@@ -115,6 +114,9 @@ func New(cfg Config) (*Client, error) {
 // allocation, while it is fresh; otherwise it waits for a token request, which
 // it shares with all who wait, until ctx ends. Its error is an [*Error],
 // ctx's, or [ErrClosed]. The token is shared: do not modify it.
+//
+// Its Expiry is always set. Its Extra gives what the server answered beside
+// the fields that it has; "scope" as one string, whatever the server wrote.
 func (c *Client) Token(ctx context.Context) (*oauth2.Token, error) {
 	if c.entry == nil {
 		return c.bound(ctx, (*cache.Entry).Token)
@@ -169,8 +171,8 @@ func (c *Client) Close() error {
 
 // obtain is the cache's Fetch.
 func (c *Client) obtain(ctx context.Context) (*oauth2.Token, error) {
-	if c.fault != nil {
-		return nil, c.fault
+	if err := c.request.validate(c.auth).err("invalid TokenRequest"); err != nil {
+		return nil, err // For has no other way to tell.
 	}
 	return c.endpoints.fetch(ctx, c.tokens, c.request.form())
 }

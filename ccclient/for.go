@@ -47,7 +47,7 @@ func (c *Client) For(r TokenRequest) *Client {
 
 // derive makes a client and remembers it.
 func (c *Client) derive(key string, r TokenRequest) *Client {
-	d := &Client{core: c.core, request: r, fault: r.validate(c.auth).err("invalid TokenRequest")}
+	d := &Client{core: c.core, request: r}
 	if !c.certificate.rotates() {
 		d.entry = c.cache.Entry(key, d.obtain)
 	}

@@ -17,75 +17,76 @@ const keyVersion = "ccclient/1"
 // A keyHash collects what shapes a token. Every part goes in with its length,
 // every list with its count, so that no two different collections are alike.
 // Nothing secret goes in.
-type keyHash struct{ parts []byte }
+type keyHash []byte
 
-func (h *keyHash) add(part string) {
-	h.parts = binary.AppendUvarint(h.parts, uint64(len(part)))
-	h.parts = append(h.parts, part...)
+func (h keyHash) add(part string) keyHash {
+	h = binary.AppendUvarint(h, uint64(len(part)))
+	return append(h, part...)
 }
 
-func (h *keyHash) list(parts []string) {
-	h.parts = binary.AppendUvarint(h.parts, uint64(len(parts)))
+func (h keyHash) list(parts []string) keyHash {
+	h = binary.AppendUvarint(h, uint64(len(parts)))
 	for _, p := range parts {
-		h.add(p)
+		h = h.add(p)
 	}
+	return h
 }
 
-func (h *keyHash) lists(m map[string][]string) {
-	h.parts = binary.AppendUvarint(h.parts, uint64(len(m)))
+func (h keyHash) lists(m map[string][]string) keyHash {
+	h = binary.AppendUvarint(h, uint64(len(m)))
 	if len(m) == 0 {
-		return
+		return h
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		h.add(name)
-		h.list(m[name])
+		h = h.add(name).list(m[name])
 	}
+	return h
 }
 
 // sum appends the key to dst: printable, and safe in a log or a file name.
-func (h *keyHash) sum(dst []byte) []byte {
-	d := sha256.Sum256(h.parts)
+func (h keyHash) sum(dst []byte) []byte {
+	d := sha256.Sum256(h)
 	return base64.RawURLEncoding.AppendEncode(dst, d[:])
 }
 
 // clientKey covers what all tokens of a client have in common.
 func (cfg *Config) clientKey(dpop *transport.DPoP, cert *certificate) []byte {
 	var h keyHash
-	h.add(keyVersion)
-	h.add(cfg.TokenURL)
-	h.add(cfg.Issuer)
-	h.add(cfg.ClientID)
+	h = h.add(keyVersion)
+	h = h.add(cfg.TokenURL)
+	h = h.add(cfg.Issuer)
+	h = h.add(cfg.ClientID)
 	name, identity := "", []string(nil)
 	if m, ok := cfg.Auth.(*method); ok {
 		name, identity = m.name, m.identity
 	}
-	h.add(name)
-	h.list(identity)
+	h = h.add(name)
+	h = h.list(identity)
 	if dpop != nil {
-		h.add(dpop.Thumbprint())
+		h = h.add(dpop.Thumbprint())
 	} else {
-		h.add("")
+		h = h.add("")
 	}
 	if cert != nil {
-		h.add(cert.seen())
+		h = h.add(cert.seen())
 	} else {
-		h.add("")
+		h = h.add("")
 	}
-	h.lists(canonicalHeader(cfg.EndpointHeader)) // one may name a tenant
+	h = h.lists(canonicalHeader(cfg.EndpointHeader)) // one may name a tenant
 	return h.sum(nil)
 }
 
 // key appends to dst the cache key of what r asks for with a client's key.
 func (r *TokenRequest) key(dst, client []byte) []byte {
 	var buf [512]byte
-	h := keyHash{parts: append(buf[:0], client...)}
+	h := append(keyHash(buf[:0]), client...)
 	scopes := r.Scopes
 	if !slices.IsSorted(scopes) {
 		scopes = slices.Sorted(slices.Values(scopes))
 	}
-	h.list(scopes)
-	h.add(r.Audience)
-	h.list(r.Resources)
-	h.lists(r.EndpointParams)
+	h = h.list(scopes)
+	h = h.add(r.Audience)
+	h = h.list(r.Resources)
+	h = h.lists(r.EndpointParams)
 	return h.sum(dst)
 }

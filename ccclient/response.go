@@ -3,6 +3,7 @@ package ccclient
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 // TokenType is "Bearer" or "DPoP"; its Expiry, counted from when the request was
 // sent, is zero if the server did not say. No refresh token is kept.
 //
-// Extra gives all other members as they came, but for "scope": the scopes that
-// were granted, separated by spaces, whether the server wrote a string, a list or
+// Extra gives the members that the token has no fields for, as they came, but for
+// "scope": the scopes that were granted, separated by spaces, whether the server wrote a string, a list or
 // an array; nil if it wrote none.
 func parseToken(m map[string]any, dpop bool, sent, received time.Time) (*oauth2.Token, error) {
 	var err error
@@ -38,20 +39,26 @@ func parseToken(m map[string]any, dpop bool, sent, received time.Time) (*oauth2.
 			return nil, fmt.Errorf("%w: it lives %v, the answer took %v", ErrExpired, life, received.Sub(sent))
 		}
 	}
-	for _, secret := range tokenNames {
-		delete(m, secret)
+	for _, name := range slices.Concat(tokenNames, fieldNames) {
+		delete(m, name)
 	}
 	if scope, ok := scopes(m["scope"]); ok {
 		m["scope"] = scope
 	} else {
 		delete(m, "scope")
 	}
-	return tok.WithExtra(m), nil
+	if len(m) > 0 { // A map costs more than the rest of the token.
+		tok = tok.WithExtra(m)
+	}
+	return tok, nil
 }
 
 // tokenNames are the members that hold tokens. A refresh token makes no sense
 // here (RFC 6749, section 4.4.3), and none of them is handed out as an extra.
 var tokenNames = []string{"access_token", "refresh_token", "id_token"}
+
+// fieldNames are the other members that oauth2.Token has fields for.
+var fieldNames = []string{"token_type", "expires_in"}
 
 // accessToken insists on a token that can go into a header: visible ASCII, which
 // is more than RFC 6750's b64token.

@@ -1,0 +1,5 @@
+package main
+
+import "testing"
+
+func TestTenThousandKeysAreCheap(t *testing.T) { reach(t, keysHeld(), false) }
