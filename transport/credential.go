@@ -16,6 +16,7 @@ type credential struct {
 	token *oauth2.Token
 	name  string // canonical
 	value string
+	hash  string // of the token, for proofs; empty without DPoP
 }
 
 func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
@@ -37,6 +38,9 @@ func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
 	cred := &credential{token: tok, name: "Authorization", value: scheme + " " + tok.AccessToken}
 	if t.Header != "" {
 		cred.name, cred.value = http.CanonicalHeaderKey(t.Header), tok.AccessToken
+	}
+	if t.DPoP != nil {
+		cred.hash = tokenHash(tok.AccessToken)
 	}
 	t.last.Store(cred)
 	return cred, nil

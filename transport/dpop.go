@@ -96,10 +96,12 @@ func (d *DPoP) Negotiate(supported []string) error {
 // Sign sets the one DPoP header of r to a fresh proof: for r's method and URL, for accessToken unless that is empty
 // (as it is at the token endpoint), and with the latest nonce of r's origin. Each attempt at a request needs its own.
 // The header map of r is modified.
-func (d *DPoP) Sign(r *http.Request, accessToken string) error { return d.sign(r, accessToken, "") }
+func (d *DPoP) Sign(r *http.Request, accessToken string) error {
+	return d.sign(r, tokenHash(accessToken), "")
+}
 
-// sign is Sign with a nonce; empty: the latest.
-func (d *DPoP) sign(r *http.Request, accessToken, nonce string) error {
+// sign is Sign for the token with that hash, with a nonce; empty: the latest.
+func (d *DPoP) sign(r *http.Request, hash, nonce string) error {
 	signer := d.signer.Load()
 	if signer == nil {
 		return errZeroDPoP
@@ -110,7 +112,7 @@ func (d *DPoP) sign(r *http.Request, accessToken, nonce string) error {
 	if nonce == "" {
 		nonce = d.nonces.get(hosts.Origin(r.URL))
 	}
-	proof, err := signer.Sign(claims(r, accessToken, nonce))
+	proof, err := signer.Sign(claims(r, hash, nonce))
 	if err != nil {
 		return fmt.Errorf("transport: DPoP proof: %w", err)
 	}
@@ -134,8 +136,17 @@ func (d *DPoP) Learn(resp *http.Response) bool {
 
 var errZeroDPoP = errors.New("transport: a DPoP is made by NewDPoP")
 
+// tokenHash returns the "ath" of a token: RFC 9449, section 4.2. There is none for no token.
+func tokenHash(accessToken string) string {
+	if accessToken == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(accessToken))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // claims returns the payload of a proof: RFC 9449, section 4.2.
-func claims(r *http.Request, accessToken, nonce string) []byte {
+func claims(r *http.Request, hash, nonce string) []byte {
 	method := r.Method
 	if method == "" {
 		method = http.MethodGet
@@ -149,10 +160,9 @@ func claims(r *http.Request, accessToken, nonce string) []byte {
 	b = appendString(b, target(r))
 	b = append(b, `,"iat":`...)
 	b = strconv.AppendInt(b, time.Now().Unix(), 10)
-	if accessToken != "" {
-		hash := sha256.Sum256([]byte(accessToken))
+	if hash != "" {
 		b = append(b, `,"ath":"`...)
-		b = base64.RawURLEncoding.AppendEncode(b, hash[:])
+		b = append(b, hash...)
 		b = append(b, '"')
 	}
 	if nonce != "" {

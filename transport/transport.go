@@ -116,7 +116,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if t.DPoP != nil {
-		if err := t.DPoP.Sign(out, tok.AccessToken); err != nil {
+		if err := t.DPoP.sign(out, cred.hash, ""); err != nil {
 			closeBody(out)
 			return nil, err
 		}
@@ -192,7 +192,7 @@ func (t *Transport) again(req *http.Request, body replay, cred *credential, nonc
 		return nil, err
 	}
 	if t.DPoP != nil {
-		if err := t.DPoP.sign(out, cred.token.AccessToken, nonce); err != nil {
+		if err := t.DPoP.sign(out, cred.hash, nonce); err != nil {
 			closeBody(out)
 			return nil, err
 		}
