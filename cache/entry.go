@@ -102,7 +102,7 @@ func (e *Entry) slow(ctx context.Context, now instant) (*oauth2.Token, error) {
 		// The last fetch failed and this one may as well, or the Store is
 		// slow, or another process fetches: do not hold up for long those
 		// who can be served.
-		return e.wait(ctx, flight, max(1, now.until(s.expiry)/20))
+		return e.wait(ctx, flight, max(1, now.until(s.expiry)/200))
 	}
 	return e.wait(ctx, flight, 0)
 }

@@ -21,8 +21,8 @@ var errNoToken = errors.New("cache: the fetch gave neither a token nor an error"
 // maxLifetime is what a longer lifetime is taken for.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// minRefreshIn is what a shorter "refresh_in" is taken for: a server that asks
-// for no pause at all does not get a stream of requests.
+// minRefreshIn is the least time, or half a shorter life, before a refresh: a
+// server or a RefreshAt that asks for less would make a stream of requests.
 const minRefreshIn = time.Second
 
 // An instant is a moment on both clocks: the monotonic one stands still while
@@ -124,9 +124,8 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 	in, said := seconds.Parse(tok.Extra("refresh_in"))
 	if !said || in <= 0 || c.opt.RefreshAt == 1 {
 		in = c.refreshAfter(life, rand.Float64())
-	} else {
-		in = max(in, minRefreshIn)
 	}
+	in = max(in, min(minRefreshIn, life/2))
 	at := c.at(now)
 	s := &snapshot{token: tok, expiry: at.add(left), life: life}
 	s.margin = min(c.opt.ExpiryMargin, life/10)

@@ -41,7 +41,7 @@ func TestLifetimeIsJudgedOnce(t *testing.T) {
 		"refresh_in of no use":           {expiry: 1000 * s, extra: map[string]any{"refresh_in": "soon"}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"refresh_in negative":            {expiry: 1000 * s, extra: map[string]any{"refresh_in": -1.0}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"RefreshAt out of range":         {o: Options{RefreshAt: 17}, expiry: 1000 * s, refresh: [2]time.Duration{990 * s, 990 * s}, gone: 990 * s, end: 1000 * s},
-		"RefreshAt below its own jitter": {o: Options{RefreshAt: 0.01}, expiry: 1000 * s, refresh: [2]time.Duration{0, 10 * s}, gone: 990 * s, end: 1000 * s},
+		"RefreshAt below its own jitter": {o: Options{RefreshAt: 0.01}, expiry: 1000 * s, refresh: [2]time.Duration{s, 10 * s}, gone: 990 * s, end: 1000 * s},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
