@@ -51,6 +51,32 @@ func TestFleetsThroughSixHours(t *testing.T) {
 	}
 }
 
+// TestOneRequestEndsALongOutageForAll has the server down for longer than the
+// shared token lives.
+func TestOneRequestEndsALongOutageForAll(t *testing.T) {
+	p := sixHours(100)
+	p.serverDown.to += 30 * time.Minute
+	p.span = p.serverDown.to + 10*time.Minute
+	var w *world
+	synctest.Test(t, func(*testing.T) {
+		w = newWorld(p)
+		w.run(sharing)
+	})
+	down, back := p.serverDown, window{p.serverDown.to, p.span}
+	if n, most := sum(requests, down)(w), int(down.length()/p.answer); n > most {
+		t.Errorf("%d token requests during the outage, want one at a time: %d at most", n, most)
+	}
+	if sum(failed, down)(w) == 0 {
+		t.Error("the outage was too short for this test")
+	}
+	if n := sum(requests, back)(w); n > 1 {
+		t.Errorf("%d token requests after the outage, want one", n)
+	}
+	if n := sum(failed, window{back.from + 2*time.Second, back.to})(w); n > 0 {
+		t.Errorf("%d calls failed when the server had been back for two seconds", n)
+	}
+}
+
 // met reports whether a count is as expected: exactly where no chance is in
 // it, otherwise within a fifth, and what chance does to small numbers.
 func (e expectation) met(what string, counted int) bool {

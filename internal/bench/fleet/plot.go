@@ -23,6 +23,8 @@ var colours = [len(kinds)]color.Color{
 
 var widths = [len(kinds)]vg.Length{vg.Points(2), vg.Points(1), vg.Points(1)}
 
+const margin = 4 * vg.Millimeter
+
 // bottom is where a logarithmic axis shows zero.
 const bottom = 0.5
 
@@ -45,8 +47,12 @@ func drawSVG(file string, p plan, fleets [len(kinds)]*world) error {
 	below.X.Label.Text = "hours"
 
 	canvas := vgsvg.New(22*vg.Centimeter, 18*vg.Centimeter)
+	paper := draw.New(canvas)
+	paper.SetColor(color.White)
+	paper.Fill(paper.Rectangle.Path())
+	tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
 	parts := [][]*plot.Plot{{above}, {below}}
-	for i, c := range plot.Align(parts, draw.Tiles{Rows: 2, Cols: 1, PadY: 4 * vg.Millimeter, PadX: 2 * vg.Millimeter}, draw.New(canvas)) {
+	for i, c := range plot.Align(parts, tiles, paper) {
 		parts[i][0].Draw(c[0])
 	}
 	f, err := os.Create(file)
