@@ -63,6 +63,11 @@ type Config struct {
 	// requests, unless HTTPClient is given, and those of [Client.HTTPClient].
 	// Private CAs go here, and client certificates (RFC 8705). Nil: the
 	// system's CAs. TLS 1.2 is the least.
+	//
+	// A certificate that is replaced while the program runs comes from
+	// GetClientCertificate, which is asked at handshakes, at token requests,
+	// and by callers of Token once a second, so it should answer from memory.
+	// After a rotation there are new tokens and new connections.
 	TLS *tls.Config
 
 	// DPoPKey, if set, binds tokens to this key (RFC 9449): P-256, P-384,

@@ -1,7 +1,6 @@
 package ccclient_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -211,15 +210,5 @@ func TestACallbackThatNeedsAHandshakesContextWorks(t *testing.T) {
 	m.call(c)
 	if got := m.handshakes(); slices.Contains(strings.Fields(got), "nobody") {
 		t.Errorf("the resource was shown %s", got)
-	}
-}
-
-func TestACancelledCallerIsNotToldOfTheCertificate(t *testing.T) {
-	m := newMutual(t, false, orders)
-	c := m.client(asked(m.issue("one")))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := c.Token(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
 	}
 }

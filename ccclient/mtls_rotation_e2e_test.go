@@ -213,6 +213,27 @@ func TestACallbackThatGivesAnotherCertificateEachTimeCausesNoStorm(t *testing.T)
 	}
 }
 
+func TestACertificateThatMayRotateCostsACachedTokenNoAllocation(t *testing.T) {
+	as := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "id", Secret: "canary-secret"}}})
+	var source rotating
+	source.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
+	cfg := good()
+	cfg.TLS = &tls.Config{GetClientCertificate: source.get}
+	cfg.HTTPClient = &http.Client{Transport: as.RoundTripper()}
+	c, err := ccclient.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, err := c.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // refused gives a client for a server that knows only the second of its two
 // certificates. seen is called when a token request arrives.
 func refused(t *testing.T, seen func(n int, source *rotating, second *tls.Certificate)) (*ccclient.Client, *cctest.Server, *rotating, *tls.Certificate) {
