@@ -42,6 +42,3 @@ func (s *servers) rejected() int { return s.auth.Stats().ResourceRejected }
 
 // tokenRequests counts what reached the token endpoint, whatever the answer.
 func (s *servers) tokenRequests() int { return s.auth.Stats().TokenRequests }
-
-// tokens counts what the token endpoint gave out.
-func (s *servers) tokens() int { return s.auth.Stats().TokensIssued }

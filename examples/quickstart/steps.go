@@ -43,9 +43,8 @@ func (d demo) aThousandAtOnce(ctx context.Context) (string, error) {
 func (d demo) refreshedAhead(ctx context.Context) (string, error) {
 	d.servers.auth.SetDelay(300 * time.Millisecond)
 	defer d.servers.auth.SetDelay(0)
-	before := d.servers.tokens()
 
-	calls, slowest, err := d.api.until(ctx, func() bool { return d.servers.tokens() > before })
+	calls, slowest, err := d.api.until(ctx, d.tokenChanges(ctx))
 
 	return fmt.Sprintf("the new token took 300ms, the slowest of %d calls meanwhile %v", calls, ms(slowest)), err
 }
@@ -66,16 +65,26 @@ func (d demo) revoked(ctx context.Context) (string, error) {
 // on until one has succeeded.
 func (d demo) outage(ctx context.Context) (string, error) {
 	before, start := d.servers.tokenRequests(), time.Now()
+	renewed := d.tokenChanges(ctx)
 	d.servers.auth.SetDown(http.StatusServiceUnavailable)
 	during, slow, err := d.api.until(ctx, func() bool { return d.servers.tokenRequests() >= before+2 })
 	d.servers.auth.SetDown(0)
 	if err != nil {
 		return "", err
 	}
-	down, tokens := time.Since(start), d.servers.tokens()
-	after, slower, err := d.api.until(ctx, func() bool { return d.servers.tokens() > tokens })
+	down := time.Since(start)
+	after, slower, err := d.api.until(ctx, renewed)
 
 	return fmt.Sprintf("for %v; %d calls went on with the living token, the slowest took %v", ms(down), during+after, ms(max(slow, slower))), err
+}
+
+// tokenChanges tells whether the client has another token than now.
+func (d demo) tokenChanges(ctx context.Context) func() bool {
+	now, err := d.client.Token(ctx)
+	return func() bool {
+		next, err2 := d.client.Token(ctx)
+		return err == nil && err2 == nil && next.AccessToken != now.AccessToken
+	}
 }
 
 func exactlyOne(tokenRequests int) error {
