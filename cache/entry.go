@@ -142,10 +142,10 @@ func (e *Entry) wait(ctx context.Context, flight <-chan singleflight.Result, pat
 	return nil, err
 }
 
-// Fetch gets a new token whatever is held, and publishes it. It joins no
+// Refresh gets a new token whatever is held, and publishes it. It joins no
 // flight, heeds no cool-down, and runs on ctx alone: FetchTimeout does not
 // bound it, and its failure cools nothing down.
-func (e *Entry) Fetch(ctx context.Context) (*oauth2.Token, error) {
+func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	e = e.registered()
 	if !e.cache.begin() {
 		return nil, ErrClosed

@@ -305,7 +305,7 @@ func TestTheSameTokenWithoutALifetimeHasNotBecomeYounger(t *testing.T) {
 func TestNoContextIsTakenForBackground(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
 		var none context.Context
-		for _, get := range []func(context.Context) (*oauth2.Token, error){r.Token, r.Entry.Fetch} {
+		for _, get := range []func(context.Context) (*oauth2.Token, error){r.Token, r.Entry.Refresh} {
 			if _, err := get(none); err != nil {
 				t.Error(err)
 			}
@@ -446,7 +446,7 @@ func TestConcurrentUseUnderChurn(t *testing.T) {
 					case 3:
 						e.Invalidate(tok)
 					case 7:
-						e.Fetch(t.Context())
+						e.Refresh(t.Context())
 					}
 					e.Invalidate(&oauth2.Token{AccessToken: "unknown"})
 					time.Sleep(time.Duration(i+1) * 7 * time.Millisecond)

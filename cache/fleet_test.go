@@ -206,7 +206,7 @@ func TestTokenTakenOverIsNoForcedRefresh(t *testing.T) {
 		a, b := fleet[0], fleet[1]
 		a.want("token-1")
 		b.want("token-1")
-		a.Fetch(t.Context())
+		a.Refresh(t.Context())
 		b.invalidate("token-1")
 		b.want("token-2") // from the Store, and revoked as well
 		b.invalidate("token-2")

@@ -62,7 +62,7 @@ func TestFlightDoesNotReplaceWhatFetchGotMeanwhile(t *testing.T) {
 		})
 		flight := e.fly(t.Context(), false)
 		time.Sleep(time.Second)
-		if tok, err := e.Fetch(t.Context()); err != nil || tok.AccessToken != "2" {
+		if tok, err := e.Refresh(t.Context()); err != nil || tok.AccessToken != "2" {
 			t.Fatalf("Fetch gave %v, %v", tok, err)
 		}
 		if r := <-flight; r.Err != nil || r.Val.(*oauth2.Token).AccessToken != "2" {

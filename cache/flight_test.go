@@ -195,7 +195,7 @@ func TestCloseFailsWaitersAndJoinsTheFetch(t *testing.T) {
 		}
 		wg.Wait()
 		r.wantError(cache.ErrClosed)
-		if _, err := r.Fetch(t.Context()); err != cache.ErrClosed {
+		if _, err := r.Refresh(t.Context()); err != cache.ErrClosed {
 			t.Errorf("Fetch after Close gives %v, want ErrClosed", err)
 		}
 		if _, err := r.Cache.Entry("new", r.fetch).Token(t.Context()); err != cache.ErrClosed {
@@ -226,7 +226,7 @@ func TestCloseWaitsFiveSecondsAtMost(t *testing.T) {
 func TestForcedFetchPublishesWhateverIsHeld(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
 		r.want("token-1")
-		tok, err := r.Fetch(t.Context())
+		tok, err := r.Refresh(t.Context())
 		if err != nil || tok.AccessToken != "token-2" {
 			t.Fatalf("Fetch gave %v, %v", tok, err)
 		}
@@ -238,12 +238,12 @@ func TestForcedFetchPublishesWhateverIsHeld(t *testing.T) {
 		r.set(func(s *server) { s.err = outage })
 		r.wantError(outage)
 		r.wantRequests(3)
-		if _, err := r.Fetch(t.Context()); err != outage {
+		if _, err := r.Refresh(t.Context()); err != outage {
 			t.Errorf("Fetch gave %v, want the server's error", err)
 		}
 		r.wantRequests(4)
 		r.set(func(s *server) { s.err = nil })
-		if _, err := r.Fetch(t.Context()); err != nil {
+		if _, err := r.Refresh(t.Context()); err != nil {
 			t.Error(err)
 		}
 		r.want("token-5")
@@ -256,7 +256,7 @@ func TestForcedFetchRunsOnItsCallersContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		if _, err := r.Fetch(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+		if _, err := r.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
 			t.Errorf("Fetch gave %v after %v, want its caller's deadline after 1s", err, time.Since(start))
 		}
 	})

@@ -115,7 +115,7 @@ func TestRejectionInsideTheSpacingIsSettledByARefresh(t *testing.T) {
 		r.invalidate("token-1")
 		r.want("token-2")
 		r.invalidate("token-2") // remembered
-		r.Fetch(t.Context())
+		r.Refresh(t.Context())
 		time.Sleep(time.Minute)
 		r.want("token-3")
 		r.wantRequests(3)

@@ -300,7 +300,7 @@ func TestCachedTokenCallsNoStore(t *testing.T) {
 func TestForcedFetchIsShared(t *testing.T) {
 	fleet(t, 2, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
 		fleet[0].want("token-1")
-		if _, err := fleet[0].Fetch(t.Context()); err != nil {
+		if _, err := fleet[0].Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		fleet[1].want("token-2")

@@ -150,9 +150,9 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 					note(e.Response)
 				}
 				c.Invalidate(tok)
-				_, err = c.Fetch(t.Context())
+				_, err = c.Refresh(t.Context())
 				note(err)
-				for _, v := range []any{cfg, &cfg, auth, c, c.For(ccclient.TokenRequest{Audience: "x"}), c.HTTPClient(), c.TokenSource(), store, secret, cfg.Cache, &cfg.Cache} {
+				for _, v := range []any{cfg, &cfg, auth, c, c.For(ccclient.Target{Audience: "x"}), c.HTTPClient(), c.TokenSource(), store, secret, cfg.Cache, &cfg.Cache} {
 					note(v)
 				}
 				c.Close()
@@ -160,8 +160,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 		}
 		for _, v := range []any{
 			ccclient.SecretFile("/nowhere"), ccclient.AssertionOptions{}, ccclient.Retry{}, ccclient.InvalidClient,
-			cctest.Client{ID: "id", Secret: canarySecret}, cctest.Options{Clients: []cctest.Client{{ID: "id", Secret: canarySecret}}},
-			cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "id", Secret: canarySecret}}}),
+			cctest.Registration{ID: "id", Secret: canarySecret}, cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: canarySecret}}},
+			cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: canarySecret}}}),
 			ccclient.ParsedKey(secret, ccclient.AssertionOptions{}), ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(secret, ccclient.AssertionOptions{})),
 		} {
 			note(v)

@@ -15,7 +15,7 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-// ErrClosed is the error of Token and Fetch after Close.
+// ErrClosed is the error of Token and Refresh after Close.
 var ErrClosed = cache.ErrClosed
 
 // A Client gets tokens for one client of one authorization server, keeps them,
@@ -26,7 +26,7 @@ var ErrClosed = cache.ErrClosed
 // in the background before it expires, and shared by all callers.
 type Client struct {
 	*core
-	request TokenRequest // complete: nothing is inherited any more
+	request Target // complete: nothing is inherited any more
 
 	entry   *cache.Entry            // nil: the certificate may rotate, see binding
 	binding atomic.Pointer[binding] // nil: none yet
@@ -101,7 +101,7 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	c.cache = cache.New(o)
-	c.root = &Client{core: c, request: TokenRequest{cfg.Scopes, cfg.Audience, cfg.Resources, maps.Clone(cfg.EndpointParams)}.over(TokenRequest{})}
+	c.root = &Client{core: c, request: Target{cfg.Scopes, cfg.Audience, cfg.Resources, maps.Clone(cfg.EndpointParams)}.over(Target{})}
 	if c.certificate.rotates() {
 		c.certificate.rotated = c.connections.renew
 	} else {
@@ -124,14 +124,14 @@ func (c *Client) Token(ctx context.Context) (*oauth2.Token, error) {
 	return c.entry.Token(ctx)
 }
 
-// Fetch gets a new token from the server, whatever is cached, and makes it the
+// Refresh gets a new token from the server, whatever is cached, and makes it the
 // current one. It runs on ctx, joins no other request and heeds no cool-down:
 // it is for diagnosis, and for those who know better. Use Token.
-func (c *Client) Fetch(ctx context.Context) (*oauth2.Token, error) {
+func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	if c.entry == nil {
-		return c.bound(ctx, (*cache.Entry).Fetch)
+		return c.bound(ctx, (*cache.Entry).Refresh)
 	}
-	return c.entry.Fetch(ctx)
+	return c.entry.Refresh(ctx)
 }
 
 // Invalidate says that a resource rejected a token. If that is still the
@@ -171,7 +171,7 @@ func (c *Client) Close() error {
 
 // obtain is the cache's Fetch.
 func (c *Client) obtain(ctx context.Context) (*oauth2.Token, error) {
-	if err := c.request.validate(c.auth).err("invalid TokenRequest"); err != nil {
+	if err := c.request.validate(c.auth).err("invalid Target"); err != nil {
 		return nil, err // For has no other way to tell.
 	}
 	return c.endpoints.fetch(ctx, c.tokens, c.request.form())

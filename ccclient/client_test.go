@@ -129,12 +129,12 @@ func TestAWrongSecretIsAskedForSeldom(t *testing.T) {
 func TestFetchGetsANewTokenAndMakesItTheCurrentOne(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		first := r.token()
-		tok, err := r.Fetch(t.Context())
+		tok, err := r.Refresh(t.Context())
 		if err != nil || tok.AccessToken == first {
-			t.Fatalf("Fetch gave %v, %v", tok, err)
+			t.Fatalf("Refresh gave %v, %v", tok, err)
 		}
 		if r.token() != tok.AccessToken {
-			t.Error("what Fetch got is not the current token")
+			t.Error("what Refresh got is not the current token")
 		}
 	})
 }
@@ -156,7 +156,7 @@ func TestTokenSourceGivesTheCachedToken(t *testing.T) {
 
 func TestCloseEndsAClientAndThoseMadeOfIt(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
-		d := r.For(ccclient.TokenRequest{Scopes: []string{"a"}})
+		d := r.For(ccclient.Target{Scopes: []string{"a"}})
 		if _, err := d.Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -169,12 +169,12 @@ func TestCloseEndsAClientAndThoseMadeOfIt(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		for _, c := range []*ccclient.Client{r.Client, d, r.For(ccclient.TokenRequest{Scopes: []string{"b"}})} {
+		for _, c := range []*ccclient.Client{r.Client, d, r.For(ccclient.Target{Scopes: []string{"b"}})} {
 			if _, err := c.Token(t.Context()); err != ccclient.ErrClosed {
 				t.Errorf("Token after Close: %v", err)
 			}
-			if _, err := c.Fetch(t.Context()); err != ccclient.ErrClosed {
-				t.Errorf("Fetch after Close: %v", err)
+			if _, err := c.Refresh(t.Context()); err != ccclient.ErrClosed {
+				t.Errorf("Refresh after Close: %v", err)
 			}
 		}
 		if _, err := r.api.Get("https://api.example.com/"); !errors.Is(err, ccclient.ErrClosed) {

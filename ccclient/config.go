@@ -95,11 +95,11 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A TokenRequest says what a token is for, where it differs from the Config.
+// A Target says what a token is for, where it differs from the Config.
 // A nil field inherits, a non-nil one replaces; EndpointParams are merged key
 // by key, and a key without values removes the parameter. An empty Audience
 // inherits.
-type TokenRequest struct {
+type Target struct {
 	Scopes         []string
 	Audience       string
 	Resources      []string
@@ -108,7 +108,7 @@ type TokenRequest struct {
 
 // over gives r with what it leaves open taken from base. It shares nothing
 // with r.
-func (r TokenRequest) over(base TokenRequest) TokenRequest {
+func (r Target) over(base Target) Target {
 	if r.Scopes == nil {
 		r.Scopes = base.Scopes
 	}

@@ -169,7 +169,7 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	cfg.Scopes[0], cfg.Resources[0], cfg.AllowedHosts[0] = "changed", "changed", "changed"
 	cfg.EndpointParams["x"][0] = "changed"
 	cfg.EndpointParams.Set("y", "changed")
-	c.Fetch(t.Context())
+	c.Refresh(t.Context())
 	if strings.Contains(form, "changed") || !strings.Contains(form, "scope=a") {
 		t.Errorf("sent %q", form)
 	}

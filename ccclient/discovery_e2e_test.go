@@ -109,7 +109,7 @@ func TestAnIssuerAloneIsEnough(t *testing.T) {
 			}
 		}
 		d.want(t, oauthPlace, "POST https://as.example.com/tenant/token")
-		if _, err := r.Fetch(t.Context()); err != nil {
+		if _, err := r.Refresh(t.Context()); err != nil {
 			t.Error(err)
 		}
 		d.want(t, "POST https://as.example.com/tenant/token")
@@ -289,7 +289,7 @@ func TestAThousandColdCallersAskForMetadataAndTokenOnce(t *testing.T) {
 			wg.Go(func() {
 				c := r.Client
 				if i%10 == 0 {
-					c = r.For(ccclient.TokenRequest{Scopes: []string{"other"}})
+					c = r.For(ccclient.Target{Scopes: []string{"other"}})
 				}
 				if _, err := c.Token(t.Context()); err != nil {
 					t.Error(err)

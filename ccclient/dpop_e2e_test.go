@@ -24,7 +24,7 @@ import (
 func bound(t *testing.T, nonces bool) cctest.Options {
 	c := keyed(t, "rsa2048.pkcs8.pem")
 	c.ID, c.RequireDPoP = "client", true
-	return cctest.Options{Clients: []cctest.Client{c}, DPoPNonce: nonces, Lifetime: 100 * time.Second}
+	return cctest.Options{Clients: []cctest.Registration{c}, DPoPNonce: nonces, Lifetime: 100 * time.Second}
 }
 
 // withProofs configures a client that signs an assertion for each token
@@ -187,7 +187,7 @@ func TestABodyIsSentAgainForANonceWithinReplayLimit(t *testing.T) {
 func TestABearerAnswerIsAnErrorNeitherCachedNorSpent(t *testing.T) {
 	var answer string
 	o := bound(t, false)
-	o.TokenResponse = func(_ cctest.TokenRequest, members map[string]any) {
+	o.TokenResponse = func(_ cctest.RecordedRequest, members map[string]any) {
 		if answer != "" {
 			members["token_type"] = answer
 		}
@@ -233,7 +233,7 @@ func TestATokenIsForTheKeyItIsBoundTo(t *testing.T) {
 			}
 			defer c.Close()
 			for _, scopes := range [][]string{nil, {"a"}, {"b"}} {
-				derived := c.For(ccclient.TokenRequest{Scopes: scopes})
+				derived := c.For(ccclient.Target{Scopes: scopes})
 				resp, err := (&http.Client{Transport: derived.Transport(resource)}).Get("https://api.example.com/")
 				if got := read(t, resp, err); !strings.HasPrefix(got, "404") {
 					t.Errorf("got %s", got)
@@ -275,7 +275,7 @@ func TestNoncesChangeUnderLoadUnseen(t *testing.T) {
 		for j := range 16 {
 			derived := c
 			if j%2 == 0 {
-				derived = c.For(ccclient.TokenRequest{Scopes: []string{"even"}})
+				derived = c.For(ccclient.Target{Scopes: []string{"even"}})
 			}
 			rounds[i].Go(func() {
 				for range 10 {

@@ -14,7 +14,7 @@ import (
 // Clients are remembered, as many as Config.Cache.MaxKeys allows, so For may
 // be called for each request: the same r gives the same client, and costs no
 // more than looking it up. A fault in r is the error of every Token.
-func (c *Client) For(r TokenRequest) *Client {
+func (c *Client) For(r Target) *Client {
 	if r.Scopes == nil && r.Audience == "" && r.Resources == nil && len(r.EndpointParams) == 0 {
 		return c
 	}
@@ -46,7 +46,7 @@ func (c *Client) For(r TokenRequest) *Client {
 }
 
 // derive makes a client and remembers it.
-func (c *Client) derive(key string, r TokenRequest) *Client {
+func (c *Client) derive(key string, r Target) *Client {
 	d := &Client{core: c.core, request: r}
 	if !c.certificate.rotates() {
 		d.entry = c.cache.Entry(key, d.obtain)
@@ -75,7 +75,7 @@ func (c *core) forget(key string) {
 }
 
 // form gives the parameters of a token request, without the authentication.
-func (r *TokenRequest) form() url.Values {
+func (r *Target) form() url.Values {
 	form := maps.Clone(r.EndpointParams)
 	if form == nil {
 		form = url.Values{}

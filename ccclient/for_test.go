@@ -14,17 +14,17 @@ import (
 
 func TestForGivesTheSameClientForTheSameRequest(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
-		if r.For(ccclient.TokenRequest{}) != r.Client {
+		if r.For(ccclient.Target{}) != r.Client {
 			t.Error("For nothing gives another client")
 		}
-		a := r.For(ccclient.TokenRequest{Scopes: []string{"a", "b"}})
-		if a != r.For(ccclient.TokenRequest{Scopes: []string{"b", "a"}}) {
+		a := r.For(ccclient.Target{Scopes: []string{"a", "b"}})
+		if a != r.For(ccclient.Target{Scopes: []string{"b", "a"}}) {
 			t.Error("the order of scopes matters")
 		}
-		if a == r.For(ccclient.TokenRequest{Scopes: []string{"a"}}) || a == r.Client {
+		if a == r.For(ccclient.Target{Scopes: []string{"a"}}) || a == r.Client {
 			t.Error("other scopes give the same client")
 		}
-		if a.For(ccclient.TokenRequest{Audience: "x"}) != r.For(ccclient.TokenRequest{Scopes: []string{"a", "b"}, Audience: "x"}) {
+		if a.For(ccclient.Target{Audience: "x"}) != r.For(ccclient.Target{Scopes: []string{"a", "b"}, Audience: "x"}) {
 			t.Error("For of a derived client does not inherit")
 		}
 	})
@@ -34,13 +34,13 @@ func TestTokensOfDerivedClientsAreTheirOwn(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		seen := make(map[string]bool)
 		for i := range 100 {
-			c := r.For(ccclient.TokenRequest{Audience: "https://" + strconv.Itoa(i)})
+			c := r.For(ccclient.Target{Audience: "https://" + strconv.Itoa(i)})
 			tok, err := c.Token(t.Context())
 			if err != nil || seen[tok.AccessToken] {
 				t.Fatalf("%d: %v, %v", i, tok, err)
 			}
 			seen[tok.AccessToken] = true
-			again, _ := r.For(ccclient.TokenRequest{Audience: "https://" + strconv.Itoa(i)}).Token(t.Context())
+			again, _ := r.For(ccclient.Target{Audience: "https://" + strconv.Itoa(i)}).Token(t.Context())
 			if again != tok {
 				t.Errorf("%d: another token the second time", i)
 			}
@@ -57,15 +57,15 @@ func TestWhatForLeavesOpenIsInherited(t *testing.T) {
 		c.EndpointParams = url.Values{"x": {"1"}, "y": {"2"}}
 	}
 	for name, c := range map[string]struct {
-		r    ccclient.TokenRequest
+		r    ccclient.Target
 		want string
 	}{
-		"audience":            {ccclient.TokenRequest{Audience: "other"}, "audience=other&resource=urn%3Ar&scope=a&x=1&y=2"},
-		"scopes":              {ccclient.TokenRequest{Scopes: []string{"b", "c"}}, "audience=aud&resource=urn%3Ar&scope=b+c&x=1&y=2"},
-		"no scopes":           {ccclient.TokenRequest{Scopes: []string{}}, "audience=aud&resource=urn%3Ar&x=1&y=2"},
-		"no resources":        {ccclient.TokenRequest{Resources: []string{}}, "audience=aud&scope=a&x=1&y=2"},
-		"parameters merged":   {ccclient.TokenRequest{EndpointParams: url.Values{"y": {"3"}, "z": {"4"}}}, "audience=aud&resource=urn%3Ar&scope=a&x=1&y=3&z=4"},
-		"parameter taken out": {ccclient.TokenRequest{EndpointParams: url.Values{"x": nil}}, "audience=aud&resource=urn%3Ar&scope=a&y=2"},
+		"audience":            {ccclient.Target{Audience: "other"}, "audience=other&resource=urn%3Ar&scope=a&x=1&y=2"},
+		"scopes":              {ccclient.Target{Scopes: []string{"b", "c"}}, "audience=aud&resource=urn%3Ar&scope=b+c&x=1&y=2"},
+		"no scopes":           {ccclient.Target{Scopes: []string{}}, "audience=aud&resource=urn%3Ar&x=1&y=2"},
+		"no resources":        {ccclient.Target{Resources: []string{}}, "audience=aud&scope=a&x=1&y=2"},
+		"parameters merged":   {ccclient.Target{EndpointParams: url.Values{"y": {"3"}, "z": {"4"}}}, "audience=aud&resource=urn%3Ar&scope=a&x=1&y=3&z=4"},
+		"parameter taken out": {ccclient.Target{EndpointParams: url.Values{"x": nil}}, "audience=aud&resource=urn%3Ar&scope=a&y=2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
@@ -88,7 +88,7 @@ func TestWhatForLeavesOpenIsInherited(t *testing.T) {
 
 func TestForKeepsNothingOfItsArgument(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
-		req := ccclient.TokenRequest{Scopes: []string{"a"}, EndpointParams: url.Values{"x": {"1"}}}
+		req := ccclient.Target{Scopes: []string{"a"}, EndpointParams: url.Values{"x": {"1"}}}
 		d := r.For(req)
 		req.Scopes[0], req.EndpointParams["x"][0] = "changed", "changed"
 		if _, err := d.Token(t.Context()); err != nil {
@@ -102,7 +102,7 @@ func TestForKeepsNothingOfItsArgument(t *testing.T) {
 
 func TestAFaultInATokenRequestIsTheErrorOfToken(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
-		d := r.For(ccclient.TokenRequest{Scopes: []string{"a b"}, Resources: []string{"x"}})
+		d := r.For(ccclient.Target{Scopes: []string{"a b"}, Resources: []string{"x"}})
 		_, err := d.Token(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "Scopes: ") || !strings.Contains(err.Error(), "Resources: ") {
 			t.Errorf("got %v, want an error that names Scopes and Resources", err)
@@ -114,7 +114,7 @@ func TestAFaultInATokenRequestIsTheErrorOfToken(t *testing.T) {
 func TestForIsBoundedAndForgetsTheLeastRecentlyUsed(t *testing.T) {
 	configure := func(c *ccclient.Config) { c.Cache.MaxKeys = 3 }
 	inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
-		client := func(aud string) *ccclient.Client { return r.For(ccclient.TokenRequest{Audience: aud}) }
+		client := func(aud string) *ccclient.Client { return r.For(ccclient.Target{Audience: aud}) }
 		use := func(auds ...string) {
 			for _, aud := range auds {
 				if _, err := client(aud).Token(t.Context()); err != nil {
@@ -151,7 +151,7 @@ func TestForMayBeCalledForEachRequest(t *testing.T) {
 		for i := range 8 {
 			wg.Go(func() {
 				for j := range 200 {
-					c := r.For(ccclient.TokenRequest{Audience: strconv.Itoa((i * j) % 13)})
+					c := r.For(ccclient.Target{Audience: strconv.Itoa((i * j) % 13)})
 					tok, err := c.Token(t.Context())
 					if err != nil {
 						t.Error(err)
@@ -172,7 +172,7 @@ func TestDerivedClientsSpendTheirOwnTokens(t *testing.T) {
 		resource := r.as.ProtectScopes(http.NotFoundHandler(), "write")
 		base := cctest.RoundTripper(resource)
 		for scope, want := range map[string]int{"write": http.StatusNotFound, "read": http.StatusForbidden} {
-			c := r.For(ccclient.TokenRequest{Scopes: []string{scope}})
+			c := r.For(ccclient.Target{Scopes: []string{scope}})
 			resp, err := (&http.Client{Transport: c.Transport(base)}).Get("https://api.example.com/")
 			if err != nil {
 				t.Fatal(err)

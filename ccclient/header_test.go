@@ -20,10 +20,10 @@ func TestEndpointHeaderGoesWithEveryTokenRequestAndNowhereElse(t *testing.T) {
 		header["x-tenant-name"][0] = "changed since" // New has copied it
 		header.Set("X-Late", "1")
 		r.as.FailNext(1, http.StatusServiceUnavailable, nil)
-		if _, err := r.Fetch(t.Context()); err != nil {
+		if _, err := r.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.For(ccclient.TokenRequest{Scopes: []string{"read"}}).Token(t.Context()); err != nil {
+		if _, err := r.For(ccclient.Target{Scopes: []string{"read"}}).Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		requests := r.as.TokenRequests()
@@ -120,7 +120,7 @@ func TestEndpointHeaderThatCannotBeSentIsAFault(t *testing.T) {
 func TestAMethodIsItselfBesideAnEndpointHeader(t *testing.T) {
 	secret := "old"
 	source := func(context.Context) (string, error) { return secret, nil }
-	inBubble(t, cctest.Options{Clients: []cctest.Client{{ID: "client", Secret: "new"}}}, func(c *ccclient.Config) {
+	inBubble(t, cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "new"}}}, func(c *ccclient.Config) {
 		c.Auth = ccclient.ClientSecretBasic(source)
 		c.EndpointHeader = http.Header{"X-Tenant": {"acme"}, "X-Api-Key": {"canary"}}
 	}, func(t *testing.T, r *rig) {
@@ -144,7 +144,7 @@ func TestAMethodIsItselfBesideAnEndpointHeader(t *testing.T) {
 			t.Error("the client prints the header's values")
 		}
 		secret = "new"
-		if tok, err := r.Fetch(t.Context()); err != nil || tok == nil {
+		if tok, err := r.Refresh(t.Context()); err != nil || tok == nil {
 			t.Errorf("after the rotation: %v", err)
 		}
 	})

@@ -32,14 +32,14 @@ var longSecret = strings.Repeat("s", 32)
 type way struct {
 	name   string
 	auth   func(t *testing.T) ccclient.Auth
-	client cctest.Client
+	client cctest.Registration
 	algs   []string // that the server takes; nil: all
 	method string   // empty: private_key_jwt
 	ready  bool     // the assertion is somebody else's
 }
 
-func keyed(t *testing.T, name string) cctest.Client {
-	return cctest.Client{Keys: map[string]crypto.PublicKey{"": testKey(t, name).Public()}}
+func keyed(t *testing.T, name string) cctest.Registration {
+	return cctest.Registration{Keys: map[string]crypto.PublicKey{"": testKey(t, name).Public()}}
 }
 
 func privateKey(name string, o ccclient.AssertionOptions) func(*testing.T) ccclient.Auth {
@@ -91,14 +91,14 @@ func ways(t *testing.T) []way {
 			},
 		},
 		{
-			name: "client_secret_jwt", client: cctest.Client{Secret: longSecret, AuthMethods: []string{cctest.ClientSecretJWT}}, method: cctest.ClientSecretJWT,
+			name: "client_secret_jwt", client: cctest.Registration{Secret: longSecret, AuthMethods: []string{cctest.ClientSecretJWT}}, method: cctest.ClientSecretJWT,
 			auth: func(*testing.T) ccclient.Auth {
 				return ccclient.ClientSecretJWT(ccclient.SecretString(longSecret), o{})
 			},
 		},
 		{
 			name: "a Kubernetes token", ready: true,
-			client: cctest.Client{
+			client: cctest.Registration{
 				Keys:            map[string]crypto.PublicKey{"": testKey(t, "rsa2048.pkcs8.pem").Public()},
 				AssertionIssuer: "https://cluster.example", AssertionSubject: "system:serviceaccount:shop:orders",
 			},
@@ -109,7 +109,7 @@ func ways(t *testing.T) []way {
 		},
 		{
 			name: "a JWT-SVID", ready: true, method: cctest.SPIFFEJWT,
-			client: cctest.Client{
+			client: cctest.Registration{
 				Keys:             map[string]crypto.PublicKey{"": testKey(t, "rsa2048.pkcs8.pem").Public()},
 				AssertionSubject: "spiffe://example.org/orders",
 			},
@@ -132,7 +132,7 @@ func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
 	for _, w := range ways(t) {
 		t.Run(w.name, func(t *testing.T) {
 			w.client.ID = "client"
-			o := cctest.Options{Clients: []cctest.Client{w.client}, SigningAlgs: w.algs, Lifetime: 100 * time.Second}
+			o := cctest.Options{Clients: []cctest.Registration{w.client}, SigningAlgs: w.algs, Lifetime: 100 * time.Second}
 			configure := func(cfg *ccclient.Config) {
 				cfg.TokenURL, cfg.Issuer = "", asIssuer
 				cfg.Auth = w.auth(t) // in the bubble, whose clock it is signed by
@@ -175,7 +175,7 @@ func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
 }
 
 func TestAnAssertionWorksThroughHTTPClientOnSockets(t *testing.T) {
-	var clients []cctest.Client
+	var clients []cctest.Registration
 	var usable []way
 	for i, w := range ways(t) {
 		if !w.ready { // those are for the issuer of the others
@@ -243,7 +243,7 @@ func TestAudienceAndTypeDependOnWhatIsKnownOfTheServer(t *testing.T) {
 		{"an issuer, told the token URL", tenant, o{Audience: tenant + "/token", Type: "jwt"}, true, tenant + "/token", "jwt"},
 	} {
 		var seen []map[string]any
-		options := cctest.Options{TokenURLAudience: tc.older, Clients: []cctest.Client{{
+		options := cctest.Options{TokenURLAudience: tc.older, Clients: []cctest.Registration{{
 			ID: "client", Keys: map[string]crypto.PublicKey{"k1": testKey(t, "p256.sec1.pem").Public()},
 		}}}
 		tc.o.KeyID = "k1"
@@ -268,7 +268,7 @@ func TestAudienceAndTypeDependOnWhatIsKnownOfTheServer(t *testing.T) {
 }
 
 func TestAnAssertionThatWasRefusedTwiceSaysWhatToCheck(t *testing.T) {
-	o := cctest.Options{Clients: []cctest.Client{{ID: "client", Keys: map[string]crypto.PublicKey{"": testKey(t, "ed25519.pem").Public()}}}}
+	o := cctest.Options{Clients: []cctest.Registration{{ID: "client", Keys: map[string]crypto.PublicKey{"": testKey(t, "ed25519.pem").Public()}}}}
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL, cfg.Issuer = "", asIssuer
 		cfg.Auth = ccclient.PrivateKeyJWT(testKey(t, "p256.sec1.pem"), ccclient.AssertionOptions{})
@@ -286,7 +286,7 @@ func TestAssertionsFromAFileAreReadAnewForEachTokenRequest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "svid")
 	const subject = "spiffe://example.org/orders"
 	var seen []map[string]any
-	o := cctest.Options{Lifetime: 20 * time.Minute, Clients: []cctest.Client{{
+	o := cctest.Options{Lifetime: 20 * time.Minute, Clients: []cctest.Registration{{
 		ID: "client", AssertionSubject: subject, Keys: map[string]crypto.PublicKey{"": testKey(t, "rsa2048.pkcs8.pem").Public()},
 	}}}
 	configure := func(cfg *ccclient.Config) {
@@ -333,7 +333,7 @@ func TestTheContextOfTheFirstCallerReachesTheKeySource(t *testing.T) {
 	}
 	c := keyed(t, "ed25519.pem")
 	c.ID = "client"
-	inBubble(t, cctest.Options{Clients: []cctest.Client{c}}, configure, func(t *testing.T, r *rig) {
+	inBubble(t, cctest.Options{Clients: []cctest.Registration{c}}, configure, func(t *testing.T, r *rig) {
 		if _, err := r.Token(context.WithValue(t.Context(), key{}, "trace")); err != nil {
 			t.Fatal(err)
 		}

@@ -77,7 +77,7 @@ func (cfg *Config) clientKey(dpop *transport.DPoP, cert *certificate) []byte {
 }
 
 // key appends to dst the cache key of what r asks for with a client's key.
-func (r *TokenRequest) key(dst, client []byte) []byte {
+func (r *Target) key(dst, client []byte) []byte {
 	var buf [512]byte
 	h := append(keyHash(buf[:0]), client...)
 	scopes := r.Scopes

@@ -17,7 +17,7 @@ func TestTheKeyCoversAllThatShapesAToken(t *testing.T) {
 		if change != nil {
 			change(&cfg)
 		}
-		r := TokenRequest{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
+		r := Target{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
 		return string(r.key(nil, cfg.clientKey(nil, nil)))
 	}
 	seen := map[string]string{key(nil): "base"}

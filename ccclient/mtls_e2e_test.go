@@ -40,7 +40,7 @@ func TestACertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMutual(t, false, orders, cctest.Client{ID: "self", Certificate: self.Leaf, CertificateBound: true})
+	m := newMutual(t, false, orders, cctest.Registration{ID: "self", Certificate: self.Leaf, CertificateBound: true})
 	thief := m.client(static(m.issue("thief")))
 	for _, tc := range []struct {
 		id, method, name string
@@ -88,8 +88,8 @@ func TestACertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 }
 
 func TestTheAliasForMutualTLSIsForThoseWithACertificate(t *testing.T) {
-	post := cctest.Client{ID: "post", Secret: "secret", CertificateBound: true}
-	m := newMutual(t, false, orders, post, cctest.Client{ID: "plain", Secret: "secret"})
+	post := cctest.Registration{ID: "post", Secret: "secret", CertificateBound: true}
+	m := newMutual(t, false, orders, post, cctest.Registration{ID: "plain", Secret: "secret"})
 	secret := ccclient.ClientSecretPost(ccclient.SecretString("secret"))
 
 	plain := m.client(func(cfg *ccclient.Config) { cfg.ClientID, cfg.Auth = "plain", secret })
@@ -180,11 +180,11 @@ func TestACertificateThatCannotBeHadIsAClearErrorAndCostsALiveTokenNothing(t *te
 		cfg.TLS.GetClientCertificate = source.get
 		cfg.Retry.MaxAttempts = 1
 	})
-	if _, err := c.Fetch(t.Context()); !errors.Is(err, errNoCertificate) || !strings.HasPrefix(err.Error(), "ccclient: ") {
+	if _, err := c.Refresh(t.Context()); !errors.Is(err, errNoCertificate) || !strings.HasPrefix(err.Error(), "ccclient: ") {
 		t.Fatalf("got %v", err)
 	}
 	source.Store(m.issue("one"))
-	first, err := c.Fetch(t.Context())
+	first, err := c.Refresh(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestACertificateThatCannotBeHadIsAClearErrorAndCostsALiveTokenNothing(t *te
 		}
 	}
 	// Connections that are open still show it, also to the token endpoint.
-	if _, err := c.Fetch(t.Context()); err != nil {
+	if _, err := c.Refresh(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

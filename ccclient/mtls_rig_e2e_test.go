@@ -35,9 +35,9 @@ type mutual struct {
 
 // orders is a client that is known by its certificate, which its tokens are
 // bound to.
-var orders = cctest.Client{ID: "orders", TLSSAN: "orders.example", CertificateBound: true}
+var orders = cctest.Registration{ID: "orders", TLSSAN: "orders.example", CertificateBound: true}
 
-func newMutual(t *testing.T, http2 bool, clients ...cctest.Client) *mutual {
+func newMutual(t *testing.T, http2 bool, clients ...cctest.Registration) *mutual {
 	t.Helper()
 	m := &mutual{t: t, as: cctest.NewServer(cctest.Options{TLS: true, Clients: clients}), open: make(map[net.Conn]string)}
 	m.closed = sync.NewCond(&m.mu)

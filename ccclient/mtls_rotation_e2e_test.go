@@ -99,10 +99,10 @@ func TestARotationThatAHandshakeFindsIsHealed(t *testing.T) {
 func TestClientsOfForAreRenewedTooEvenIfForgotten(t *testing.T) {
 	m := newMutual(t, false, orders)
 	c, source := m.rotates(func(cfg *ccclient.Config) { cfg.Cache.MaxKeys = 2 })
-	held := c.For(ccclient.TokenRequest{Scopes: []string{"held"}})
+	held := c.For(ccclient.Target{Scopes: []string{"held"}})
 	m.call(held)
 	for i := range 4 { // held makes room
-		m.call(c.For(ccclient.TokenRequest{Scopes: []string{strconv.Itoa(i)}}))
+		m.call(c.For(ccclient.Target{Scopes: []string{strconv.Itoa(i)}}))
 	}
 	before, err := held.Token(t.Context())
 	if err != nil {
@@ -115,7 +115,7 @@ func TestClientsOfForAreRenewedTooEvenIfForgotten(t *testing.T) {
 	if after, err := held.Token(t.Context()); err != nil || after == before {
 		t.Errorf("the token bound to the old certificate is still there (%v)", err)
 	}
-	if _, err := c.For(ccclient.TokenRequest{Scopes: []string{`"`}}).Token(t.Context()); err == nil || !strings.Contains(err.Error(), "Scopes") {
+	if _, err := c.For(ccclient.Target{Scopes: []string{`"`}}).Token(t.Context()); err == nil || !strings.Contains(err.Error(), "Scopes") {
 		t.Errorf("an illegal scope: %v", err)
 	}
 }
@@ -147,7 +147,7 @@ func TestARotationUnderLoadIsNotNoticedByCallers(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() {
-				other := ccclient.TokenRequest{Scopes: []string{strconv.Itoa(i % 4)}}
+				other := ccclient.Target{Scopes: []string{strconv.Itoa(i % 4)}}
 				for left := 40; left > 0; {
 					if left == 20 && i == 0 && source.Load() == old {
 						source.Store(m.issue("new"))
@@ -214,7 +214,7 @@ func TestACallbackThatGivesAnotherCertificateEachTimeCausesNoStorm(t *testing.T)
 }
 
 func TestACertificateThatMayRotateCostsACachedTokenNoAllocation(t *testing.T) {
-	as := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "id", Secret: "canary-secret"}}})
+	as := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: "canary-secret"}}})
 	var source rotating
 	source.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
 	cfg := good()
@@ -244,7 +244,7 @@ func refused(t *testing.T, seen func(n int, source *rotating, second *tls.Certif
 			t.Fatal(err)
 		}
 	}
-	as := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "orders", Certificate: pair[1].Leaf, CertificateBound: true}}})
+	as := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "orders", Certificate: pair[1].Leaf, CertificateBound: true}}})
 	source := new(rotating)
 	source.Store(&pair[0])
 	n := 0

@@ -37,13 +37,13 @@ import (
 // an API that takes its tokens. What it gets is checked by cctest; what it
 // answers has the shape that the provider documents.
 type provider struct {
-	tokenURL string         // the one address for token requests
-	metadata string         // the one address for metadata, if there are any
-	api      string         // the API's addresses begin with this
-	client   cctest.Client  // as it is registered, but for what open adds
-	keyID    string         // of the client's key, if it has one
-	secret   string         // of the client, if it has one
-	server   cctest.Options // but for the client
+	tokenURL string              // the one address for token requests
+	metadata string              // the one address for metadata, if there are any
+	api      string              // the API's addresses begin with this
+	client   cctest.Registration // as it is registered, but for what open adds
+	keyID    string              // of the client's key, if it has one
+	secret   string              // of the client, if it has one
+	server   cctest.Options      // but for the client
 
 	// demands gives the code of what is wrong with a token request beside
 	// what cctest checks: the key of one of refusals; empty: nothing.
@@ -136,7 +136,7 @@ func (p provider) open(cfg ccclient.Config) (*ccclient.Client, *standIn) {
 	default:
 		p.client.Secret = p.secret
 	}
-	p.server.Clients = []cctest.Client{p.client}
+	p.server.Clients = []cctest.Registration{p.client}
 	o.as = cctest.NewServer(p.server)
 	cfg.HTTPClient = &http.Client{Transport: o}
 	if trial.change != nil {

@@ -16,8 +16,8 @@ import (
 // use.
 
 // members adds to a token response, or takes away what is nil.
-func members(changes map[string]any) func(cctest.TokenRequest, map[string]any) {
-	return func(_ cctest.TokenRequest, m map[string]any) {
+func members(changes map[string]any) func(cctest.RecordedRequest, map[string]any) {
+	return func(_ cctest.RecordedRequest, m map[string]any) {
 		for name, v := range changes {
 			if m[name] = v; v == nil {
 				delete(m, name)
@@ -26,8 +26,8 @@ func members(changes map[string]any) func(cctest.TokenRequest, map[string]any) {
 	}
 }
 
-func registered(id string, methods ...string) cctest.Client {
-	return cctest.Client{ID: id, AuthMethods: methods}
+func registered(id string, methods ...string) cctest.Registration {
+	return cctest.Registration{ID: id, AuthMethods: methods}
 }
 
 const entraTokenURL = "https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token"
@@ -80,7 +80,7 @@ var auth0 = provider{
 var okta = provider{
 	tokenURL: "https://DOMAIN.okta.com/oauth2/v1/token",
 	api:      "https://DOMAIN.okta.com/api/",
-	client:   cctest.Client{ID: "CLIENT_ID", AuthMethods: []string{cctest.PrivateKeyJWT}, RequireDPoP: true},
+	client:   cctest.Registration{ID: "CLIENT_ID", AuthMethods: []string{cctest.PrivateKeyJWT}, RequireDPoP: true},
 	keyID:    "KEY_ID",
 	server:   cctest.Options{Issuer: "https://DOMAIN.okta.com/oauth2/v1/token", DPoPNonce: true},
 	refusals: map[string]refusal{
@@ -317,7 +317,7 @@ var uaa = provider{
 var xsuaa = provider{
 	tokenURL: "https://SUBDOMAIN.authentication.cert.REGION.hana.ondemand.com/oauth/token",
 	api:      "https://api.example.com/",
-	client:   cctest.Client{ID: "sb-APP!t123", AuthMethods: []string{cctest.TLSClientAuth}, TLSSubjectDN: "CN=service"},
+	client:   cctest.Registration{ID: "sb-APP!t123", AuthMethods: []string{cctest.TLSClientAuth}, TLSSubjectDN: "CN=service"},
 	server:   uaa.server,
 	refusals: uaa.refusals,
 }
@@ -379,7 +379,7 @@ var oracleIDCS = provider{
 var kubernetes = provider{
 	tokenURL: entraTokenURL,
 	api:      "https://VAULT.vault.azure.net/",
-	client: cctest.Client{
+	client: cctest.Registration{
 		ID: "CLIENT_ID", AuthMethods: []string{cctest.PrivateKeyJWT},
 		AssertionIssuer: "https://oidc.example.com/cluster/", AssertionSubject: "system:serviceaccount:NAMESPACE:NAME",
 	},
@@ -395,7 +395,7 @@ var spiffe = provider{
 	tokenURL: keycloak.tokenURL,
 	metadata: keycloak.metadata,
 	api:      keycloak.api,
-	client:   cctest.Client{ID: "CLIENT_ID", AuthMethods: []string{cctest.SPIFFEJWT}, AssertionSubject: "spiffe://example.org/service"},
+	client:   cctest.Registration{ID: "CLIENT_ID", AuthMethods: []string{cctest.SPIFFEJWT}, AssertionSubject: "spiffe://example.org/service"},
 	server:   keycloak.server,
 	refusals: keycloak.refusals,
 }

@@ -142,7 +142,7 @@ func TestDocumentedRefusalsAreUnderstood(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = client.Fetch(t.Context())
+			_, err = client.Refresh(t.Context())
 			client.Close()
 			e, ok := errors.AsType[*ccclient.Error](err)
 			if !ok {

@@ -28,7 +28,7 @@ func BenchmarkTokenRequest(b *testing.B) {
 			defer c.Close()
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := c.Fetch(b.Context()); err != nil {
+				if _, err := c.Refresh(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -36,7 +36,7 @@ func (v *vault) get() (version int32, err error) {
 type replaceable struct {
 	name   string
 	auth   func(v *vault) ccclient.Auth
-	client cctest.Client
+	client cctest.Registration
 }
 
 func replaceables(t *testing.T) []replaceable {
@@ -50,8 +50,8 @@ func replaceables(t *testing.T) []replaceable {
 		}
 	}
 	keys := []crypto.Signer{testKey(t, "ed25519.pem"), testKey(t, "p256.sec1.pem"), testKey(t, "p384.pkcs8.pem")}
-	byKey := cctest.Client{ID: "client", Keys: map[string]crypto.PublicKey{"1": keys[1].Public()}}
-	bySecret := cctest.Client{ID: "client", Secret: longSecret}
+	byKey := cctest.Registration{ID: "client", Keys: map[string]crypto.PublicKey{"1": keys[1].Public()}}
+	bySecret := cctest.Registration{ID: "client", Secret: longSecret}
 	return []replaceable{
 		{"client_secret_basic", func(v *vault) ccclient.Auth { return ccclient.ClientSecretBasic(secret(v)) }, bySecret},
 		{"client_secret_basic, unencoded", func(v *vault) ccclient.Auth { return ccclient.ClientSecretBasicUnencoded(secret(v)) }, bySecret},
@@ -81,7 +81,7 @@ func forEachReplaceable(t *testing.T, f func(t *testing.T, r *rig, v *vault)) {
 				cfg.TokenURL, cfg.Issuer = "", asIssuer
 				cfg.Auth = m.auth(&v)
 			}
-			inBubble(t, cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Client{m.client}}, configure, func(t *testing.T, r *rig) {
+			inBubble(t, cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Registration{m.client}}, configure, func(t *testing.T, r *rig) {
 				f(t, r, &v)
 			})
 		})
@@ -158,7 +158,7 @@ func TestAfterARefusalWhatIsNewIsTriedAtOnceAndOnce(t *testing.T) {
 						return resp, err
 					})
 				}
-				inBubble(t, cctest.Options{Clients: []cctest.Client{m.client}}, configure, func(t *testing.T, r *rig) {
+				inBubble(t, cctest.Options{Clients: []cctest.Registration{m.client}}, configure, func(t *testing.T, r *rig) {
 					start := time.Now()
 					_, err := r.Token(t.Context())
 					if tc.fails != (err != nil) || tc.fails && !errors.Is(err, ccclient.InvalidClient) {

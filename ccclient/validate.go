@@ -57,7 +57,7 @@ func (cfg *Config) validate() (f faults) {
 		(cfg.TLS == nil || len(cfg.TLS.Certificates) == 0 && cfg.TLS.GetClientCertificate == nil) {
 		f.add("TLS", "TLSClientAuth needs a client certificate: set Certificates or GetClientCertificate")
 	}
-	request := TokenRequest{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
+	request := Target{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
 	f = append(f, request.validate(cfg.Auth)...)
 	f = append(f, headerFaults(cfg.EndpointHeader)...)
 	if cfg.TLS != nil && (cfg.TLS.MaxVersion != 0 && cfg.TLS.MaxVersion < tls.VersionTLS12 || cfg.TLS.MinVersion != 0 && cfg.TLS.MinVersion < tls.VersionTLS12) {
@@ -82,7 +82,7 @@ func (cfg *Config) validate() (f faults) {
 }
 
 // validate reports what is wrong with what a token is asked for.
-func (r *TokenRequest) validate(auth Auth) (f faults) {
+func (r *Target) validate(auth Auth) (f faults) {
 	for _, s := range r.Scopes {
 		if err := checkScope(s); err != nil {
 			f.add("Scopes", "%w", err)

@@ -25,17 +25,17 @@ const (
 )
 
 // assertion authenticates by a JWT (RFC 7521, 7523 and rfc7523bis; SPIFFE).
-func (s *Server) assertion(r *http.Request, form url.Values, req *TokenRequest) (Client, *problem) {
+func (s *Server) assertion(r *http.Request, form url.Values, req *RecordedRequest) (Registration, *problem) {
 	j, err := parseSigned(form.Get("client_assertion"))
 	if err != nil {
-		return Client{}, invalidClient("client_assertion: " + err.Error())
+		return Registration{}, invalidClient("client_assertion: " + err.Error())
 	}
 	var method string
 	switch kind := form.Get("client_assertion_type"); {
 	case kind == typeSPIFFE:
 		method = SPIFFEJWT
 	case kind != typeJWT:
-		return Client{}, invalidClient("client_assertion_type is missing or not known")
+		return Registration{}, invalidClient("client_assertion_type is missing or not known")
 	case slices.Contains(macAlgs, j.header.Alg):
 		method = ClientSecretJWT
 	default:
@@ -43,10 +43,10 @@ func (s *Server) assertion(r *http.Request, form url.Values, req *TokenRequest) 
 	}
 	c, p := s.client(req, s.clientOf(j, method), method)
 	if p != nil {
-		return Client{}, p
+		return Registration{}, p
 	}
 	if !s.allows(j.header.Alg) || !slices.ContainsFunc(c.keysFor(j, method), j.verified) {
-		return Client{}, invalidClient("no key of the client verifies the assertion")
+		return Registration{}, invalidClient("no key of the client verifies the assertion")
 	}
 	req.Claims = j.claims
 	why := s.checkAudience(r, j, c)
@@ -57,9 +57,9 @@ func (s *Server) assertion(r *http.Request, form url.Values, req *TokenRequest) 
 	}
 	switch {
 	case why != "":
-		return Client{}, invalidClient("client_assertion: " + why)
+		return Registration{}, invalidClient("client_assertion: " + why)
 	case form.Has("client_id") && form.Get("client_id") != c.ID:
-		return Client{}, invalidClient("client_id is not the subject of the assertion") // RFC 7521, section 4.2
+		return Registration{}, invalidClient("client_id is not the subject of the assertion") // RFC 7521, section 4.2
 	}
 	return c, nil
 }
@@ -83,10 +83,10 @@ func (s *Server) clientOf(j *signed, method string) string {
 }
 
 // vouchedFor reports whether somebody else makes the client's assertions.
-func (c Client) vouchedFor() bool { return c.AssertionSubject != "" }
+func (c Registration) vouchedFor() bool { return c.AssertionSubject != "" }
 
 // keysFor are the keys that may have signed the assertion.
-func (c Client) keysFor(j *signed, method string) []any {
+func (c Registration) keysFor(j *signed, method string) []any {
 	if method == ClientSecretJWT {
 		return []any{[]byte(c.Secret)}
 	}
@@ -106,7 +106,7 @@ func (s *Server) allows(alg string) bool {
 
 // checkAudience is rfc7523bis: the issuer, as the sole value; and a string in
 // what the client makes itself.
-func (s *Server) checkAudience(r *http.Request, j *signed, c Client) string {
+func (s *Server) checkAudience(r *http.Request, j *signed, c Registration) string {
 	good := []string{s.issuer(r)}
 	if s.o.TokenURLAudience {
 		good = append(good, origin(r)+r.URL.EscapedPath())
@@ -129,7 +129,7 @@ func (s *Server) checkAudience(r *http.Request, j *signed, c Client) string {
 }
 
 // checkOwnAssertion is for what the client signed for this very request.
-func (s *Server) checkOwnAssertion(j *signed, c Client) string {
+func (s *Server) checkOwnAssertion(j *signed, c Registration) string {
 	exp, _ := j.date("exp")
 	nbf, hasNotBefore := j.date("nbf")
 	now := time.Now()

@@ -98,7 +98,7 @@ func TestPrivateKeyJWTWithEveryKindOfKey(t *testing.T) {
 		"ES256": newEC(t, elliptic.P256()), "ES384": newEC(t, elliptic.P384()), "ES512": newEC(t, elliptic.P521()), "EdDSA": edKey,
 	} {
 		t.Run(alg, func(t *testing.T) {
-			s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "c", Keys: map[string]crypto.PublicKey{"k": key.Public()}}}})
+			s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Keys: map[string]crypto.PublicKey{"k": key.Public()}}}})
 			for _, header := range []map[string]any{nil, {"kid": "k"}, {"typ": "JWT"}, {"typ": "client-authentication+jwt"}} {
 				if got := assert(t, s, jwtBearer, sign(t, key, alg, header, claims("c", nil)), "client_id", "c"); got.status != 200 {
 					t.Errorf("%v: %d %s", header, got.status, got.body)
@@ -119,7 +119,7 @@ func TestEd25519ByItsNewerName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "c", Keys: map[string]crypto.PublicKey{"": public}}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Keys: map[string]crypto.PublicKey{"": public}}}})
 	for _, test := range []struct {
 		header string
 		flip   byte
@@ -154,7 +154,7 @@ func TestAssertionsThatAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		keys := map[string]crypto.PublicKey{"": key.Public()}
-		s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{
+		s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{
 			{ID: "c", Keys: keys, Certificate: certificate.Leaf, AuthMethods: []string{cctest.PrivateKeyJWT}},
 			{ID: "d", Secret: "short", Keys: keys},
 			{ID: "e", Secret: longKey, Keys: map[string]crypto.PublicKey{"": weak.Public()}},
@@ -235,7 +235,7 @@ func TestClientSecretJWTNeedsALongSecret(t *testing.T) {
 		status int
 	}{{"HS256", 32, 200}, {"HS256", 31, 401}, {"HS384", 48, 200}, {"HS384", 47, 401}, {"HS512", 64, 200}, {"HS512", 63, 401}} {
 		secret := longKey[:test.length]
-		s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "c", Secret: secret}}})
+		s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Secret: secret}}})
 		assertion := macByHand(t, test.alg, secret, claims("c", nil))
 		if got := assert(t, s, jwtBearer, assertion); got.status != test.status {
 			t.Errorf("%s with %d bytes: %d %s", test.alg, test.length, got.status, got.body)
@@ -245,7 +245,7 @@ func TestClientSecretJWTNeedsALongSecret(t *testing.T) {
 
 func TestReplayIsForgottenWhenTheAssertionHasExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "c", Secret: longKey}}})
+		s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
 		jti := map[string]any{"jti": "same"}
 		send := func() int {
 			return assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil, claims("c", jti))).status
@@ -259,7 +259,7 @@ func TestReplayIsForgottenWhenTheAssertionHasExpired(t *testing.T) {
 }
 
 func TestAssertionOfARequestThatFailsCountsAsUsed(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "c", Secret: longKey}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
 	s.FailNext(1, http.StatusServiceUnavailable, nil)
 	assertion := sign(t, []byte(longKey), "HS256", nil, claims("c", nil))
 	if got := assert(t, s, jwtBearer, assertion); got.status != 503 {
@@ -271,7 +271,7 @@ func TestAssertionOfARequestThatFailsCountsAsUsed(t *testing.T) {
 }
 
 func TestTokenURLAudienceIsForOlderClients(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{TokenURLAudience: true, Clients: []cctest.Client{{ID: "c", Secret: longKey}}})
+	s := cctest.NewServer(cctest.Options{TokenURLAudience: true, Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
 	for _, aud := range []any{tokenURL, "https://as.example", []string{"x", tokenURL}} {
 		if got := assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil, claims("c", map[string]any{"aud": aud}))); got.status != 200 {
 			t.Errorf("%v: %d %s", aud, got.status, got.body)
@@ -286,7 +286,7 @@ func TestAssertionsOfWorkloadsAreTheirIssuers(t *testing.T) {
 	key := newEC(t, elliptic.P256())
 	keys := map[string]crypto.PublicKey{"": key.Public()}
 	const cluster, account, workload = "https://kubernetes.default.svc", "system:serviceaccount:shop:orders", "spiffe://example.org/orders"
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{
 		{ID: "k8s", Keys: keys, AssertionIssuer: cluster, AssertionSubject: account},
 		{ID: "spiffe", Keys: keys, AssertionSubject: workload},
 	}})
@@ -326,7 +326,7 @@ func TestSigningAlgsRestrictWhatIsTaken(t *testing.T) {
 	key := newEC(t, elliptic.P256())
 	s := cctest.NewServer(cctest.Options{
 		SigningAlgs: []string{"PS256"},
-		Clients:     []cctest.Client{{ID: "c", Keys: map[string]crypto.PublicKey{"": key.Public()}}},
+		Clients:     []cctest.Registration{{ID: "c", Keys: map[string]crypto.PublicKey{"": key.Public()}}},
 	})
 	if got := assert(t, s, jwtBearer, sign(t, key, "ES256", nil, claims("c", nil))); got.status != 401 {
 		t.Errorf("got %d", got.status)

@@ -12,7 +12,7 @@ import (
 
 // authenticate checks who asks, by the one method that the request uses
 // (RFC 6749, section 2.3).
-func (s *Server) authenticate(r *http.Request, form url.Values, req *TokenRequest) (Client, *problem) {
+func (s *Server) authenticate(r *http.Request, form url.Values, req *RecordedRequest) (Registration, *problem) {
 	authorization := r.Header.Values("Authorization")
 	var used []string
 	if len(authorization) > 0 {
@@ -25,13 +25,13 @@ func (s *Server) authenticate(r *http.Request, form url.Values, req *TokenReques
 		used = append(used, "client_assertion")
 	}
 	if len(used) > 1 || len(authorization) > 1 {
-		return Client{}, invalidRequest("more than one client authentication: " + strings.Join(used, ", "))
+		return Registration{}, invalidRequest("more than one client authentication: " + strings.Join(used, ", "))
 	}
 	switch {
 	case len(used) == 0 && peerCertificate(r) != nil && form.Has("client_id"):
 		return s.certificate(r, form, req)
 	case len(used) == 0:
-		return Client{}, invalidClient("no client authentication")
+		return Registration{}, invalidClient("no client authentication")
 	case used[0] == ClientSecretBasic:
 		return s.basic(authorization[0], form, req)
 	case used[0] == ClientSecretPost:
@@ -43,20 +43,20 @@ func (s *Server) authenticate(r *http.Request, form url.Values, req *TokenReques
 
 // client finds a registered client. An unknown one and a wrong secret get the
 // same answer.
-func (s *Server) client(req *TokenRequest, id, method string) (Client, *problem) {
+func (s *Server) client(req *RecordedRequest, id, method string) (Registration, *problem) {
 	req.ClientID, req.AuthMethod = id, method
 	c, ok := s.clients[id]
 	switch {
 	case !ok:
-		return Client{}, invalidClient("client authentication did not succeed")
+		return Registration{}, invalidClient("client authentication did not succeed")
 	case !c.may(method):
-		return Client{}, invalidClient("the client is not registered for " + method)
+		return Registration{}, invalidClient("the client is not registered for " + method)
 	}
 	return c, nil
 }
 
 // may reports whether the client can use the method.
-func (c Client) may(method string) bool {
+func (c Registration) may(method string) bool {
 	if c.AuthMethods != nil {
 		return slices.Contains(c.AuthMethods, method)
 	}
@@ -75,7 +75,7 @@ func (c Client) may(method string) bool {
 	return false
 }
 
-func (s *Server) post(form url.Values, req *TokenRequest) (Client, *problem) {
+func (s *Server) post(form url.Values, req *RecordedRequest) (Registration, *problem) {
 	c, p := s.client(req, form.Get("client_id"), ClientSecretPost)
 	if p == nil && !same(form.Get("client_secret"), c.Secret) {
 		p = invalidClient("client authentication did not succeed")
@@ -86,19 +86,19 @@ func (s *Server) post(form url.Values, req *TokenRequest) (Client, *problem) {
 // basic is RFC 6749, section 2.3.1: the id and the secret are form-encoded,
 // then joined and base64-encoded. A client for which it is said so sends them
 // as they are.
-func (s *Server) basic(authorization string, form url.Values, req *TokenRequest) (Client, *problem) {
+func (s *Server) basic(authorization string, form url.Values, req *RecordedRequest) (Registration, *problem) {
 	scheme, encoded, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {
-		return Client{}, invalidClient("the scheme of client authentication must be Basic")
+		return Registration{}, invalidClient("the scheme of client authentication must be Basic")
 	}
 	req.AuthMethod = ClientSecretBasic
 	pair, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return Client{}, invalidClient("the Basic credentials are not base64")
+		return Registration{}, invalidClient("the Basic credentials are not base64")
 	}
 	rawID, rawSecret, ok := strings.Cut(string(pair), ":")
 	if !ok {
-		return Client{}, invalidClient("the Basic credentials have no colon")
+		return Registration{}, invalidClient("the Basic credentials have no colon")
 	}
 	c, p := s.basicEncoded(rawID, rawSecret, req)
 	if p != nil {
@@ -115,11 +115,11 @@ func (s *Server) basic(authorization string, form url.Values, req *TokenRequest)
 	return c, p
 }
 
-func (s *Server) basicEncoded(rawID, rawSecret string, req *TokenRequest) (Client, *problem) {
+func (s *Server) basicEncoded(rawID, rawSecret string, req *RecordedRequest) (Registration, *problem) {
 	id, errID := url.QueryUnescape(rawID)
 	secret, errSecret := url.QueryUnescape(rawSecret)
 	if errID != nil || errSecret != nil {
-		return Client{}, invalidClient("the Basic credentials are not form-encoded")
+		return Registration{}, invalidClient("the Basic credentials are not form-encoded")
 	}
 	c, p := s.client(req, id, ClientSecretBasic)
 	if p == nil && !same(secret, c.Secret) {
@@ -128,7 +128,7 @@ func (s *Server) basicEncoded(rawID, rawSecret string, req *TokenRequest) (Clien
 	return c, p
 }
 
-func (s *Server) basicUnencoded(id, secret string, req *TokenRequest) (Client, *problem) {
+func (s *Server) basicUnencoded(id, secret string, req *RecordedRequest) (Registration, *problem) {
 	c, p := s.client(req, id, ClientSecretBasicUnencoded)
 	if p == nil && !same(secret, c.Secret) {
 		p = invalidClient("client authentication did not succeed")

@@ -69,7 +69,7 @@ func spend(t *testing.T, s *cctest.Server, authorization string, proofs ...strin
 }
 
 func TestTokenIsBoundToTheKeyOfTheProof(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "client", Secret: "secret", RequireDPoP: true}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret", RequireDPoP: true}}})
 	key, other := newEC(t, elliptic.P256()), newEC(t, elliptic.P256())
 	got := prove(t, s, proof(t, key, "POST", tokenURL, nil, nil))
 	if got.status != 200 || got.str("token_type") != "DPoP" {
@@ -137,7 +137,7 @@ func TestUnboundTokenIsNotForDPoP(t *testing.T) {
 
 func TestProofsThatTheTokenEndpointRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "client", Secret: "secret", RequireDPoP: true}}})
+		s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret", RequireDPoP: true}}})
 		key, other := newEC(t, elliptic.P256()), newEC(t, elliptic.P256())
 		now := time.Now().Unix()
 		with := func(name string, value any) string {

@@ -9,7 +9,7 @@ import (
 func (s *Server) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 	form, p := parseForm(w, r)
 	if p == nil {
-		_, p = s.authenticate(r, form, new(TokenRequest))
+		_, p = s.authenticate(r, form, new(RecordedRequest))
 	}
 	if p == nil && !form.Has("token") {
 		p = invalidRequest("token is missing")
@@ -62,9 +62,9 @@ func (g *grant) claims() map[string]any {
 // client's, is no error to a client that wants to be rid of it.
 func (s *Server) serveRevocation(w http.ResponseWriter, r *http.Request) {
 	form, p := parseForm(w, r)
-	var c Client
+	var c Registration
 	if p == nil {
-		c, p = s.authenticate(r, form, new(TokenRequest))
+		c, p = s.authenticate(r, form, new(RecordedRequest))
 	}
 	if p == nil && !form.Has("token") {
 		p = invalidRequest("token is missing")

@@ -35,7 +35,7 @@ func macByHand(t testing.TB, alg, secret string, claims map[string]any) string {
 // own, and none gets a token without a secret that the fuzzer does not know.
 func FuzzTokenRequest(f *testing.F) {
 	key := newEC(f, elliptic.P256())
-	o := cctest.Options{Clients: []cctest.Client{
+	o := cctest.Options{Clients: []cctest.Registration{
 		{ID: "c", Secret: longKey, Keys: map[string]crypto.PublicKey{"": key.Public()}},
 	}}
 	f.Add("Basic MVBwRyUyRlErMTp6JTJGdFo5VndGWnFBcG1JUSUyQlpIMUk1cExrJTJGdUI0dWQlM0FYMiUyRjhiTCUyQndmRlR0MXJGdyUzRA==", "grant_type=client_credentials", "")

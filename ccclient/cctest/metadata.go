@@ -46,7 +46,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, tenant st
 	if algs != nil {
 		members["token_endpoint_auth_signing_alg_values_supported"] = algs
 	}
-	if slices.ContainsFunc(s.o.Clients, func(c Client) bool { return c.CertificateBound }) {
+	if slices.ContainsFunc(s.o.Clients, func(c Registration) bool { return c.CertificateBound }) {
 		members["tls_client_certificate_bound_access_tokens"] = true
 	}
 	if _, alias := s.urls(); alias != "" { // RFC 8705, section 5
@@ -66,7 +66,7 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, tenant st
 func (s *Server) methods() []string {
 	var methods []string
 	for _, m := range []string{ClientSecretBasic, ClientSecretPost, ClientSecretJWT, PrivateKeyJWT, TLSClientAuth, SelfSignedTLSClientAuth, SPIFFEJWT} {
-		if slices.ContainsFunc(s.o.Clients, func(c Client) bool { return c.may(m) }) {
+		if slices.ContainsFunc(s.o.Clients, func(c Registration) bool { return c.may(m) }) {
 			methods = append(methods, m)
 		}
 	}

@@ -38,7 +38,7 @@ func TestMetadataTellsWhatTheServerCanDo(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{
 		Scopes:      []string{"a"},
 		SigningAlgs: []string{"ES256", "HS256"},
-		Clients: []cctest.Client{
+		Clients: []cctest.Registration{
 			{ID: "a", Secret: "x", AuthMethods: []string{cctest.ClientSecretJWT, cctest.ClientSecretBasicUnencoded}},
 			{ID: "b", Keys: map[string]crypto.PublicKey{"": key.Public()}},
 			{ID: "c", TLSSubjectDN: "CN=c"},
@@ -63,7 +63,7 @@ func TestMetadataTellsWhatTheServerCanDo(t *testing.T) {
 }
 
 func TestIssuerCanBeWhatTheServerIsNotReachedBy(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Issuer: "https://issuer.example", Clients: []cctest.Client{{ID: "c", Secret: longKey}}})
+	s := cctest.NewServer(cctest.Options{Issuer: "https://issuer.example", Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
 	if got := metadata(t, s); got.str("issuer") != "https://issuer.example" || got.str("token_endpoint") != tokenURL || s.Issuer() != "https://issuer.example" {
 		t.Errorf("got %s", got.body)
 	}

@@ -19,7 +19,7 @@ func peerCertificate(r *http.Request) *x509.Certificate {
 // certificate authenticates by the connection (RFC 8705, section 2): by a
 // certificate that is known itself, or by one of a known authority for the
 // client's name.
-func (s *Server) certificate(r *http.Request, form url.Values, req *TokenRequest) (Client, *problem) {
+func (s *Server) certificate(r *http.Request, form url.Values, req *RecordedRequest) (Registration, *problem) {
 	shown := peerCertificate(r)
 	id := form.Get("client_id")
 	known := s.clients[id]
@@ -60,7 +60,7 @@ func (s *Server) signedByCA(r *http.Request) bool {
 
 // isSubject is RFC 8705, section 2.1.2: one way of naming the subject, which
 // must be there.
-func (c Client) isSubject(shown *x509.Certificate) bool {
+func (c Registration) isSubject(shown *x509.Certificate) bool {
 	if c.TLSSubjectDN != "" {
 		return shown.Subject.String() == c.TLSSubjectDN
 	}

@@ -41,7 +41,7 @@ func TestCertificatesAuthenticateClients(t *testing.T) {
 	self := issue(t, nil, "self")
 	named := issue(t, ca, "orders", "orders.example", "spiffe://example.org/orders", "10.0.0.1", "a@example.org")
 	other, forged, anyone := issue(t, ca, "other"), issue(t, foreign, "orders", "orders.example"), issue(t, nil, "orders")
-	s := cctest.NewServer(cctest.Options{ClientCAs: ca.Pool(), Clients: []cctest.Client{
+	s := cctest.NewServer(cctest.Options{ClientCAs: ca.Pool(), Clients: []cctest.Registration{
 		{ID: "self", Certificate: self.Leaf},
 		{ID: "dn", TLSSubjectDN: "CN=orders"},
 		{ID: "dns", TLSSAN: "orders.example"},
@@ -93,7 +93,7 @@ func TestCertificatesAuthenticateClients(t *testing.T) {
 
 func TestTokenIsBoundToTheCertificate(t *testing.T) {
 	mine, other := issue(t, nil, "mine"), issue(t, nil, "other")
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{
 		{ID: "c", Certificate: mine.Leaf, CertificateBound: true},
 		{ID: "client", Secret: "secret", CertificateBound: true},
 	}})
@@ -119,7 +119,7 @@ func TestTokenIsBoundToTheCertificate(t *testing.T) {
 
 func TestTLSSocketsWithAnAliasForCertificates(t *testing.T) {
 	self := issue(t, nil, "self")
-	s := cctest.NewServer(cctest.Options{TLS: true, Clients: []cctest.Client{
+	s := cctest.NewServer(cctest.Options{TLS: true, Clients: []cctest.Registration{
 		{ID: "self", Certificate: self.Leaf, CertificateBound: true},
 		{ID: "pki", TLSSubjectDN: "CN=pki"},
 		{ID: "jwt", Secret: longKey},

@@ -42,7 +42,7 @@ const (
 type Options struct {
 	// Clients are the registered clients; empty: one, with the default id
 	// and secret.
-	Clients []Client
+	Clients []Registration
 
 	// Scopes are all that the server knows; nil: any. Others are answered
 	// with invalid_scope.
@@ -99,11 +99,11 @@ type Options struct {
 	// response before it is sent: drop expires_in, turn it into a string,
 	// add what a provider adds. An access_token that it changes is the one
 	// that the server honours. It runs without any lock held.
-	TokenResponse func(TokenRequest, map[string]any)
+	TokenResponse func(RecordedRequest, map[string]any)
 }
 
-// A Client is a registered client. Its secret is left out when it is printed.
-type Client struct {
+// A Registration is a registered client. Its secret is left out when it is printed.
+type Registration struct {
 	ID     string
 	Secret string
 
@@ -150,6 +150,6 @@ type Client struct {
 }
 
 // Format prints the client's id and methods, for every verb.
-func (c Client) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "cctest.Client{ID: %q, AuthMethods: %q}", c.ID, c.AuthMethods)
+func (c Registration) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "cctest.Registration{ID: %q, AuthMethods: %q}", c.ID, c.AuthMethods)
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// A TokenRequest is the server's note of a request to the token endpoint. It
+// A RecordedRequest is the server's note of a request to the token endpoint. It
 // holds no secret, no assertion and no token.
-type TokenRequest struct {
+type RecordedRequest struct {
 	Time   time.Time   // when it arrived
 	URL    string      // the path and query it was sent to; the path alone if the query had a secret
 	Header http.Header // as received, without Authorization
@@ -26,17 +26,17 @@ type TokenRequest struct {
 
 // TokenRequests are all requests that the token endpoint has seen so far,
 // faults included, in the order of their arrival. The caller owns the result.
-func (s *Server) TokenRequests() []TokenRequest {
+func (s *Server) TokenRequests() []RecordedRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	requests := make([]TokenRequest, len(s.requests))
+	requests := make([]RecordedRequest, len(s.requests))
 	for i, r := range s.requests {
 		requests[i] = r.clone()
 	}
 	return requests
 }
 
-func (r TokenRequest) clone() TokenRequest {
+func (r RecordedRequest) clone() RecordedRequest {
 	r.Header = r.Header.Clone()
 	r.Form = url.Values(http.Header(r.Form).Clone())
 	r.Claims = maps.Clone(r.Claims)
@@ -68,7 +68,7 @@ func (s *Server) count(field *int) {
 
 // arrive notes a token request, and says what is to be done with it.
 func (s *Server) arrive(r *http.Request, form url.Values) (id int, f *fault, delay time.Duration) {
-	req := TokenRequest{
+	req := RecordedRequest{
 		Time:     time.Now(),
 		URL:      r.URL.RequestURI(),
 		Header:   r.Header.Clone(),
@@ -89,14 +89,14 @@ func (s *Server) arrive(r *http.Request, form url.Values) (id int, f *fault, del
 }
 
 // request is a copy of the note.
-func (s *Server) request(id int) TokenRequest {
+func (s *Server) request(id int) RecordedRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests[id].clone()
 }
 
 // answered replaces the note by one that knows more.
-func (s *Server) answered(id int, req TokenRequest) {
+func (s *Server) answered(id int, req RecordedRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests[id] = req

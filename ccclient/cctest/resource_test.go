@@ -57,7 +57,7 @@ func TestRevokeAllSparesLaterTokens(t *testing.T) {
 }
 
 func TestIntrospectionAndRevocation(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "client", Secret: "secret"}, {ID: "other", Secret: "secret"}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret"}, {ID: "other", Secret: "secret"}}})
 	token := newToken(t, s, "scope", "a b", "resource", "https://api.example", "audience", "x")
 	ask := func(client, endpoint string, pairs ...string) reply {
 		r := form(t.Context(), "https://as.example/"+endpoint, pairs...)

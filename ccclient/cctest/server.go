@@ -15,7 +15,7 @@ import (
 // concurrent use.
 type Server struct {
 	o       Options
-	clients map[string]Client // by id; not written after NewServer
+	clients map[string]Registration // by id; not written after NewServer
 
 	// mu guards what follows. It is never held while something waits, or
 	// while a hook runs: in a testing/synctest bubble, a goroutine that
@@ -28,7 +28,7 @@ type Server struct {
 	tokens   map[string]*grant
 	repeats  map[string]string // for RepeatToken: what was asked for -> token
 	sweepAt  int               // number of tokens at which the dead are thrown away
-	requests []TokenRequest
+	requests []RecordedRequest
 	stats    Stats
 
 	seen        map[string]time.Time // jti values -> how long they are remembered
@@ -49,7 +49,7 @@ type Server struct {
 // RoundTripper has neither sockets nor goroutines.
 func NewServer(o Options) *Server {
 	if len(o.Clients) == 0 {
-		o.Clients = []Client{{ID: DefaultClientID, Secret: DefaultClientSecret}}
+		o.Clients = []Registration{{ID: DefaultClientID, Secret: DefaultClientSecret}}
 	}
 	if len(o.GrantTypes) == 0 {
 		o.GrantTypes = []string{"client_credentials"}
@@ -58,7 +58,7 @@ func NewServer(o Options) *Server {
 	o.Scopes, o.GrantTypes, o.SigningAlgs = slices.Clone(o.Scopes), slices.Clone(o.GrantTypes), slices.Clone(o.SigningAlgs)
 	s := &Server{
 		o:       o,
-		clients: make(map[string]Client, len(o.Clients)),
+		clients: make(map[string]Registration, len(o.Clients)),
 		tokens:  make(map[string]*grant),
 		repeats: make(map[string]string),
 		sweepAt: 1024,

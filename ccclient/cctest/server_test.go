@@ -34,7 +34,7 @@ func TestZeroOptionsGiveAWorkingServer(t *testing.T) {
 func TestTokenRequestsAreCheckedByTheRFC(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{
 		Scopes:  []string{"a", "b", "c"},
-		Clients: []cctest.Client{{ID: "client", Secret: "secret", Scopes: []string{"a", "b"}}},
+		Clients: []cctest.Registration{{ID: "client", Secret: "secret", Scopes: []string{"a", "b"}}},
 	})
 	basic := func(r *http.Request) { r.SetBasicAuth("client", "secret") }
 	cc := []string{"grant_type", "client_credentials"}
@@ -111,22 +111,22 @@ func TestBasicIsFormDecodedUnlessTheClientIsKnownNotToEncode(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name          string
-		client        cctest.Client
+		client        cctest.Registration
 		authorization string
 		method        string // empty: refused
 	}{
-		{"encoded", cctest.Client{ID: id, Secret: secret}, encoded, cctest.ClientSecretBasic},
-		{"raw", cctest.Client{ID: id, Secret: secret}, raw(id, secret), ""},
-		{"encoded, where raw is registered", cctest.Client{ID: id, Secret: secret, AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, encoded, ""},
-		{"raw, where raw is registered", cctest.Client{ID: id, Secret: secret, AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw(id, secret), cctest.ClientSecretBasicUnencoded},
-		{"nothing to encode", cctest.Client{ID: "s6BhdRkqt3", Secret: "gX1fBat3bV"}, plain, cctest.ClientSecretBasic},
-		{"not decodable", cctest.Client{ID: "x", Secret: "100%"}, raw("x", "100%"), ""},
-		{"not decodable, raw", cctest.Client{ID: "x", Secret: "100%", AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw("x", "100%"), cctest.ClientSecretBasicUnencoded},
-		{"no secret registered", cctest.Client{ID: "x", AuthMethods: []string{cctest.ClientSecretBasic}}, raw("x", ""), ""},
-		{"post registered", cctest.Client{ID: "x", Secret: "y", AuthMethods: []string{cctest.ClientSecretPost}}, raw("x", "y"), ""},
+		{"encoded", cctest.Registration{ID: id, Secret: secret}, encoded, cctest.ClientSecretBasic},
+		{"raw", cctest.Registration{ID: id, Secret: secret}, raw(id, secret), ""},
+		{"encoded, where raw is registered", cctest.Registration{ID: id, Secret: secret, AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, encoded, ""},
+		{"raw, where raw is registered", cctest.Registration{ID: id, Secret: secret, AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw(id, secret), cctest.ClientSecretBasicUnencoded},
+		{"nothing to encode", cctest.Registration{ID: "s6BhdRkqt3", Secret: "gX1fBat3bV"}, plain, cctest.ClientSecretBasic},
+		{"not decodable", cctest.Registration{ID: "x", Secret: "100%"}, raw("x", "100%"), ""},
+		{"not decodable, raw", cctest.Registration{ID: "x", Secret: "100%", AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw("x", "100%"), cctest.ClientSecretBasicUnencoded},
+		{"no secret registered", cctest.Registration{ID: "x", AuthMethods: []string{cctest.ClientSecretBasic}}, raw("x", ""), ""},
+		{"post registered", cctest.Registration{ID: "x", Secret: "y", AuthMethods: []string{cctest.ClientSecretPost}}, raw("x", "y"), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{test.client}})
+			s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{test.client}})
 			r := grant(t)
 			r.Header.Set("Authorization", test.authorization)
 			got := do(t, s.RoundTripper(), r)
@@ -269,7 +269,7 @@ func TestServerThatRepeatsItsTokens(t *testing.T) {
 }
 
 func TestTokenResponseHookChangesWhatIsSent(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{TokenResponse: func(r cctest.TokenRequest, m map[string]any) {
+	s := cctest.NewServer(cctest.Options{TokenResponse: func(r cctest.RecordedRequest, m map[string]any) {
 		delete(m, "expires_in")
 		m["access_token"] = "the token of " + r.ClientID
 		m["instance_url"] = "https://eu1.example"
@@ -284,7 +284,7 @@ func TestTokenResponseHookChangesWhatIsSent(t *testing.T) {
 }
 
 func TestScopesDefaultToTheClients(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Client{{ID: "client", Secret: "secret", Scopes: []string{"a", "b"}}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret", Scopes: []string{"a", "b"}}}})
 	if got := do(t, s.RoundTripper(), grant(t)); got.str("scope") != "a b" {
 		t.Errorf("got %s", got.body)
 	}
@@ -377,7 +377,7 @@ func TestTokenRequestsAreRecordedWithoutSecrets(t *testing.T) {
 
 func TestNothingPrintsSecretsOrTokens(t *testing.T) {
 	const canary = "canary-secret"
-	o := cctest.Options{Clients: []cctest.Client{{ID: "client", Secret: canary}}}
+	o := cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: canary}}}
 	s := cctest.NewServer(o)
 	r := grant(t)
 	r.SetBasicAuth("client", canary)

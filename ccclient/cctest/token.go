@@ -47,7 +47,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 
 // judge is RFC 6749, section 4.4: what the client is to get. What it learns of
 // the request it notes in req.
-func (s *Server) judge(r *http.Request, form url.Values, req *TokenRequest) (*grant, *problem) {
+func (s *Server) judge(r *http.Request, form url.Values, req *RecordedRequest) (*grant, *problem) {
 	client, p := s.authenticate(r, form, req)
 	if p != nil {
 		return nil, p
@@ -74,7 +74,7 @@ func (s *Server) judge(r *http.Request, form url.Values, req *TokenRequest) (*gr
 
 // bind ties the token to what the client showed that it has: RFC 8705, section
 // 3, and RFC 9449, section 5.
-func (s *Server) bind(r *http.Request, c Client, g *grant) *problem {
+func (s *Server) bind(r *http.Request, c Registration, g *grant) *problem {
 	if c.CertificateBound {
 		shown := peerCertificate(r)
 		if shown == nil {
@@ -94,7 +94,7 @@ func (s *Server) bind(r *http.Request, c Client, g *grant) *problem {
 }
 
 // response issues the token, and is what the client is told of it.
-func (s *Server) response(g *grant, req TokenRequest) map[string]any {
+func (s *Server) response(g *grant, req RecordedRequest) map[string]any {
 	token, remaining := s.issue(g)
 	members := map[string]any{
 		"access_token": token,
@@ -123,7 +123,7 @@ func wholeSeconds(d time.Duration) int64 {
 }
 
 // grantScopes is RFC 6749, section 3.3.
-func (s *Server) grantScopes(c Client, asked string) ([]string, *problem) {
+func (s *Server) grantScopes(c Registration, asked string) ([]string, *problem) {
 	if asked == "" {
 		return slices.Clone(c.Scopes), nil
 	}

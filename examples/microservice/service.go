@@ -27,7 +27,7 @@ func newService(client *ccclient.Client, apiURL string) http.Handler {
 func (s *service) orders(w http.ResponseWriter, r *http.Request) {
 	// The tenants' tokens are kept apart. For is made to be called for each
 	// request: it remembers, and it forgets those who stay away.
-	tenant := s.client.For(ccclient.TokenRequest{Audience: "tenant/" + r.PathValue("tenant")})
+	tenant := s.client.For(ccclient.Target{Audience: "tenant/" + r.PathValue("tenant")})
 
 	// On the context of the request that this is for: when its sender gives
 	// up nobody waits any longer, neither for the API nor for a token.

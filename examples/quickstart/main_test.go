@@ -70,7 +70,7 @@ func TestQuickstartTakesEveryStepAndLosesNoCall(t *testing.T) {
 func TestQuickstartTakesTheFirstStepAgainstOtherServers(t *testing.T) {
 	t.Parallel()
 	auth := cctest.NewServer(cctest.Options{
-		Clients: []cctest.Client{{ID: "me", Secret: "a secret of mine", Scopes: []string{"read", "write"}}},
+		Clients: []cctest.Registration{{ID: "me", Secret: "a secret of mine", Scopes: []string{"read", "write"}}},
 	})
 	defer auth.Close()
 	api := httptest.NewServer(auth.ProtectScopes(http.NotFoundHandler(), "read", "write"))

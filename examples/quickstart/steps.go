@@ -31,7 +31,7 @@ func (d demo) aThousandAtOnce(ctx context.Context) (string, error) {
 	before := d.servers.tokenRequests()
 
 	// For gives a client for other scopes, with a token of its own.
-	writer := d.client.For(ccclient.TokenRequest{Scopes: []string{"write"}})
+	writer := d.client.For(ccclient.Target{Scopes: []string{"write"}})
 	slowest := d.api.with(writer.HTTPClient()).atOnce(ctx, 1000)
 
 	return fmt.Sprintf("1000 calls shared one token request; the last had its answer after %v", ms(slowest)),

@@ -89,7 +89,7 @@ func (r *rig) end() {
 }
 
 // perLife checks that these token requests belong to different token lives.
-func (r *rig) perLife(who string, requests []cctest.TokenRequest) {
+func (r *rig) perLife(who string, requests []cctest.RecordedRequest) {
 	r.t.Helper()
 	for i, q := range requests {
 		if i > 0 && q.Time.Sub(requests[i-1].Time) < apart {
@@ -192,7 +192,7 @@ func TestFleetOutlivesRedis(t *testing.T) {
 	redis.Restart()
 	r.calls(5)
 
-	requests := make(map[string][]cctest.TokenRequest)
+	requests := make(map[string][]cctest.RecordedRequest)
 	for _, q := range r.auth.TokenRequests() {
 		id := q.Header.Get(processHeader)
 		requests[id] = append(requests[id], q)

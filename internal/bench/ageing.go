@@ -143,7 +143,7 @@ func (s *stage) recovered(end time.Duration) time.Time {
 
 // asked counts the token requests between two ages of the stage.
 func (s *stage) asked(from, to time.Duration) float64 {
-	return float64(len(slices.DeleteFunc(s.server.TokenRequests(), func(r cctest.TokenRequest) bool {
+	return float64(len(slices.DeleteFunc(s.server.TokenRequests(), func(r cctest.RecordedRequest) bool {
 		return r.Time.Before(s.began.Add(from)) || r.Time.After(s.began.Add(to))
 	})))
 }

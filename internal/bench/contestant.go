@@ -62,7 +62,7 @@ func (l library) Token(ctx context.Context) (*oauth2.Token, error)   { return l.
 func (l library) Transport(base http.RoundTripper) http.RoundTripper { return l.client.Transport(base) }
 func (l library) Close()                                             { l.client.Close() }
 func (l library) For(scope string) contestant {
-	return library{l.client.For(ccclient.TokenRequest{Scopes: []string{scope}})}
+	return library{l.client.For(ccclient.Target{Scopes: []string{scope}})}
 }
 
 // xmargin is how long before the expiry x/oauth2 takes a token for expired.
