@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
@@ -24,6 +25,8 @@ func good() ccclient.Config {
 		Auth:     ccclient.ClientSecretBasic(ccclient.SecretString("canary-secret")),
 	}
 }
+
+func itself(own http.RoundTripper) http.RoundTripper { return own }
 
 func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 	_, err := ccclient.New(ccclient.Config{
@@ -102,10 +105,10 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 		"resource twice": {func(c *ccclient.Config) {
 			c.Resources, c.EndpointParams = []string{"urn:a"}, url.Values{"resource": {"b"}}
 		}, `"resource" is what Resources sets`},
-		"client_id with basic": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_id": {"id"}} }, ""},
+		"client_id with basic": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_id": {"id"}} }, `"client_id" is what ClientID sets`},
 		"client_id with post": {func(c *ccclient.Config) {
 			c.Auth, c.EndpointParams = ccclient.ClientSecretPost(ccclient.SecretString("x")), url.Values{"client_id": {"id"}}
-		}, `"client_id" is what Auth sets`},
+		}, `"client_id" is what ClientID sets`},
 		"client_secret by parameter": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_secret": {"canary-secret"}} }, `"client_secret" is what Auth sets`},
 		"assertion by parameter":     {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_assertion": {"x"}} }, `"client_assertion" is what Auth sets`},
 		"parameter without a name":   {func(c *ccclient.Config) { c.EndpointParams = url.Values{"": {"x"}} }, "EndpointParams: a parameter without a name"},
@@ -122,6 +125,16 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 		}, ""},
 		"TLS authentication, no cert":      {func(c *ccclient.Config) { c.Auth = ccclient.TLSClientAuth() }, "TLS: "},
 		"TLS authentication, given client": {func(c *ccclient.Config) { c.Auth, c.HTTPClient = ccclient.TLSClientAuth(), &http.Client{} }, ""},
+		"TLS and a client":                 {func(c *ccclient.Config) { c.TLS, c.HTTPClient = &tls.Config{}, &http.Client{} }, "TLS: would be ignored"},
+		"a wrapper and a client":           {func(c *ccclient.Config) { c.WrapTransport, c.HTTPClient = itself, &http.Client{} }, "WrapTransport: would be ignored"},
+		"a wrapper and TLS":                {func(c *ccclient.Config) { c.WrapTransport, c.TLS = itself, &tls.Config{} }, ""},
+		"a wrapper that returns nothing": {func(c *ccclient.Config) {
+			c.WrapTransport = func(http.RoundTripper) http.RoundTripper { return nil }
+		}, "WrapTransport: returned nil"},
+		"negative replay limit": {func(c *ccclient.Config) { c.ReplayLimit = -1 }, "ReplayLimit: -1 is negative"},
+		"a logger":              {func(c *ccclient.Config) { c.Logger = slog.Default() }, ""},
+		"the cache's logger":    {func(c *ccclient.Config) { c.Cache.Logger = slog.Default() }, ""},
+		"two loggers":           {func(c *ccclient.Config) { c.Logger, c.Cache.Logger = slog.Default(), slog.Default() }, "Cache.Logger: set together with Logger"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := good()
@@ -148,7 +161,6 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	cfg.Resources = []string{"urn:a"}
 	cfg.EndpointParams = url.Values{"x": {"1"}}
 	cfg.AllowedHosts = []string{"api.example.com"}
-	cfg.TLS = &tls.Config{}
 	jar := &http.Client{}
 	cfg.HTTPClient = jar
 	form := ""

@@ -168,6 +168,11 @@ func TestARotationUnderLoadIsNotNoticedByCallers(t *testing.T) {
 	})
 }
 
+// instead is a WrapTransport that puts t in the place of connections.
+func instead(t http.RoundTripper) func(http.RoundTripper) http.RoundTripper {
+	return func(http.RoundTripper) http.RoundTripper { return t }
+}
+
 // shownBy serves as if a certificate had been shown in the handshake.
 func shownBy(h http.Handler, certificate func() *tls.Certificate) http.RoundTripper {
 	return cctest.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -182,10 +187,10 @@ func TestACallbackThatGivesAnotherCertificateEachTimeCausesNoStorm(t *testing.T)
 			as := cctest.NewServer(cctest.Options{})
 			var asked int
 			c, err := ccclient.New(ccclient.Config{
-				TokenURL:   asTokenURL,
-				ClientID:   cctest.DefaultClientID,
-				Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
-				HTTPClient: &http.Client{Transport: as.RoundTripper()},
+				TokenURL:      asTokenURL,
+				ClientID:      cctest.DefaultClientID,
+				Auth:          ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+				WrapTransport: instead(as.RoundTripper()),
 				TLS: &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 					asked++
 					n := asked % kinds
@@ -219,7 +224,7 @@ func TestACertificateThatMayRotateCostsACachedTokenNoAllocation(t *testing.T) {
 	source.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
 	cfg := good()
 	cfg.TLS = &tls.Config{GetClientCertificate: source.get}
-	cfg.HTTPClient = &http.Client{Transport: as.RoundTripper()}
+	cfg.WrapTransport = instead(as.RoundTripper())
 	c, err := ccclient.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -251,12 +256,12 @@ func refused(t *testing.T, seen func(n int, source *rotating, second *tls.Certif
 	c, err := ccclient.New(ccclient.Config{
 		TokenURL: asTokenURL, ClientID: "orders", Auth: ccclient.TLSClientAuth(),
 		TLS: &tls.Config{GetClientCertificate: source.get},
-		HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		WrapTransport: instead(roundTripper(func(r *http.Request) (*http.Response, error) {
 			shown := source.Load()
 			n++
 			seen(n, source, &pair[1])
 			return shownBy(as.Handler(), func() *tls.Certificate { return shown }).RoundTrip(r)
-		})},
+		})),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -314,13 +319,13 @@ func TestKeepFreshAsksForNoMoreTokensOfACertificateThatIsGone(t *testing.T) {
 		source.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
 		log := new(bytes.Buffer)
 		c, err := ccclient.New(ccclient.Config{
-			TokenURL:   asTokenURL,
-			ClientID:   cctest.DefaultClientID,
-			Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
-			HTTPClient: &http.Client{Transport: as.RoundTripper()},
-			TLS:        &tls.Config{GetClientCertificate: source.get},
-			Cache:      cache.Options{KeepFresh: true},
-			Logger:     slog.New(slog.NewTextHandler(log, nil)),
+			TokenURL:      asTokenURL,
+			ClientID:      cctest.DefaultClientID,
+			Auth:          ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+			WrapTransport: instead(as.RoundTripper()),
+			TLS:           &tls.Config{GetClientCertificate: source.get},
+			Cache:         cache.Options{KeepFresh: true},
+			Logger:        slog.New(slog.NewTextHandler(log, nil)),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -138,7 +138,7 @@ func (p provider) open(cfg ccclient.Config) (*ccclient.Client, *standIn) {
 	}
 	p.server.Clients = []cctest.Registration{p.client}
 	o.as = cctest.NewServer(p.server)
-	cfg.HTTPClient = &http.Client{Transport: o}
+	cfg.WrapTransport = instead(o)
 	if trial.change != nil {
 		trial.change(&cfg)
 	}

@@ -62,10 +62,11 @@ func TestWhatForLeavesOpenIsInherited(t *testing.T) {
 	}{
 		"audience":            {ccclient.Target{Audience: "other"}, "audience=other&resource=urn%3Ar&scope=a&x=1&y=2"},
 		"scopes":              {ccclient.Target{Scopes: []string{"b", "c"}}, "audience=aud&resource=urn%3Ar&scope=b+c&x=1&y=2"},
-		"no scopes":           {ccclient.Target{Scopes: []string{}}, "audience=aud&resource=urn%3Ar&x=1&y=2"},
-		"no resources":        {ccclient.Target{Resources: []string{}}, "audience=aud&scope=a&x=1&y=2"},
+		"empty scopes":        {ccclient.Target{Scopes: []string{}, Audience: "other"}, "audience=other&resource=urn%3Ar&scope=a&x=1&y=2"},
+		"empty resources":     {ccclient.Target{Resources: []string{}, Audience: "other"}, "audience=other&resource=urn%3Ar&scope=a&x=1&y=2"},
+		"resources":           {ccclient.Target{Resources: []string{"urn:s"}}, "audience=aud&resource=urn%3As&scope=a&x=1&y=2"},
 		"parameters merged":   {ccclient.Target{EndpointParams: url.Values{"y": {"3"}, "z": {"4"}}}, "audience=aud&resource=urn%3Ar&scope=a&x=1&y=3&z=4"},
-		"parameter taken out": {ccclient.Target{EndpointParams: url.Values{"x": nil}}, "audience=aud&resource=urn%3Ar&scope=a&y=2"},
+		"parameter, no value": {ccclient.Target{EndpointParams: url.Values{"x": nil, "y": {}}}, "audience=aud&resource=urn%3Ar&scope=a&x=1&y=2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {

@@ -17,7 +17,7 @@ func TestTheKeyCoversAllThatShapesAToken(t *testing.T) {
 		if change != nil {
 			change(&cfg)
 		}
-		r := Target{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
+		r := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
 		return string(r.key(nil, cfg.clientKey(nil, nil)))
 	}
 	seen := map[string]string{key(nil): "base"}
@@ -46,6 +46,9 @@ func TestTheKeyCoversAllThatShapesAToken(t *testing.T) {
 			t.Errorf("%s and %s have the same key", name, other)
 		}
 		seen[k] = name
+		if other, twice := seen[certifiedKey(k, "thumbprint")]; twice {
+			t.Errorf("%s, with a certificate, and %s have the same key", name, other)
+		}
 		if len(k) != 43 || strings.ContainsAny(k, "./+= ") {
 			t.Errorf("the key %q is not short and printable", k)
 		}

@@ -10,13 +10,12 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-// keyVersion changes when what a key covers changes, so that stores shared
-// with other versions of the library do not mix tokens up.
+// keyVersion changes when what a key covers changes, so that stores shared with other versions of the library do not mix
+// tokens up.
 const keyVersion = "ccclient/1"
 
-// A keyHash collects what shapes a token. Every part goes in with its length,
-// every list with its count, so that no two different collections are alike.
-// Nothing secret goes in.
+// A keyHash collects what shapes a token. Every part goes in with its length, every list with its count, so that no two
+// different collections are alike. Nothing secret goes in.
 type keyHash []byte
 
 func (h keyHash) add(part string) keyHash {
@@ -76,17 +75,22 @@ func (cfg *Config) clientKey(dpop *transport.DPoP, cert *certificate) []byte {
 	return h.sum(nil)
 }
 
-// key appends to dst the cache key of what r asks for with a client's key.
-func (r *Target) key(dst, client []byte) []byte {
+// key appends to dst the cache key of the token for t with a client's key.
+func (t *Target) key(dst, client []byte) []byte {
 	var buf [512]byte
 	h := append(keyHash(buf[:0]), client...)
-	scopes := r.Scopes
+	scopes := t.Scopes
 	if !slices.IsSorted(scopes) {
 		scopes = slices.Sorted(slices.Values(scopes))
 	}
 	h = h.list(scopes)
-	h = h.add(r.Audience)
-	h = h.list(r.Resources)
-	h = h.lists(r.EndpointParams)
+	h = h.add(t.Audience)
+	h = h.list(t.Resources)
+	h = h.lists(t.EndpointParams)
 	return h.sum(dst)
+}
+
+// certifiedKey is the cache key of tokens that may be bound to a certificate; key is that of their target.
+func certifiedKey(key, thumbprint string) string {
+	return string(keyHash(nil).add(key).add(thumbprint).sum(nil))
 }
