@@ -13,7 +13,7 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
-func TestEndpointHeaderGoesWithEveryTokenRequestAndNowhereElse(t *testing.T) {
+func TestEndpointHeaderGoesWithTokenRequestsAndNowhereElse(t *testing.T) {
 	header := http.Header{"x-tenant-name": {"acme"}, "Accept-Language": {"en"}}
 	inBubble(t, cctest.Options{}, func(c *ccclient.Config) { c.EndpointHeader = header }, func(t *testing.T, r *rig) {
 		//lint:ignore SA1008 As the map has it.
@@ -87,7 +87,7 @@ func TestTokensOfOneTenantAreNotAnothersThoughTheyShareAStore(t *testing.T) {
 	}
 }
 
-func TestEndpointHeaderThatCannotBeSentIsAFault(t *testing.T) {
+func TestEndpointHeaderThatCannotBeSentIsFault(t *testing.T) {
 	for name, c := range map[string]struct {
 		header http.Header
 		want   string
@@ -117,7 +117,7 @@ func TestEndpointHeaderThatCannotBeSentIsAFault(t *testing.T) {
 	}
 }
 
-func TestAMethodIsItselfBesideAnEndpointHeader(t *testing.T) {
+func TestMethodIsItselfBesideEndpointHeader(t *testing.T) {
 	secret := "old"
 	source := func(context.Context) (string, error) { return secret, nil }
 	inBubble(t, cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "new"}}}, func(c *ccclient.Config) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheKeyCoversAllThatShapesAToken(t *testing.T) {
+func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 	secret := SecretString("canary")
 	base := func() Config {
 		return Config{TokenURL: "https://a/t", ClientID: "id", Auth: ClientSecretBasic(secret)}

@@ -1,6 +1,9 @@
 package ccclient_test
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,7 +15,7 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
-func TestForGivesTheSameClientForTheSameRequest(t *testing.T) {
+func TestForReturnsTheSameClientForTheSameTarget(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		if r.For(ccclient.Target{}) != r.Client {
 			t.Error("For nothing gives another client")
@@ -27,6 +30,35 @@ func TestForGivesTheSameClientForTheSameRequest(t *testing.T) {
 		if a.For(ccclient.Target{Audience: "x"}) != r.For(ccclient.Target{Scopes: []string{"a", "b"}, Audience: "x"}) {
 			t.Error("For of a derived client does not inherit")
 		}
+	})
+}
+
+func TestLabelIsInTheLogAndTellsNoTokensApart(t *testing.T) {
+	var log bytes.Buffer
+	configure := func(c *ccclient.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
+		r.token()
+		if strings.Contains(log.String(), "label=") {
+			t.Errorf("logged: %s", log.String())
+		}
+		d := r.For(ccclient.Target{Audience: "x", Label: "orders"})
+		if _, err := d.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(log.String(), "label=orders") {
+			t.Errorf("logged: %s", log.String())
+		}
+		if r.For(ccclient.Target{Audience: "x", Label: "another"}) != d || r.For(ccclient.Target{Audience: "x"}) != d {
+			t.Error("the label tells clients apart")
+		}
+		if named := r.For(ccclient.Target{Label: "root"}); !strings.Contains(fmt.Sprint(named), `"root"`) {
+			t.Errorf("labelled, it is %v", named)
+		} else if tok, err := named.AccessToken(t.Context()); err != nil || tok != r.token() {
+			t.Errorf("labelled, it has another token: %v", err)
+		}
+		r.wantRequests(2)
 	})
 }
 
@@ -101,7 +133,7 @@ func TestForKeepsNothingOfItsArgument(t *testing.T) {
 	})
 }
 
-func TestAFaultInATokenRequestIsTheErrorOfToken(t *testing.T) {
+func TestFaultInTargetIsTheErrorOfToken(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		d := r.For(ccclient.Target{Scopes: []string{"a b"}, Resources: []string{"x"}})
 		_, err := d.Token(t.Context())

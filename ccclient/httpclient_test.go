@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,7 +61,7 @@ func read(t *testing.T, resp *http.Response, err error) string {
 	return fmt.Sprint(resp.StatusCode, " ", string(b))
 }
 
-func TestHTTPClientIsADropIn(t *testing.T) {
+func TestHTTPClientIsDropIn(t *testing.T) {
 	c, as, resource := onLoopback(t, nil)
 	httpClient := c.HTTPClient()
 	if httpClient.Timeout != 0 {
@@ -130,7 +131,7 @@ func TestManyCallersShareTokenAndConnections(t *testing.T) {
 	}
 }
 
-func TestTransportWorksInAReverseProxy(t *testing.T) {
+func TestTransportWorksInReverseProxy(t *testing.T) {
 	c, as, resource := onLoopback(t, nil)
 	target, _ := url.Parse(resource.URL)
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
@@ -149,7 +150,7 @@ func TestTransportWorksInAReverseProxy(t *testing.T) {
 	}
 }
 
-func TestTheTokenDoesNotFollowARedirectAway(t *testing.T) {
+func TestTokenDoesNotFollowRedirectAway(t *testing.T) {
 	c, _, _ := onLoopback(t, nil)
 	var got []string
 	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -178,7 +179,7 @@ func TestOnlyAllowedHostsGetTheToken(t *testing.T) {
 	}
 }
 
-func TestACallWithoutATokenIsNotSent(t *testing.T) {
+func TestCallWithoutTokenIsNotSent(t *testing.T) {
 	c, as, resource := onLoopback(t, func(cfg *ccclient.Config) { cfg.Retry.MaxAttempts = 1 })
 	as.SetDown(http.StatusInternalServerError)
 	_, err := c.HTTPClient().Get(resource.URL)
@@ -221,4 +222,140 @@ func TestNewCopiesTheHTTPClient(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestHTTPClientIsTheBaseOfEverything(t *testing.T) {
+	as := cctest.NewServer(cctest.Options{})
+	defer as.Close()
+	var through []string
+	theirs := &http.Client{
+		Timeout: time.Minute,
+		Jar:     sameCookie{},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+		Transport: cctest.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			through = append(through, r.Method+" "+r.Host+" "+r.Header.Get("Cookie"))
+			if r.Host == "as.example.com" {
+				as.Handler().ServeHTTP(w, r)
+				return
+			}
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		})),
+	}
+	c, err := ccclient.New(ccclient.Config{
+		TokenURL:   asTokenURL,
+		ClientID:   cctest.DefaultClientID,
+		Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+		HTTPClient: theirs,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	httpClient := c.HTTPClient()
+	resp, err := httpClient.Get("https://api.example.com/")
+	if got := read(t, resp, err); !strings.HasPrefix(got, "302 ") {
+		t.Errorf("got %s: CheckRedirect is not theirs", got)
+	}
+	resp, err = (&http.Client{Transport: c.Transport(nil)}).Head("https://api.example.com/elsewhere")
+	if err == nil {
+		t.Errorf("got %s, want an end to the redirects", read(t, resp, nil))
+	}
+	if len(through) < 3 || through[0] != "POST as.example.com " || through[1] != "GET api.example.com a=b" || through[2] != "HEAD api.example.com " {
+		t.Errorf("through the client went %q", through)
+	}
+	if httpClient.Timeout != time.Minute || httpClient.Jar != theirs.Jar {
+		t.Error("the Timeout and the Jar are not theirs")
+	}
+	if _, changed := theirs.Transport.(*transport.Transport); changed || httpClient == theirs {
+		t.Error("their client was changed")
+	}
+}
+
+// sameCookie is a jar with one cookie for everybody.
+type sameCookie struct{}
+
+func (sameCookie) SetCookies(*url.URL, []*http.Cookie) {}
+func (sameCookie) Cookies(*url.URL) []*http.Cookie     { return []*http.Cookie{{Name: "a", Value: "b"}} }
+
+func TestWrapTransportSeesTokenRequestsAndCalls(t *testing.T) {
+	var seen []string
+	made := 0
+	c, as, resource := onLoopback(t, func(cfg *ccclient.Config) {
+		cfg.WrapTransport = func(own http.RoundTripper) http.RoundTripper {
+			made++
+			return roundTripper(func(r *http.Request) (*http.Response, error) {
+				seen = append(seen, r.Method+" "+r.URL.Host)
+				return own.RoundTrip(r)
+			})
+		}
+	})
+	resp, err := c.HTTPClient().Get(resource.URL)
+	if got := read(t, resp, err); got != "200 GET / " {
+		t.Error(got)
+	}
+	resp, err = c.For(ccclient.Target{Audience: "x"}).HTTPClient().Get(resource.URL)
+	read(t, resp, err)
+	host := func(u string) string { return strings.TrimPrefix(u, "http://") }
+	want := []string{"POST " + host(as.URL()), "GET " + host(resource.URL), "POST " + host(as.URL()), "GET " + host(resource.URL)}
+	if !slices.Equal(seen, want) || made != 1 {
+		t.Errorf("the %d wrappers saw %q, want %q", made, seen, want)
+	}
+}
+
+func TestWrappedConnectionsCanBeClosed(t *testing.T) {
+	var mu sync.Mutex
+	opened := make(map[string]bool)
+	c, _, resource := onLoopback(t, func(cfg *ccclient.Config) {
+		cfg.WrapTransport = func(own http.RoundTripper) http.RoundTripper { return roundTripper(own.RoundTrip) }
+	})
+	inner := resource.Config.Handler
+	resource.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		opened[r.RemoteAddr] = true
+		mu.Unlock()
+		inner.ServeHTTP(w, r)
+	})
+	for range 3 {
+		for range 3 {
+			resp, err := c.HTTPClient().Get(resource.URL)
+			read(t, resp, err)
+		}
+		c.HTTPClient().CloseIdleConnections()
+	}
+	if n := len(opened); n != 3 {
+		t.Errorf("%d connections were opened, want 3", n)
+	}
+}
+
+func TestReplayLimitIsThatOfTheTransports(t *testing.T) {
+	for how, client := range map[string]func(*ccclient.Client) *http.Client{
+		"HTTPClient": (*ccclient.Client).HTTPClient,
+		"Transport": func(c *ccclient.Client) *http.Client {
+			return &http.Client{Transport: c.Transport(http.DefaultTransport)}
+		},
+	} {
+		for size, want := range map[int]string{100: "200 POST / ", 101: "401 "} {
+			c, as, resource := onLoopback(t, func(cfg *ccclient.Config) { cfg.ReplayLimit = 100 })
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			as.RevokeAll()
+			resp, err := client(c).Post(resource.URL, "text/plain", io.LimitReader(neverEnding('x'), int64(size)))
+			if got := read(t, resp, err); !strings.HasPrefix(got, want) {
+				t.Errorf("%s, a body of %d bytes: %.40s, want %s", how, size, got, want)
+			}
+		}
+	}
+}
+
+// neverEnding is a body of the same byte without an end.
+type neverEnding byte
+
+func (b neverEnding) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(b)
+	}
+	return len(p), nil
 }

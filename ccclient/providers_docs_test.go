@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestTheProvidersPageShowsTheConfigsOfTheExamples(t *testing.T) {
+func TestProvidersPageShowsTheConfigsOfTheTests(t *testing.T) {
 	const examples = "providers_example_test.go"
 	source, err := os.ReadFile(examples)
 	if err != nil {

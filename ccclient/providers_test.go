@@ -26,7 +26,7 @@ func tried(example func(), change func(*ccclient.Config)) error {
 	return trial.err
 }
 
-func TestTheExamplesWorkForTheReasonsTheyGive(t *testing.T) {
+func TestProvidersConfigsWorkForTheReasonsTheyGive(t *testing.T) {
 	secret := func(*ccclient.Config) { os.Setenv("CLIENT_SECRET", "another") }
 	key := func(*ccclient.Config) {
 		der := must(x509.MarshalPKCS8PrivateKey(must(rsa.GenerateKey(rand.Reader, 2048))))
@@ -101,7 +101,7 @@ func TestTheExamplesWorkForTheReasonsTheyGive(t *testing.T) {
 	}
 }
 
-func TestTheAPIsTakeTheTokenWhereTheyDocumentIt(t *testing.T) {
+func TestAPIsTakeTheTokenWhereTheyDocumentIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		provider provider
 		url      string

@@ -35,7 +35,7 @@ func shaken(c *tls.Certificate) func(*ccclient.Config) {
 	}
 }
 
-func TestACertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
+func TestCertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 	self, err := cctest.SelfSigned("self")
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestACertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 	}
 }
 
-func TestTheAliasForMutualTLSIsForThoseWithACertificate(t *testing.T) {
+func TestAliasForMutualTLSIsForThoseWithCertificate(t *testing.T) {
 	post := cctest.Registration{ID: "post", Secret: "secret", CertificateBound: true}
 	m := newMutual(t, false, orders, post, cctest.Registration{ID: "plain", Secret: "secret"})
 	secret := ccclient.ClientSecretPost(ccclient.SecretString("secret"))
@@ -131,7 +131,7 @@ func TestTokensOfTwoCertificatesAreNotMixedInAStore(t *testing.T) {
 	}
 }
 
-func TestAPrivateCAThatIsMissingIsAnErrorThatSaysWhereItGoes(t *testing.T) {
+func TestErrorOfUnknownCASaysWhereItGoes(t *testing.T) {
 	m := newMutual(t, false, orders)
 	for _, url := range []string{"Issuer", "TokenURL"} {
 		c := m.client(func(cfg *ccclient.Config) {
@@ -173,7 +173,7 @@ func TestTLSBelowVersion12IsNotSpoken(t *testing.T) {
 	}
 }
 
-func TestACertificateThatCannotBeHadIsAClearErrorAndCostsALiveTokenNothing(t *testing.T) {
+func TestCertificateThatCannotBeHadCostsLivingTokenNothing(t *testing.T) {
 	m := newMutual(t, false, orders)
 	var source rotating
 	c := m.client(func(cfg *ccclient.Config) {
@@ -202,7 +202,7 @@ func TestACertificateThatCannotBeHadIsAClearErrorAndCostsALiveTokenNothing(t *te
 	}
 }
 
-func TestACallbackThatNeedsAHandshakesContextWorks(t *testing.T) {
+func TestCallbackThatNeedsTheHandshakesContextWorks(t *testing.T) {
 	m := newMutual(t, false, orders)
 	c := m.client(shaken(m.issue("one")))
 	m.call(c)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,7 +45,7 @@ func (m *mutual) rotates(configure func(*ccclient.Config)) (*ccclient.Client, *r
 	return c, source
 }
 
-func TestAfterARotationTokenAndConnectionsAreRenewedUnasked(t *testing.T) {
+func TestRotationRenewsTokenAndConnectionsUnasked(t *testing.T) {
 	overBoth(t, func(t *testing.T, m *mutual) {
 		c, source := m.rotates(nil)
 		tok, err := c.Token(t.Context())
@@ -67,7 +68,7 @@ func TestAfterARotationTokenAndConnectionsAreRenewedUnasked(t *testing.T) {
 	})
 }
 
-func TestARotationAndARevocationAtOnceAreHealedWithoutAVisible401(t *testing.T) {
+func TestRotationAndRevocationAtOnceAreHealed(t *testing.T) {
 	overBoth(t, func(t *testing.T, m *mutual) {
 		c, source := m.rotates(nil)
 		source.Store(m.issue("new"))
@@ -82,7 +83,7 @@ func TestARotationAndARevocationAtOnceAreHealedWithoutAVisible401(t *testing.T) 
 	})
 }
 
-func TestARotationThatAHandshakeFindsIsHealed(t *testing.T) {
+func TestRotationThatHandshakeFindsIsHealed(t *testing.T) {
 	overBoth(t, func(t *testing.T, m *mutual) {
 		c, source := m.rotates(nil)
 		source.Store(m.issue("new"))
@@ -140,7 +141,7 @@ func TestNoSessionIsResumedForTheCertificateBefore(t *testing.T) {
 	})
 }
 
-func TestARotationUnderLoadIsNotNoticedByCallers(t *testing.T) {
+func TestRotationUnderLoadIsNotNoticedByCallers(t *testing.T) {
 	overBoth(t, func(t *testing.T, m *mutual) {
 		c, source := m.rotates(nil)
 		old := source.Load()
@@ -168,6 +169,33 @@ func TestARotationUnderLoadIsNotNoticedByCallers(t *testing.T) {
 	})
 }
 
+func TestWrappedConnectionsAreRenewedByRotation(t *testing.T) {
+	overBoth(t, func(t *testing.T, m *mutual) {
+		var through atomic.Int32
+		c, source := m.rotates(func(cfg *ccclient.Config) {
+			cfg.WrapTransport = func(own http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					through.Add(1)
+					return own.RoundTrip(r)
+				})
+			}
+		})
+		before := through.Load()
+		source.Store(m.issue("new"))
+		m.as.RevokeAll()
+		m.call(c)
+		m.waitForTheEndOf("old")
+		m.call(c)
+		if got := m.handshakes(); got != "old new" {
+			t.Errorf("the resource was shown %s", got)
+		}
+		// The call that is rejected, a token request, the repetition, and another call.
+		if n := through.Load() - before; n != 4 {
+			t.Errorf("the wrapper saw %d requests, want 4", n)
+		}
+	})
+}
+
 // instead is a WrapTransport that puts t in the place of connections.
 func instead(t http.RoundTripper) func(http.RoundTripper) http.RoundTripper {
 	return func(http.RoundTripper) http.RoundTripper { return t }
@@ -181,7 +209,7 @@ func shownBy(h http.Handler, certificate func() *tls.Certificate) http.RoundTrip
 	}))
 }
 
-func TestACallbackThatGivesAnotherCertificateEachTimeCausesNoStorm(t *testing.T) {
+func TestAnotherCertificateAtEachCallCausesNoStorm(t *testing.T) {
 	for name, kinds := range map[string]int{"two in turn": 2, "always a new one": 1 << 10} {
 		synctest.Test(t, func(t *testing.T) {
 			as := cctest.NewServer(cctest.Options{})
@@ -218,7 +246,7 @@ func TestACallbackThatGivesAnotherCertificateEachTimeCausesNoStorm(t *testing.T)
 	}
 }
 
-func TestACertificateThatMayRotateCostsACachedTokenNoAllocation(t *testing.T) {
+func TestRotatingCertificateCostsCachedTokenNoAllocation(t *testing.T) {
 	as := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: "canary-secret"}}})
 	var source rotating
 	source.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
@@ -269,7 +297,7 @@ func refused(t *testing.T, seen func(n int, source *rotating, second *tls.Certif
 	return c, as, source, &pair[1]
 }
 
-func TestARotationEndsTheCoolDownOfACertificateThatWasRefused(t *testing.T) {
+func TestRotationEndsTheCoolDownOfRefusedCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, as, source, second := refused(t, func(int, *rotating, *tls.Certificate) {})
 		defer c.Close()
@@ -295,7 +323,7 @@ func TestARotationEndsTheCoolDownOfACertificateThatWasRefused(t *testing.T) {
 	})
 }
 
-func TestACertificateThatWasReplacedWhileTheOldOneWasRefusedIsTriedAtOnce(t *testing.T) {
+func TestCertificateReplacedDuringRefusalIsTriedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, as, _, _ := refused(t, func(n int, source *rotating, second *tls.Certificate) {
 			if n == 1 {
@@ -312,7 +340,7 @@ func TestACertificateThatWasReplacedWhileTheOldOneWasRefusedIsTriedAtOnce(t *tes
 	})
 }
 
-func TestKeepFreshAsksForNoMoreTokensOfACertificateThatIsGone(t *testing.T) {
+func TestKeepFreshForgetsTokensOfReplacedCertificates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := cctest.NewServer(cctest.Options{Lifetime: 100 * time.Second})
 		var source rotating
