@@ -1,5 +1,5 @@
-// Package hosts decides which server a URL leads to, and whether that server is one of those that were meant.
-// All comparison is of ASCII letters in any case: no folding that DNS does not do.
+// Package hosts decides which server a URL leads to, and whether that server is one of those that were meant. All
+// comparison is of ASCII letters in any case: no folding that DNS does not do.
 package hosts
 
 import (
