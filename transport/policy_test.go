@@ -22,6 +22,10 @@ func TestTokenGoesToHTTPSAndLoopbackOnly(t *testing.T) {
 		{"http://[::1]:8080/", false, nil},
 		{"http://api.example.com/", false, transport.ErrInsecure},
 		{"http://api.localhost/", false, transport.ErrInsecure},
+		// net/http sends these to the environment's proxy.
+		{"http://LocalHost/", false, transport.ErrInsecure},
+		{"http://localhost./", false, transport.ErrInsecure},
+		{"http://127.0.0.1./", false, transport.ErrInsecure},
 		{"http://localhost.example.com/", false, transport.ErrInsecure},
 		{"http://127.0.0.1.example.com/", false, transport.ErrInsecure},
 		{"http://api.example.com/", true, nil},

@@ -52,6 +52,8 @@ func TestWellKnownPlaces(t *testing.T) {
 		{issuer: "https://user:canary@as.example.com/%zz", fault: "not a URL"},
 		{issuer: "http://as.example.com", fault: `http:// to host "as.example.com"`},
 		{issuer: "http://127.0.0.1.example.com", fault: "only https"},
+		{issuer: "http://LocalHost", fault: "only https"}, // which net/http sends to a proxy
+		{issuer: "http://localhost.", fault: "only https"},
 	} {
 		places, err := wellKnown(tc.issuer, tc.insecureHTTP)
 		if tc.fault != "" {

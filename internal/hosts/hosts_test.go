@@ -19,8 +19,9 @@ func parse(t *testing.T, s string) *url.URL {
 
 func TestOnlyThisMachineIsLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LocalHost": true, "localhost.": true, "127.0.0.1": true, "127.255.0.3": true,
-		"::1": true, "0:0:0:0:0:0:0:1": true, "::ffff:127.0.0.1": true,
+		"localhost": true, "LocalHost": false, "localhost.": false, "::1%lo": false, "127.0.0.1": true,
+		"127.255.0.3": true,
+		"::1":         true, "0:0:0:0:0:0:0:1": true, "::ffff:127.0.0.1": true,
 		"": false, "api.localhost": false, "localhost.example.com": false, "127.0.0.1.example.com": false,
 		"128.0.0.1": false, "10.0.0.1": false, "::": false, "0.0.0.0": false, "[::1]": false, "locaLhoſt": false,
 	} {
