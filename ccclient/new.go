@@ -1,6 +1,8 @@
 package ccclient
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -42,10 +44,13 @@ func newRegistration(cfg *Config) *registration {
 
 // bindTokens prepares the proofs of possession that go with tokens which are bound to a key.
 func (r *registration) bindTokens(cfg *Config) (err error) {
-	if cfg.DPoPKey != nil {
-		r.dpop, err = transport.NewDPoP(cfg.DPoPKey)
+	if cfg.DPoPKey == nil {
+		return nil
 	}
-	return err
+	if r.dpop, err = transport.NewDPoP(cfg.DPoPKey); err != nil {
+		return cmp.Or(errors.Unwrap(err), err) // without the prefix
+	}
+	return nil
 }
 
 // connect decides what everything goes through.
