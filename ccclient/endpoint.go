@@ -37,7 +37,7 @@ func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls b
 	}
 	var err error
 	e.discoverer, err = discovery.New(discovery.Options{
-		Issuer: cfg.Issuer, Client: client, InsecureHTTP: cfg.InsecureHTTP, Kept: logger{cfg.Logger}.metadataKept,
+		Issuer: cfg.Issuer, Client: client, InsecureHTTP: cfg.InsecureHTTP, Kept: logger{cfg.logger()}.metadataKept,
 	})
 	return e, err
 }
