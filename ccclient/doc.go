@@ -13,7 +13,7 @@
 //	defer client.Close()
 //	resp, err := client.HTTPClient().Get("https://api.example.com/things")
 //
-// A Config to copy for each of twenty-one identity providers, with what there is to know of them, is in
+// A Config to copy for each of some twenty identity providers, with what there is to know of it, is in
 // [docs/providers.md].
 //
 // # What it promises

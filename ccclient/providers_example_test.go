@@ -11,12 +11,11 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient"
 )
 
-// Each example is a Config to copy: what is in capitals is to be replaced. It
-// is run against a stand-in that checks what it gets and answers as the
-// provider documents, see providers_test.go; below it is what the stand-in saw.
-// docs/providers.md tells what there is to know of each.
+// Each of these functions has a Config to copy: what is in capitals is to be replaced. It is used against a stand-in that
+// checks what it gets and answers as the provider documents, and what the stand-in should see is returned; see
+// TestProvidersGetWhatTheyDocument. docs/providers.md shows the Configs and tells what there is to know of each.
 
-func Example_entraID() {
+func useEntraID() string {
 	certificate := entraID.certificate() // the one in the app registration
 
 	cfg := ccclient.Config{
@@ -29,18 +28,17 @@ func Example_entraID() {
 		Scopes: []string{"https://graph.microsoft.com/.default"},
 	}
 	entraID.run(cfg, "https://graph.microsoft.com/v1.0/users")
-	// Output:
-	// POST https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token
-	//   private_key_jwt, PS256 of type JWT for https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token
-	//   client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	//   scope=https://graph.microsoft.com/.default
-	// GET https://graph.microsoft.com/v1.0/users
-	//   Authorization: Bearer
+	return `POST https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token
+  private_key_jwt, PS256 of type JWT for https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token
+  client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+  scope=https://graph.microsoft.com/.default
+GET https://graph.microsoft.com/v1.0/users
+  Authorization: Bearer`
 }
 
-func Example_auth0() {
+func useAuth0() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://TENANT.auth0.com/oauth/token",
 		ClientID: "CLIENT_ID",
@@ -48,17 +46,16 @@ func Example_auth0() {
 		Audience: "https://api.example.com/",
 	}
 	auth0.run(cfg, "https://api.example.com/things")
-	// Output:
-	// POST https://TENANT.auth0.com/oauth/token
-	//   client_secret_post
-	//   audience=https://api.example.com/
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	// GET https://api.example.com/things
-	//   Authorization: Bearer
+	return `POST https://TENANT.auth0.com/oauth/token
+  client_secret_post
+  audience=https://api.example.com/
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+GET https://api.example.com/things
+  Authorization: Bearer`
 }
 
-func Example_okta() {
+func useOkta() string {
 	dpopKey := okta.key() // a key of its own, made at each start or kept
 
 	cfg := ccclient.Config{
@@ -71,33 +68,31 @@ func Example_okta() {
 		DPoPKey: dpopKey, // crypto.Signer
 	}
 	okta.run(cfg, "https://DOMAIN.okta.com/api/v1/users")
-	// Output:
-	// POST https://DOMAIN.okta.com/oauth2/v1/token
-	//   private_key_jwt, RS256 of type JWT for https://DOMAIN.okta.com/oauth2/v1/token, with a DPoP proof
-	//   client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	//   scope=okta.users.read
-	// GET https://DOMAIN.okta.com/api/v1/users
-	//   Authorization: DPoP
+	return `POST https://DOMAIN.okta.com/oauth2/v1/token
+  private_key_jwt, RS256 of type JWT for https://DOMAIN.okta.com/oauth2/v1/token, with a DPoP proof
+  client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+  scope=okta.users.read
+GET https://DOMAIN.okta.com/api/v1/users
+  Authorization: DPoP`
 }
 
-func Example_keycloak() {
+func useKeycloak() string {
 	cfg := ccclient.Config{
 		Issuer:   "https://keycloak.example.com/realms/REALM",
 		ClientID: "CLIENT_ID",
 		Auth:     ccclient.ClientSecretBasic(ccclient.SecretEnv("CLIENT_SECRET")),
 	}
 	keycloak.run(cfg, "https://api.example.com/things")
-	// Output:
-	// POST https://keycloak.example.com/realms/REALM/protocol/openid-connect/token
-	//   client_secret_basic
-	//   grant_type=client_credentials
-	// GET https://api.example.com/things
-	//   Authorization: Bearer
+	return `POST https://keycloak.example.com/realms/REALM/protocol/openid-connect/token
+  client_secret_basic
+  grant_type=client_credentials
+GET https://api.example.com/things
+  Authorization: Bearer`
 }
 
-func Example_cognito() {
+func useCognito() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://DOMAIN.auth.REGION.amazoncognito.com/oauth2/token",
 		ClientID: "CLIENT_ID",
@@ -105,16 +100,15 @@ func Example_cognito() {
 		Scopes:   []string{"RESOURCE_SERVER/read"},
 	}
 	cognito.run(cfg, "https://api.example.com/things")
-	// Output:
-	// POST https://DOMAIN.auth.REGION.amazoncognito.com/oauth2/token
-	//   client_secret_basic
-	//   grant_type=client_credentials
-	//   scope=RESOURCE_SERVER/read
-	// GET https://api.example.com/things
-	//   Authorization: Bearer
+	return `POST https://DOMAIN.auth.REGION.amazoncognito.com/oauth2/token
+  client_secret_basic
+  grant_type=client_credentials
+  scope=RESOURCE_SERVER/read
+GET https://api.example.com/things
+  Authorization: Bearer`
 }
 
-func Example_salesforce() {
+func useSalesforce() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://DOMAIN.my.salesforce.com/services/oauth2/token",
 		ClientID: "CONSUMER_KEY",
@@ -122,16 +116,15 @@ func Example_salesforce() {
 		Cache:    cache.Options{DefaultLifetime: 15 * time.Minute}, // the org's session timeout
 	}
 	salesforce.run(cfg, "https://DOMAIN.my.salesforce.com/services/data/v64.0/limits")
-	// Output:
-	// POST https://DOMAIN.my.salesforce.com/services/oauth2/token
-	//   client_secret_post
-	//   client_id=CONSUMER_KEY
-	//   grant_type=client_credentials
-	// GET https://DOMAIN.my.salesforce.com/services/data/v64.0/limits
-	//   Authorization: Bearer
+	return `POST https://DOMAIN.my.salesforce.com/services/oauth2/token
+  client_secret_post
+  client_id=CONSUMER_KEY
+  grant_type=client_credentials
+GET https://DOMAIN.my.salesforce.com/services/data/v64.0/limits
+  Authorization: Bearer`
 }
 
-func Example_zoom() {
+func useZoom() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://zoom.us/oauth/token",
 		ClientID: "CLIENT_ID",
@@ -142,28 +135,26 @@ func Example_zoom() {
 		},
 	}
 	zoom.run(cfg, "https://api.zoom.us/v2/users")
-	// Output:
-	// POST https://zoom.us/oauth/token
-	//   client_secret_basic
-	//   account_id=ACCOUNT_ID
-	//   grant_type=account_credentials
-	// GET https://api.zoom.us/v2/users
-	//   Authorization: Bearer
+	return `POST https://zoom.us/oauth/token
+  client_secret_basic
+  account_id=ACCOUNT_ID
+  grant_type=account_credentials
+GET https://api.zoom.us/v2/users
+  Authorization: Bearer`
 }
 
-func Example_payPal() {
+func usePayPal() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://api-m.paypal.com/v1/oauth2/token",
 		ClientID: "CLIENT_ID",
 		Auth:     ccclient.ClientSecretBasic(ccclient.SecretEnv("CLIENT_SECRET")),
 	}
 	payPal.run(cfg, "https://api-m.paypal.com/v2/invoicing/invoices")
-	// Output:
-	// POST https://api-m.paypal.com/v1/oauth2/token
-	//   client_secret_basic
-	//   grant_type=client_credentials
-	// GET https://api-m.paypal.com/v2/invoicing/invoices
-	//   Authorization: Bearer
+	return `POST https://api-m.paypal.com/v1/oauth2/token
+  client_secret_basic
+  grant_type=client_credentials
+GET https://api-m.paypal.com/v2/invoicing/invoices
+  Authorization: Bearer`
 }
 
 // shopifyHeader moves the token into the header that Shopify reads.
@@ -178,7 +169,7 @@ func (h shopifyHeader) RoundTrip(r *http.Request) (*http.Response, error) {
 	return h.base.RoundTrip(r)
 }
 
-func Example_shopify() {
+func useShopify() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://SHOP.myshopify.com/admin/oauth/access_token",
 		ClientID: "CLIENT_ID",
@@ -191,31 +182,29 @@ func Example_shopify() {
 
 	req, _ := http.NewRequest("GET", "https://SHOP.myshopify.com/admin/api/2026-01/shop.json", nil)
 	base.spend(httpClient, req)
-	// Output:
-	// POST https://SHOP.myshopify.com/admin/oauth/access_token
-	//   client_secret_post
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	// GET https://SHOP.myshopify.com/admin/api/2026-01/shop.json
-	//   X-Shopify-Access-Token: the token
+	return `POST https://SHOP.myshopify.com/admin/oauth/access_token
+  client_secret_post
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+GET https://SHOP.myshopify.com/admin/api/2026-01/shop.json
+  X-Shopify-Access-Token: the token`
 }
 
-func Example_apigee() {
+func useApigee() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://api.example.com/oauth/token",
 		ClientID: "API_KEY",
 		Auth:     ccclient.ClientSecretBasic(ccclient.SecretEnv("CLIENT_SECRET")),
 	}
 	apigee.run(cfg, "https://api.example.com/things")
-	// Output:
-	// POST https://api.example.com/oauth/token
-	//   client_secret_basic
-	//   grant_type=client_credentials
-	// GET https://api.example.com/things
-	//   Authorization: Bearer
+	return `POST https://api.example.com/oauth/token
+  client_secret_basic
+  grant_type=client_credentials
+GET https://api.example.com/things
+  Authorization: Bearer`
 }
 
-func Example_ups() {
+func useUps() string {
 	cfg := ccclient.Config{
 		TokenURL:       "https://onlinetools.ups.com/security/v1/oauth/token",
 		ClientID:       "CLIENT_ID",
@@ -223,16 +212,15 @@ func Example_ups() {
 		EndpointHeader: http.Header{"X-Merchant-Id": {"ACCOUNT_NUMBER"}},
 	}
 	ups.run(cfg, "https://onlinetools.ups.com/api/track/v1/details/TRACKING_NUMBER")
-	// Output:
-	// POST https://onlinetools.ups.com/security/v1/oauth/token
-	//   client_secret_basic
-	//   X-Merchant-Id: ACCOUNT_NUMBER
-	//   grant_type=client_credentials
-	// GET https://onlinetools.ups.com/api/track/v1/details/TRACKING_NUMBER
-	//   Authorization: Bearer
+	return `POST https://onlinetools.ups.com/security/v1/oauth/token
+  client_secret_basic
+  X-Merchant-Id: ACCOUNT_NUMBER
+  grant_type=client_credentials
+GET https://onlinetools.ups.com/api/track/v1/details/TRACKING_NUMBER
+  Authorization: Bearer`
 }
 
-func Example_twitch() {
+func useTwitch() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://id.twitch.tv/oauth2/token",
 		ClientID: "CLIENT_ID",
@@ -245,16 +233,15 @@ func Example_twitch() {
 	req.Header.Set("Client-Id", cfg.ClientID)
 
 	base.spend(&http.Client{Transport: client.Transport(base)}, req)
-	// Output:
-	// POST https://id.twitch.tv/oauth2/token
-	//   client_secret_post
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	// GET https://api.twitch.tv/helix/streams
-	//   Authorization: Bearer
+	return `POST https://id.twitch.tv/oauth2/token
+  client_secret_post
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+GET https://api.twitch.tv/helix/streams
+  Authorization: Bearer`
 }
 
-func Example_eBay() {
+func useEBay() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://api.ebay.com/identity/v1/oauth2/token",
 		ClientID: "CLIENT_ID",
@@ -262,16 +249,15 @@ func Example_eBay() {
 		Scopes:   []string{"https://api.ebay.com/oauth/api_scope"},
 	}
 	eBay.run(cfg, "https://api.ebay.com/buy/browse/v1/item/ITEM_ID")
-	// Output:
-	// POST https://api.ebay.com/identity/v1/oauth2/token
-	//   client_secret_basic
-	//   grant_type=client_credentials
-	//   scope=https://api.ebay.com/oauth/api_scope
-	// GET https://api.ebay.com/buy/browse/v1/item/ITEM_ID
-	//   Authorization: Bearer
+	return `POST https://api.ebay.com/identity/v1/oauth2/token
+  client_secret_basic
+  grant_type=client_credentials
+  scope=https://api.ebay.com/oauth/api_scope
+GET https://api.ebay.com/buy/browse/v1/item/ITEM_ID
+  Authorization: Bearer`
 }
 
-func Example_pingOne() {
+func usePingOne() string {
 	cfg := ccclient.Config{
 		Issuer:   "https://auth.pingone.com/ENVIRONMENT_ID/as",
 		ClientID: "CLIENT_ID",
@@ -281,17 +267,16 @@ func Example_pingOne() {
 		})),
 	}
 	pingOne.run(cfg, "https://api.pingone.com/v1/environments/ENVIRONMENT_ID/users")
-	// Output:
-	// POST https://auth.pingone.com/ENVIRONMENT_ID/as/token
-	//   private_key_jwt, RS256 of type JWT for https://auth.pingone.com/ENVIRONMENT_ID/as
-	//   client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	// GET https://api.pingone.com/v1/environments/ENVIRONMENT_ID/users
-	//   Authorization: Bearer
+	return `POST https://auth.pingone.com/ENVIRONMENT_ID/as/token
+  private_key_jwt, RS256 of type JWT for https://auth.pingone.com/ENVIRONMENT_ID/as
+  client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+GET https://api.pingone.com/v1/environments/ENVIRONMENT_ID/users
+  Authorization: Bearer`
 }
 
-func Example_uaa() {
+func useUaa() string {
 	cfg := ccclient.Config{
 		TokenURL:       "https://uaa.example.com/oauth/token",
 		ClientID:       "CLIENT_ID",
@@ -300,17 +285,16 @@ func Example_uaa() {
 		EndpointParams: url.Values{"token_format": {"opaque"}},
 	}
 	uaa.run(cfg, "https://api.example.com/things")
-	// Output:
-	// POST https://uaa.example.com/oauth/token
-	//   client_secret_basic
-	//   X-Cf-Encoded-Credentials: true
-	//   grant_type=client_credentials
-	//   token_format=opaque
-	// GET https://api.example.com/things
-	//   Authorization: Bearer
+	return `POST https://uaa.example.com/oauth/token
+  client_secret_basic
+  X-Cf-Encoded-Credentials: true
+  grant_type=client_credentials
+  token_format=opaque
+GET https://api.example.com/things
+  Authorization: Bearer`
 }
 
-func Example_xsuaa() {
+func useXsuaa() string {
 	certificate := xsuaa.pair() // of the service binding's certificate and key
 
 	cfg := ccclient.Config{
@@ -320,16 +304,15 @@ func Example_xsuaa() {
 		TLS:      &tls.Config{Certificates: []tls.Certificate{certificate}},
 	}
 	xsuaa.run(cfg, "https://api.example.com/things")
-	// Output:
-	// POST https://SUBDOMAIN.authentication.cert.REGION.hana.ondemand.com/oauth/token
-	//   tls_client_auth
-	//   client_id=sb-APP!t123
-	//   grant_type=client_credentials
-	// GET https://api.example.com/things
-	//   Authorization: Bearer
+	return `POST https://SUBDOMAIN.authentication.cert.REGION.hana.ondemand.com/oauth/token
+  tls_client_auth
+  client_id=sb-APP!t123
+  grant_type=client_credentials
+GET https://api.example.com/things
+  Authorization: Bearer`
 }
 
-func Example_adobe() {
+func useAdobe() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://ims-na1.adobelogin.com/ims/token/v3",
 		ClientID: "CLIENT_ID",
@@ -343,17 +326,16 @@ func Example_adobe() {
 	req.Header.Set("x-api-key", cfg.ClientID)
 
 	base.spend(&http.Client{Transport: client.Transport(base)}, req)
-	// Output:
-	// POST https://ims-na1.adobelogin.com/ims/token/v3
-	//   client_secret_post
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	//   scope=openid,AdobeID,firefly_api
-	// GET https://firefly-api.adobe.io/v3/status/JOB_ID
-	//   Authorization: Bearer
+	return `POST https://ims-na1.adobelogin.com/ims/token/v3
+  client_secret_post
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+  scope=openid,AdobeID,firefly_api
+GET https://firefly-api.adobe.io/v3/status/JOB_ID
+  Authorization: Bearer`
 }
 
-func Example_box() {
+func useBox() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://api.box.com/oauth2/token",
 		ClientID: "CLIENT_ID",
@@ -364,18 +346,17 @@ func Example_box() {
 		},
 	}
 	box.run(cfg, "https://api.box.com/2.0/folders/0")
-	// Output:
-	// POST https://api.box.com/oauth2/token
-	//   client_secret_post
-	//   box_subject_id=ENTERPRISE_ID
-	//   box_subject_type=enterprise
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	// GET https://api.box.com/2.0/folders/0
-	//   Authorization: Bearer
+	return `POST https://api.box.com/oauth2/token
+  client_secret_post
+  box_subject_id=ENTERPRISE_ID
+  box_subject_type=enterprise
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+GET https://api.box.com/2.0/folders/0
+  Authorization: Bearer`
 }
 
-func Example_oracleIDCS() {
+func useOracleIDCS() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://IDCS-INSTANCE.identity.oraclecloud.com/oauth2/v1/token",
 		ClientID: "CLIENT_ID",
@@ -386,18 +367,17 @@ func Example_oracleIDCS() {
 		Scopes: []string{"urn:opc:idm:__myscopes__"},
 	}
 	oracleIDCS.run(cfg, "https://IDCS-INSTANCE.identity.oraclecloud.com/admin/v1/Users")
-	// Output:
-	// POST https://IDCS-INSTANCE.identity.oraclecloud.com/oauth2/v1/token
-	//   private_key_jwt, RS256 of type JWT for https://identity.oraclecloud.com/
-	//   client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	//   scope=urn:opc:idm:__myscopes__
-	// GET https://IDCS-INSTANCE.identity.oraclecloud.com/admin/v1/Users
-	//   Authorization: Bearer
+	return `POST https://IDCS-INSTANCE.identity.oraclecloud.com/oauth2/v1/token
+  private_key_jwt, RS256 of type JWT for https://identity.oraclecloud.com/
+  client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+  scope=urn:opc:idm:__myscopes__
+GET https://IDCS-INSTANCE.identity.oraclecloud.com/admin/v1/Users
+  Authorization: Bearer`
 }
 
-func Example_kubernetes() {
+func useKubernetes() string {
 	tokenFile := kubernetes.mount() // $AZURE_FEDERATED_TOKEN_FILE
 	defer kubernetes.unmount(tokenFile)
 
@@ -408,18 +388,17 @@ func Example_kubernetes() {
 		Scopes:   []string{"https://vault.azure.net/.default"},
 	}
 	kubernetes.run(cfg, "https://VAULT.vault.azure.net/secrets")
-	// Output:
-	// POST https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token
-	//   private_key_jwt, RS256 of type JWT for [api://AzureADTokenExchange]
-	//   client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	//   scope=https://vault.azure.net/.default
-	// GET https://VAULT.vault.azure.net/secrets
-	//   Authorization: Bearer
+	return `POST https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token
+  private_key_jwt, RS256 of type JWT for [api://AzureADTokenExchange]
+  client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+  scope=https://vault.azure.net/.default
+GET https://VAULT.vault.azure.net/secrets
+  Authorization: Bearer`
 }
 
-func Example_spiffe() {
+func useSpiffe() string {
 	svidFile := spiffe.mount() // where the SPIFFE helper keeps the JWT-SVID
 	defer spiffe.unmount(svidFile)
 
@@ -429,12 +408,11 @@ func Example_spiffe() {
 		Auth:     ccclient.SPIFFEAssertion(ccclient.SecretFile(svidFile)),
 	}
 	spiffe.run(cfg, "https://api.example.com/things")
-	// Output:
-	// POST https://keycloak.example.com/realms/REALM/protocol/openid-connect/token
-	//   spiffe_jwt, RS256 of type JWT for https://keycloak.example.com/realms/REALM
-	//   client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-spiffe
-	//   client_id=CLIENT_ID
-	//   grant_type=client_credentials
-	// GET https://api.example.com/things
-	//   Authorization: Bearer
+	return `POST https://keycloak.example.com/realms/REALM/protocol/openid-connect/token
+  spiffe_jwt, RS256 of type JWT for https://keycloak.example.com/realms/REALM
+  client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-spiffe
+  client_id=CLIENT_ID
+  grant_type=client_credentials
+GET https://api.example.com/things
+  Authorization: Bearer`
 }
