@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -44,8 +45,8 @@ type registration struct {
 	auth        Auth
 	endpoints   endpoints
 	requests    *requester
-	certificate *certificate    // nil: none
-	dpop        *transport.DPoP // nil: bearer tokens
+	certificate *clientcert.Certificate // nil: none
+	dpop        *transport.DPoP         // nil: bearer tokens
 	cache       *cache.Cache
 	root        *Client // the one that New returned
 

@@ -43,7 +43,7 @@ func (r *registration) derive(key string, t Target) *Client {
 			r.forget(key)
 		}
 	case *rotating:
-		kept.entryFor(r.certificate.seen()) // Only what has an entry is ever evicted, and forgotten.
+		kept.entryFor(r.certificate.Last()) // Only what has an entry is ever evicted, and forgotten.
 	}
 	return c
 }
@@ -65,7 +65,7 @@ func (r *registration) forget(entryKey string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := entryKey
-	if r.certificate.rotates() {
+	if r.certificate.Rotates() {
 		key = r.holders[entryKey] // none, if the entry is that of a certificate before
 		delete(r.holders, entryKey)
 	}

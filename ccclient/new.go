@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -55,11 +56,8 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 
 // connect decides what everything goes through.
 func (r *registration) connect(cfg *Config) (err error) {
-	certificate, config := newCertificate(cfg.TLS)
+	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.renew() })
 	r.certificate, r.connections = certificate, newConnections(config)
-	if certificate.rotates() {
-		certificate.rotated = r.connections.renew
-	}
 	if cfg.HTTPClient == nil {
 		r.httpClient.Transport, err = r.connections.wrapped(cfg.WrapTransport)
 		return err
@@ -106,7 +104,7 @@ func (r *registration) openCache(cfg *Config) {
 func (r *registration) client(t Target) *Client {
 	c := &Client{registration: r, target: t}
 	key := string(t.key(nil, r.key))
-	if r.certificate.rotates() {
+	if r.certificate.Rotates() {
 		c.tokens = &rotating{registration: r, key: key, fetch: c.fetch}
 	} else {
 		c.tokens = r.cache.Entry(key, c.fetch)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 )
 
 // rotating keeps the token of a client whose certificate may rotate. Tokens may be bound to the certificate (RFC 8705,
@@ -47,8 +48,8 @@ func (k *rotating) Invalidate(rejected *oauth2.Token) {
 
 // withCurrent calls get with the entry of the certificate that is shown now, and again when that rotated meanwhile.
 func (k *rotating) withCurrent(ctx context.Context, get func(*cache.Entry, context.Context) (*oauth2.Token, error)) (tok *oauth2.Token, err error) {
-	for range atOnce + 2 { // more rotations are not followed so soon
-		tok, err = get(k.entryFor(k.registration.certificate.lately()), ctx)
+	for range clientcert.RotationBurst + 2 { // more rotations are not followed so soon
+		tok, err = get(k.entryFor(k.registration.certificate.Recent()), ctx)
 		if !errors.Is(err, errRotated) {
 			break
 		}
@@ -79,13 +80,13 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 // certificate's key is bound to no other.
 func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
 	certificate := k.registration.certificate
-	certificate.look()
-	if certificate.seen() == with.thumbprint {
+	certificate.Check()
+	if certificate.Last() == with.thumbprint {
 		tok, err := k.fetch(ctx)
 		if err != nil {
-			certificate.look() // perhaps the old one was refused
+			certificate.Check() // perhaps the old one was refused
 		}
-		if certificate.seen() == with.thumbprint {
+		if certificate.Last() == with.thumbprint {
 			return tok, err
 		}
 	}
