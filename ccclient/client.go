@@ -35,7 +35,7 @@ type Client struct {
 // A core is what a Client shares with those that For makes of it.
 type core struct {
 	clientKey    []byte
-	tokens       *requester
+	tokens       *exchanger
 	endpoints    endpoints
 	certificate  *certificate // nil: none
 	cache        *cache.Cache
@@ -88,8 +88,8 @@ func New(cfg Config) (*Client, error) {
 	}
 
 	c.clientKey = cfg.clientKey(c.dpop, c.certificate)
-	c.tokens = newRequester(requester{
-		clientID: cfg.ClientID, auth: withHeader(cfg.Auth, cfg.EndpointHeader), client: httpClient, retry: cfg.Retry, dpop: c.dpop, log: logger{cfg.Logger},
+	c.tokens = newExchanger(exchanger{
+		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: httpClient, retry: cfg.Retry, dpop: c.dpop, log: logger{cfg.Logger},
 	})
 	o := cfg.Cache
 	o.Logger = cfg.Logger
@@ -174,5 +174,9 @@ func (c *Client) obtain(ctx context.Context) (*oauth2.Token, error) {
 	if err := c.request.validate(c.auth).err("invalid Target"); err != nil {
 		return nil, err // For has no other way to tell.
 	}
-	return c.endpoints.fetch(ctx, c.tokens, c.request.form())
+	tok, err := c.endpoints.fetch(ctx, c.tokens, c.request.form())
+	if e, ok := err.(*Error); ok {
+		return nil, cooling{e}
+	}
+	return tok, err
 }

@@ -209,7 +209,7 @@ func TestValuesOfTheCallersContextReachAuthAndRequest(t *testing.T) {
 	seen := 0
 	configure := func(cfg *ccclient.Config) {
 		inner, transport := cfg.Auth, cfg.HTTPClient.Transport
-		cfg.Auth = ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
+		cfg.Auth = ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
 			if ctx.Value(ctxKey{}) == "trace" {
 				seen++
 			}

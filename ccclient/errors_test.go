@@ -14,13 +14,13 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient"
 )
 
-func TestAnErrorTellsInOneLineWhatHappenedAndWhy(t *testing.T) {
+func TestErrorTellsInOneLineWhatHappenedAndWhatToDo(t *testing.T) {
 	tests := []struct {
 		err  *ccclient.Error
 		want string
 	}{
-		{&ccclient.Error{Code: ccclient.InvalidClient, Description: "no such client", URI: "https://as.example/e", StatusCode: 401, Attempts: 1, Err: errors.New("check it")},
-			`ccclient: token request answered with 401: invalid_client: "no such client" (see "https://as.example/e"): check it`},
+		{&ccclient.Error{Code: ccclient.InvalidClient, Description: "no such client", URI: "https://as.example/e", StatusCode: 401, Attempts: 1, Err: errors.New("not known"), Hint: "check it"},
+			`ccclient: token request answered with 401: invalid_client: "no such client" (see "https://as.example/e"): not known: check it`},
 		{&ccclient.Error{StatusCode: 503, Attempts: 3}, `ccclient: token request answered with 503 (3 attempts)`},
 		{&ccclient.Error{Code: "a b\n", StatusCode: 400, Description: "line\nbreak"}, `ccclient: token request answered with 400: "a b\n": "line\nbreak"`},
 		{&ccclient.Error{Err: errors.New("as.example: connection refused"), Attempts: 2}, `ccclient: token request (2 attempts): as.example: connection refused`},

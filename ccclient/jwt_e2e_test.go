@@ -87,7 +87,7 @@ func ways(t *testing.T) []way {
 		{
 			name: "a key from a source", client: keyed(t, "p256.sec1.pem"),
 			auth: func(t *testing.T) ccclient.Auth {
-				return ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile(filepath.Join("testdata", "keys", "p256.sec1.pem")), o{}))
+				return ccclient.PrivateKeyJWTFrom(ccclient.KeyFile(filepath.Join("testdata", "keys", "p256.sec1.pem")), o{})
 			},
 		},
 		{
@@ -326,10 +326,10 @@ func TestTheContextOfTheFirstCallerReachesTheKeySource(t *testing.T) {
 	var got any
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL, cfg.Issuer = "", asIssuer
-		cfg.Auth = ccclient.PrivateKeyJWTFrom(func(ctx context.Context) (crypto.Signer, ccclient.AssertionOptions, error) {
+		cfg.Auth = ccclient.PrivateKeyJWTFrom(func(ctx context.Context) (ccclient.Key, error) {
 			got = ctx.Value(key{})
-			return testKey(t, "ed25519.pem"), ccclient.AssertionOptions{}, nil
-		})
+			return ccclient.Key{Signer: testKey(t, "ed25519.pem")}, nil
+		}, ccclient.AssertionOptions{})
 	}
 	c := keyed(t, "ed25519.pem")
 	c.ID = "client"

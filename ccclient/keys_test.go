@@ -2,7 +2,6 @@ package ccclient_test
 
 import (
 	"bytes"
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -11,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -56,9 +54,9 @@ func TestPrivateKeysAreReadInEveryForm(t *testing.T) {
 			if strings.HasSuffix(name, ".json") && form == " indented" {
 				continue
 			}
-			key, o, err := ccclient.ParsePrivateKey(data)
-			if err != nil || !want(key) || o != (ccclient.AssertionOptions{}) {
-				t.Errorf("%s%s: %T, %+v, %v", name, form, key, o, err)
+			key, err := ccclient.ParseKey(data)
+			if err != nil || !want(key.Signer) || key.ID != "" || key.Algorithm != "" {
+				t.Errorf("%s%s: %T, %q, %q, %v", name, form, key.Signer, key.ID, key.Algorithm, err)
 			}
 		}
 	}
@@ -77,13 +75,13 @@ func isECDSA(curve string) func(crypto.Signer) bool {
 
 // The keys that were read make the signatures and thumbprints of the RFCs.
 func TestParsedKeysAreThoseOfTheRFCs(t *testing.T) {
-	key, _, err := ccclient.ParsePrivateKey(keyFile(t, "rfc7515-a2.jwk.json"))
+	key, err := ccclient.ParseKey(keyFile(t, "rfc7515-a2.jwk.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const signed = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
 	digest := sha256.Sum256([]byte(signed))
-	signature, err := key.Sign(nil, digest[:], crypto.SHA256)
+	signature, err := key.Signer.Sign(nil, digest[:], crypto.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +89,11 @@ func TestParsedKeysAreThoseOfTheRFCs(t *testing.T) {
 	if got := base64.RawURLEncoding.EncodeToString(signature); got != a2 {
 		t.Errorf("RFC 7515, A.2.2: %s", got)
 	}
-	key, _, err = ccclient.ParsePrivateKey(keyFile(t, "rfc8037-a1.jwk.json"))
+	key, err = ccclient.ParseKey(keyFile(t, "rfc8037-a1.jwk.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	thumbprint, err := (&jose.JSONWebKey{Key: key.Public()}).Thumbprint(crypto.SHA256)
+	thumbprint, err := (&jose.JSONWebKey{Key: key.Signer.Public()}).Thumbprint(crypto.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,9 +105,9 @@ func TestParsedKeysAreThoseOfTheRFCs(t *testing.T) {
 func TestJWKSaysItsNameAndAlgorithm(t *testing.T) {
 	jwk := with(t, "rfc7515-a2.jwk.json", "kid", "k1", "alg", "PS256", "use", "sig")
 	for _, data := range []string{jwk, `{"keys":[` + jwk + `]}`} {
-		_, o, err := ccclient.ParsePrivateKey([]byte(data))
-		if want := (ccclient.AssertionOptions{KeyID: "k1", Algorithm: "PS256"}); o != want || err != nil {
-			t.Errorf("%+v, %v", o, err)
+		key, err := ccclient.ParseKey([]byte(data))
+		if key.ID != "k1" || key.Algorithm != "PS256" || err != nil {
+			t.Errorf("%q, %q, %v", key.ID, key.Algorithm, err)
 		}
 	}
 }
@@ -194,12 +192,12 @@ func TestErrorsSayWhatTheDataIsInsteadOfAPrivateKey(t *testing.T) {
 		"set of two":         {`{"keys":[` + ed + `,` + ed + `]}`, "of 2 keys"},
 		"set of rubbish":     {`{"keys":["canary"]}`, "not a JWK Set"},
 	} {
-		key, o, err := ccclient.ParsePrivateKey([]byte(tc.data))
+		key, err := ccclient.ParseKey([]byte(tc.data))
 		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "ccclient: private key: ") {
 			t.Errorf("%s: error %v, want one about %q", name, err, tc.want)
 			continue
 		}
-		if key != nil || o != (ccclient.AssertionOptions{}) {
+		if key != (ccclient.Key{}) {
 			t.Errorf("%s: a key beside the error", name)
 		}
 		if leak := leaked(err.Error(), tc.data); leak != "" {
@@ -243,43 +241,7 @@ func leaked(text, data string) string {
 	return ""
 }
 
-func TestParsedKeyIsReadAtEachTokenRequestAndFillsInWhatTheJWKSays(t *testing.T) {
-	text := with(t, "rfc8037-a1.jwk.json", "kid", "old", "alg", "EdDSA")
-	source := ccclient.ParsedKey(func(context.Context) (string, error) { return text, nil },
-		ccclient.AssertionOptions{Audience: "https://as.example.com"})
-	old, o, err := source(t.Context())
-	if err != nil || o.KeyID != "old" || o.Algorithm != "EdDSA" || o.Audience != "https://as.example.com" {
-		t.Fatalf("%+v, %v", o, err)
-	}
-	text = with(t, "rfc7515-a3.jwk.json", "kid", "new")
-	key, o, err := source(t.Context())
-	if err != nil || o.KeyID != "new" || o.Algorithm != "" || key == old {
-		t.Fatalf("%+v, %v", o, err)
-	}
-	if again, _, _ := source(t.Context()); again != key {
-		t.Error("the same text was parsed again")
-	}
-	text = "canary"
-	if _, _, err := source(t.Context()); err == nil || strings.Contains(err.Error(), "canary") {
-		t.Errorf("rubbish: %v", err)
-	}
-
-	fixed := ccclient.ParsedKey(ccclient.SecretString(with(t, "rfc8037-a1.jwk.json", "kid", "own", "alg", "EdDSA")),
-		ccclient.AssertionOptions{KeyID: "mine", Algorithm: "Ed25519"})
-	if _, o, err := fixed(t.Context()); err != nil || o.KeyID != "mine" || o.Algorithm != "Ed25519" {
-		t.Errorf("the JWK's word went before the caller's: %+v, %v", o, err)
-	}
-	down := errors.New("the vault is down")
-	failing := ccclient.ParsedKey(func(context.Context) (string, error) { return "", down }, ccclient.AssertionOptions{})
-	if _, _, err := failing(t.Context()); !errors.Is(err, down) {
-		t.Error(err)
-	}
-	if _, _, err := ccclient.ParsedKey(nil, ccclient.AssertionOptions{})(t.Context()); err == nil {
-		t.Error("a nil Secret gave a key")
-	}
-}
-
-func FuzzParsePrivateKey(f *testing.F) {
+func FuzzParseKey(f *testing.F) {
 	names, err := filepath.Glob("testdata/keys/*")
 	if err != nil || len(names) < 20 {
 		f.Fatal(names, err)
@@ -288,14 +250,14 @@ func FuzzParsePrivateKey(f *testing.F) {
 		f.Add(keyFile(f, filepath.Base(name)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		key, _, err := ccclient.ParsePrivateKey(data)
-		if (err == nil) != (key != nil) {
-			t.Fatalf("%T, %v", key, err)
+		key, err := ccclient.ParseKey(data)
+		if (err == nil) != (key.Signer != nil) {
+			t.Fatalf("%T, %v", key.Signer, err)
 		}
 		if err != nil && len(err.Error()) > 300 {
 			t.Errorf("an error of %d bytes", len(err.Error()))
 		}
-		if err == nil && key.Public() == nil {
+		if err == nil && key.Signer.Public() == nil {
 			t.Error("a key without a public half")
 		}
 	})

@@ -11,15 +11,15 @@ import (
 // logger is silent.
 type logger struct{ to *slog.Logger }
 
-// attempt tells of one attempt at a token request; f is nil if it brought a
+// attempt tells of one attempt at a token request; e is nil if it brought a
 // token, wait is the pause before the next one.
-func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Duration, f *failure, wait time.Duration) {
+func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Duration, e *Error, wait time.Duration) {
 	if l.to == nil || !l.to.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("host", ep.host()), slog.Int("attempt", n), slog.Duration("took", took)}
-	if f != nil {
-		attrs = append(attrs, slog.String("error", f.Error()), slog.Duration("wait", wait))
+	if e != nil {
+		attrs = append(attrs, slog.String("error", e.Error()), slog.Duration("wait", wait))
 	}
 	l.to.LogAttrs(ctx, slog.LevelDebug, "token request", attrs...)
 }

@@ -21,10 +21,10 @@ func Example_entraID() {
 	cfg := ccclient.Config{
 		TokenURL: "https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			Algorithm:   "PS256",
 			Certificate: certificate, // *x509.Certificate
-		})),
+		}),
 		Scopes: []string{"https://graph.microsoft.com/.default"},
 	}
 	entraID.run(cfg, "https://graph.microsoft.com/v1.0/users")
@@ -63,9 +63,9 @@ func Example_okta() {
 	cfg := ccclient.Config{
 		TokenURL: "https://DOMAIN.okta.com/oauth2/v1/token",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			KeyID: "KEY_ID",
-		})),
+		}),
 		Scopes:  []string{"okta.users.read"},
 		DPoPKey: dpopKey, // crypto.Signer
 	}
@@ -264,10 +264,10 @@ func Example_pingOne() {
 	cfg := ccclient.Config{
 		Issuer:   "https://auth.pingone.com/ENVIRONMENT_ID/as",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			KeyID: "KEY_ID",
 			Type:  "JWT",
-		})),
+		}),
 	}
 	pingOne.run(cfg, "https://api.pingone.com/v1/environments/ENVIRONMENT_ID/users")
 	// Output:
@@ -368,10 +368,10 @@ func Example_oracleIDCS() {
 	cfg := ccclient.Config{
 		TokenURL: "https://IDCS-INSTANCE.identity.oraclecloud.com/oauth2/v1/token",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			KeyID:    "CERTIFICATE_ALIAS",
 			Audience: "https://identity.oraclecloud.com/",
-		})),
+		}),
 		Scopes: []string{"urn:opc:idm:__myscopes__"},
 	}
 	oracleIDCS.run(cfg, "https://IDCS-INSTANCE.identity.oraclecloud.com/admin/v1/Users")

@@ -15,7 +15,7 @@ import (
 func judgeBody(t *testing.T, body string) (life time.Duration, extra func(string) any, err error) {
 	t.Helper()
 	a := answer{200, http.Header{"Content-Type": {"application/json"}}, []byte(body), millennium.Add(time.Second)}
-	tok, f := testInquiry(t).judge(a)
+	tok, f := testExchange(t).interpret(a)
 	if f != nil {
 		return 0, nil, f
 	}
@@ -87,7 +87,7 @@ func TestLifetimesAreReadAsServersWriteThem(t *testing.T) {
 			if !errors.Is(err, ErrExpired) || !strings.HasPrefix(err.Error(), "ccclient: ") {
 				t.Errorf("%s: lives %v, %v; want ErrExpired", test.members, got, err)
 			}
-			if f, ok := errors.AsType[*failure](err); ok && f.Permanent() {
+			if e, ok := errors.AsType[*Error](err); ok && !e.Temporary() {
 				t.Errorf("%s: a clock is not wrong for ever", test.members)
 			}
 		case err != nil || got != test.want:
@@ -97,9 +97,9 @@ func TestLifetimesAreReadAsServersWriteThem(t *testing.T) {
 }
 
 func TestExpiryKeepsTheMonotonicClock(t *testing.T) {
-	q := testInquiry(t)
-	q.sent = time.Now()
-	tok, f := q.judge(answer{200, http.Header{}, []byte(`{"access_token":"abc","expires_in":60}`), time.Now()})
+	x := testExchange(t)
+	x.sent = time.Now()
+	tok, f := x.interpret(answer{200, http.Header{}, []byte(`{"access_token":"abc","expires_in":60}`), time.Now()})
 	if f != nil {
 		t.Fatal(f)
 	}

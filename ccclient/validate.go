@@ -44,18 +44,13 @@ func (cfg *Config) validate() (f faults) {
 	if cfg.ClientID == "" {
 		f.add("ClientID", "required")
 	}
-	switch m, ours := cfg.Auth.(*method); {
+	switch auth := factsOf(cfg.Auth); {
 	case cfg.Auth == nil:
 		f.add("Auth", "required: for a client id and a secret, ClientSecretBasic(SecretEnv(\"CLIENT_SECRET\"))")
-	case ours && m.fault != nil:
-		f.add("Auth", "%s: %w", m.name, m.fault)
-	}
-	if a, ok := cfg.Auth.(AuthFunc); ok && a == nil {
-		f.add("Auth", "a nil AuthFunc")
-	}
-	if m, ours := cfg.Auth.(*method); ours && m.name == "tls_client_auth" && cfg.HTTPClient == nil &&
-		(cfg.TLS == nil || len(cfg.TLS.Certificates) == 0 && cfg.TLS.GetClientCertificate == nil) {
-		f.add("TLS", "TLSClientAuth needs a client certificate: set Certificates or GetClientCertificate")
+	case auth.fault != nil:
+		f.add("Auth", "%s: %w", auth.name, auth.fault)
+	case auth.certificate && cfg.HTTPClient == nil && (cfg.TLS == nil || len(cfg.TLS.Certificates) == 0 && cfg.TLS.GetClientCertificate == nil):
+		f.add("TLS", "%s needs a client certificate: set Certificates or GetClientCertificate", auth.name)
 	}
 	request := Target{cfg.Scopes, cfg.Audience, cfg.Resources, cfg.EndpointParams}
 	f = append(f, request.validate(cfg.Auth)...)
@@ -95,11 +90,9 @@ func (r *Target) validate(auth Auth) (f faults) {
 			f.add("Resources", "%q has a fragment (RFC 8707, section 2)", res)
 		}
 	}
-	set := map[string]string{
-		"client_secret": "Auth", "client_assertion": "Auth", "client_assertion_type": "Auth",
-	}
-	if m, ok := auth.(*method); ok && !strings.HasPrefix(m.name, "client_secret_basic") {
-		set["client_id"] = "Auth"
+	set := make(map[string]string)
+	for _, name := range slices.Concat(foreign.parameters, factsOf(auth).parameters) { // of two methods one is too many
+		set[name] = "Auth"
 	}
 	if len(r.Scopes) > 0 {
 		set["scope"] = "Scopes"

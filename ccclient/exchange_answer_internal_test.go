@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/transport"
 )
 
 // millennium is when the requests of these tests are sent.
@@ -43,17 +45,22 @@ func readAnswer(t *testing.T, name string) answer {
 	return a
 }
 
-// testInquiry is a request of "client" with "s3cr:t/x" by client_secret_basic.
-func testInquiry(t *testing.T) *inquiry {
+// testExchange is a request of "client" with "s3cr:t/x" by client_secret_basic.
+func testExchange(t *testing.T) *exchange {
 	t.Helper()
-	plain := url.Values{"grant_type": {"client_credentials"}, "scope": {"read write"}}
-	q := &inquiry{plain: plain, sent: millennium, request: &Request{
-		ClientID: "client", TokenURL: "https://as.example/token", Form: withoutEmpty(plain), Header: http.Header{},
-	}}
-	if err := ClientSecretBasic(SecretString("s3cr:t/x")).Authenticate(t.Context(), q.request); err != nil {
-		t.Fatal(err)
+	return exchangeWith(t, ClientSecretBasic(SecretString("s3cr:t/x")), url.Values{"grant_type": {"client_credentials"}, "scope": {"read write"}})
+}
+
+func exchangeWith(t *testing.T, auth Auth, form url.Values) *exchange {
+	t.Helper()
+	x := &exchange{
+		exchanger: newExchanger(exchanger{clientID: "client", auth: auth, client: &http.Client{}}),
+		endpoint:  endpoint{tokenURL: "https://as.example/token"}, form: form, sent: millennium,
 	}
-	return q
+	if _, e := x.prepare(t.Context()); e != nil {
+		t.Fatal(e)
+	}
+	return x
 }
 
 func TestTokensAreReadFromEveryAnswerMetInTheWild(t *testing.T) {
@@ -89,7 +96,7 @@ func TestTokensAreReadFromEveryAnswerMetInTheWild(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
-			tok, f := testInquiry(t).judge(readAnswer(t, test.file))
+			tok, f := testExchange(t).interpret(readAnswer(t, test.file))
 			if f != nil {
 				t.Fatal(f)
 			}
@@ -118,84 +125,80 @@ func TestTokensAreReadFromEveryAnswerMetInTheWild(t *testing.T) {
 }
 
 func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
-	const basicAdvice = "client_secret_basic was refused"
+	const basicHint = "client_secret_basic was refused"
 	tests := []struct {
-		file                 string
-		code                 ErrorCode
-		description          string
-		temporary, permanent bool
-		text                 string // a part of the error's
+		file        string
+		code        ErrorCode
+		description string
+		outlook     outlook
+		text        string // a part of the error's
 	}{
-		{"error-rfc6749-5.2", InvalidRequest, "", false, true, "answered with 400: invalid_request"},
-		{"error-basic", InvalidClient, "client authentication failed", false, true, basicAdvice},
-		{"error-github-200", "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.", false, false, "answered with 200"},
-		{"error-github-200-form", "incorrect_client_credentials", "The client_id is incorrect.", false, false, "answered with 200"},
-		{"error-slack", "invalid_auth", "", false, false, `"invalid_auth"`},
-		{"error-ok-false", "", "", false, false, "says that it is an error"},
-		{"error-okta", InvalidClient, "Invalid value for 'client_id' parameter.", false, true, basicAdvice},
-		{"error-okta-own-code", "E0000006", "You do not have permission to perform the requested action", false, true, "E0000006"},
-		{"error-apigee", InvalidClient, "ClientId is Invalid", false, true, basicAdvice},
-		{"error-apigee-fault", "policies.ratelimit.QuotaViolation", "Rate limit quota violation. Quota limit exceeded.", true, false, "429"},
-		{"error-google-object", "UNAUTHENTICATED", "Request had invalid credentials.", false, true, basicAdvice},
-		{"error-object-code", InvalidScope, "no such scope", false, true, `"read write"`},
-		{"error-ups", "10401", "ClientId is Invalid", false, true, basicAdvice},
-		{"error-shopify", "", "400 - Oauth error app_not_installed", false, true, "app_not_installed"},
-		{"error-list", "99", "Unable to verify your credentials", false, true, "403"},
-		{"error-list-of-strings", InvalidGrant, "", false, true, "invalid_grant"},
-		{"error-conga", "ERROR_AUTHENTICATION_NOT_VALID", "", false, true, basicAdvice},
-		{"error-shouting", InvalidClient, "", false, true, basicAdvice},
-		{"error-sentence", "", "Invalid client or secret", false, true, basicAdvice},
-		{"error-problem-json", "", "the form is missing a parameter", false, true, "the form is missing a parameter"},
-		{"error-keycloak", UnauthorizedClient, "Invalid client or Invalid client credentials", false, true, `allow grant_type "client_credentials"`},
-		{"error-quota-429", InvalidRequest, "quota exceeded", true, false, "quota exceeded"},
-		{"error-unavailable-400", TemporarilyUnavailable, "", true, false, "temporarily_unavailable"},
-		{"error-server-500", ServerError, "", true, false, "server_error"},
-		{"error-unknown-client-500", InvalidClient, "", false, true, basicAdvice},
-		{"error-scope", InvalidScope, "scope read:x is not allowed", false, true, `the scopes asked for were "read write"`},
-		{"error-grant-type", UnsupportedGrantType, "", false, true, `grant_type "client_credentials"`},
-		{"error-target", InvalidTarget, "", false, true, "resources asked for"},
-		{"error-nonce", UseDPoPNonce, "Authorization server requires nonce in DPoP proof", false, false, "use_dpop_nonce"},
-		{"error-empty-401", "", "", false, true, basicAdvice},
-		{"error-empty-403", "", "", false, true, basicAdvice},
-		{"error-empty-503", "", "", true, false, "answered with 503"},
-		{"error-redirect", "", "", false, true, "the token endpoint redirects (302) to host login.example.net"},
-		{"error-redirect-path", "", "", false, true, "the token endpoint redirects (308) to another path on host as.example"},
-		{"error-html-200", "", "", false, true, "does not look like a token endpoint (text/html)"},
-		{"error-html-404", "", "", false, true, "does not look like a token endpoint (text/html)"},
-		{"error-html-502", "", "", true, false, "a proxy in front"},
-		{"error-405", "", "Method Not Allowed", false, true, "check TokenURL"},
-		{"error-empty-200", "", "", false, false, "the answer is empty"},
-		{"error-truncated-200", "", "", false, false, "cut short"},
-		{"error-broken-200", "", "", false, false, "not valid JSON"},
-		{"error-trailing-200", "", "", false, false, "goes on after its JSON object"},
-		{"error-array-200", "", "", false, false, "neither a JSON object nor a form (application/json)"},
-		{"error-string-200", "", "", false, false, "neither a JSON object nor a form"},
-		{"error-null-200", "", "", false, false, "neither a JSON object nor a form"},
-		{"error-image-200", "", "", false, false, "(image/png)"},
-		{"error-no-token-200", "", "", false, false, "no access_token"},
-		{"error-message-200", "40001", "invalid credential", false, false, "invalid credential"},
-		{"token-rfc6749-5.1", "", "", false, true, `the token is of type "example"`},
-		{"token-rfc9449-5", "", "", false, true, "Config.DPoPKey"},
+		{"error-rfc6749-5.2", InvalidRequest, "", settled, "answered with 400: invalid_request"},
+		{"error-basic", InvalidClient, "client authentication failed", settled, basicHint},
+		{"error-github-200", "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.", unclear, "answered with 200"},
+		{"error-github-200-form", "incorrect_client_credentials", "The client_id is incorrect.", unclear, "answered with 200"},
+		{"error-slack", "invalid_auth", "", unclear, `"invalid_auth"`},
+		{"error-ok-false", "", "", unclear, "says that it is an error"},
+		{"error-okta", InvalidClient, "Invalid value for 'client_id' parameter.", settled, basicHint},
+		{"error-okta-own-code", "E0000006", "You do not have permission to perform the requested action", settled, "E0000006"},
+		{"error-apigee", InvalidClient, "ClientId is Invalid", settled, basicHint},
+		{"error-apigee-fault", "policies.ratelimit.QuotaViolation", "Rate limit quota violation. Quota limit exceeded.", passing, "429"},
+		{"error-google-object", "UNAUTHENTICATED", "Request had invalid credentials.", settled, basicHint},
+		{"error-object-code", InvalidScope, "no such scope", settled, `"read write"`},
+		{"error-ups", "10401", "ClientId is Invalid", settled, basicHint},
+		{"error-shopify", "", "400 - Oauth error app_not_installed", settled, "app_not_installed"},
+		{"error-list", "99", "Unable to verify your credentials", settled, "403"},
+		{"error-list-of-strings", InvalidGrant, "", settled, "invalid_grant"},
+		{"error-conga", "ERROR_AUTHENTICATION_NOT_VALID", "", settled, basicHint},
+		{"error-shouting", InvalidClient, "", settled, basicHint},
+		{"error-sentence", "", "Invalid client or secret", settled, basicHint},
+		{"error-problem-json", "", "the form is missing a parameter", settled, "the form is missing a parameter"},
+		{"error-keycloak", UnauthorizedClient, "Invalid client or Invalid client credentials", settled, `allow grant_type "client_credentials"`},
+		{"error-quota-429", InvalidRequest, "quota exceeded", passing, "quota exceeded"},
+		{"error-unavailable-400", TemporarilyUnavailable, "", passing, "temporarily_unavailable"},
+		{"error-server-500", ServerError, "", passing, "server_error"},
+		{"error-unknown-client-500", InvalidClient, "", settled, basicHint},
+		{"error-scope", InvalidScope, "scope read:x is not allowed", settled, `the scopes asked for were "read write"`},
+		{"error-grant-type", UnsupportedGrantType, "", settled, `grant_type "client_credentials"`},
+		{"error-target", InvalidTarget, "", settled, "resources asked for"},
+		{"error-nonce", UseDPoPNonce, "Authorization server requires nonce in DPoP proof", unclear, "use_dpop_nonce"},
+		{"error-empty-401", "", "", settled, basicHint},
+		{"error-empty-403", "", "", settled, basicHint},
+		{"error-empty-503", "", "", passing, "answered with 503"},
+		{"error-redirect", "", "", settled, "the token endpoint redirects (302) to host login.example.net"},
+		{"error-redirect-path", "", "", settled, "the token endpoint redirects (308) to another path on host as.example"},
+		{"error-html-200", "", "", settled, "does not look like a token endpoint (text/html)"},
+		{"error-html-404", "", "", settled, "does not look like a token endpoint (text/html)"},
+		{"error-html-502", "", "", passing, "a proxy in front"},
+		{"error-405", "", "Method Not Allowed", settled, "check TokenURL"},
+		{"error-empty-200", "", "", unclear, "the answer is empty"},
+		{"error-truncated-200", "", "", unclear, "cut short"},
+		{"error-broken-200", "", "", unclear, "not valid JSON"},
+		{"error-trailing-200", "", "", unclear, "goes on after its JSON object"},
+		{"error-array-200", "", "", unclear, "neither a JSON object nor a form (application/json)"},
+		{"error-string-200", "", "", unclear, "neither a JSON object nor a form"},
+		{"error-null-200", "", "", unclear, "neither a JSON object nor a form"},
+		{"error-image-200", "", "", unclear, "(image/png)"},
+		{"error-no-token-200", "", "", unclear, "no access_token"},
+		{"error-message-200", "40001", "invalid credential", unclear, "invalid credential"},
+		{"token-rfc6749-5.1", "", "", settled, `the token is of type "example"`},
+		{"token-rfc9449-5", "", "", settled, "Config.DPoPKey"},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
 			a := readAnswer(t, test.file)
-			tok, f := testInquiry(t).judge(a)
+			tok, f := testExchange(t).interpret(a)
 			if tok != nil || f == nil {
 				t.Fatalf("judged a token: %v", tok)
 			}
-			e, ok := errors.AsType[*Error](f)
-			if !ok {
-				t.Fatal("not an *Error")
+			if f.Code != test.code || f.Description != test.description || f.StatusCode != a.status {
+				t.Errorf("got %d, %q, %q; want %d, %q, %q", f.StatusCode, f.Code, f.Description, a.status, test.code, test.description)
 			}
-			if e.Code != test.code || e.Description != test.description || e.StatusCode != a.status {
-				t.Errorf("got %d, %q, %q; want %d, %q, %q", e.StatusCode, e.Code, e.Description, a.status, test.code, test.description)
+			if f.foresees() != test.outlook || f.Temporary() != (test.outlook != settled) {
+				t.Errorf("outlook %v, temporary %v; want %v", f.foresees(), f.Temporary(), test.outlook)
 			}
-			if f.temporary != test.temporary || f.Permanent() != test.permanent {
-				t.Errorf("temporary %v, permanent %v; want %v, %v", f.temporary, f.permanent, test.temporary, test.permanent)
-			}
-			if got := f.Error(); !strings.Contains(got, test.text) || !strings.HasPrefix(got, "ccclient: ") {
-				t.Errorf("%q lacks %q", got, test.text)
+			if got := f.Error(); !strings.Contains(got, test.text) || !strings.HasPrefix(got, `ccclient: token request of client "client" to as.example answered with `) {
+				t.Errorf("%q lacks %q, or who asked whom", got, test.text)
 			}
 			if strings.Contains(f.Error(), "state=hidden") {
 				t.Errorf("%q shows the query of a redirect", f)
@@ -207,12 +210,12 @@ func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
 	}
 }
 
-func TestAnUnexplained401IsAnInvalidClient(t *testing.T) {
+func TestUnexplained401IsAnInvalidClient(t *testing.T) {
 	for file, want := range map[string]bool{
 		"error-basic": true, "error-empty-401": true, "error-conga": true, "error-google-object": true,
 		"error-keycloak": false, "error-empty-403": false, "error-scope": false,
 	} {
-		_, f := testInquiry(t).judge(readAnswer(t, file))
+		_, f := testExchange(t).interpret(readAnswer(t, file))
 		if got := errors.Is(f, InvalidClient); got != want {
 			t.Errorf("%s: errors.Is(InvalidClient) = %v", file, got)
 		}
@@ -225,31 +228,31 @@ func TestRetryAfterOfAnAnswerIsKept(t *testing.T) {
 		"error-empty-503": 2*time.Minute - time.Second, // a date; the answer came a second late
 		"error-html-502":  0,
 	} {
-		_, f := testInquiry(t).judge(readAnswer(t, file))
-		if f.RetryAfter() != want || f.err.RetryAfter != want {
-			t.Errorf("%s: RetryAfter %v, want %v", file, f.RetryAfter(), want)
+		_, f := testExchange(t).interpret(readAnswer(t, file))
+		if f.RetryAfter != want {
+			t.Errorf("%s: RetryAfter %v, want %v", file, f.RetryAfter, want)
 		}
 	}
 }
 
-func TestTheServersListOfMethodsIsInTheAdvice(t *testing.T) {
-	q := testInquiry(t)
-	q.methods = []string{"client_secret_post", "private_key_jwt"}
-	_, f := q.judge(readAnswer(t, "error-basic"))
+func TestServersListOfMethodsIsInTheHint(t *testing.T) {
+	x := testExchange(t)
+	x.endpoint.methods = []string{"client_secret_post", "private_key_jwt"}
+	_, f := x.interpret(readAnswer(t, "error-basic"))
 	if !strings.Contains(f.Error(), "the server lists client_secret_post, private_key_jwt") {
 		t.Error(f)
 	}
 }
 
-func TestADPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
-	q := testInquiry(t)
-	q.dpop = true
-	tok, f := q.judge(readAnswer(t, "token-rfc9449-5"))
+func TestDPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
+	x := testExchange(t)
+	x.dpop = new(transport.DPoP)
+	tok, f := x.interpret(readAnswer(t, "token-rfc9449-5"))
 	if f != nil || tok.TokenType != "DPoP" {
 		t.Errorf("asked for: %v, %v", tok, f)
 	}
 	for _, file := range []string{"token-keycloak", "token-shopify"} { // bearer, and no type
-		if _, f := q.judge(readAnswer(t, file)); !errors.Is(f, errNotBound) || !f.permanent {
+		if _, f := x.interpret(readAnswer(t, file)); !errors.Is(f, errNotBound) || f.Temporary() {
 			t.Errorf("%s: a downgrade was taken: %v", file, f)
 		}
 	}
@@ -274,7 +277,7 @@ func FuzzParseToken(f *testing.F) {
 	const secret = "s3cr:t/x"
 	f.Fuzz(func(t *testing.T, status int, contentType, location string, body []byte) {
 		a := answer{status, http.Header{"Content-Type": {contentType}, "Location": {location}}, body, millennium.Add(time.Second)}
-		tok, failed := testInquiry(t).judge(a)
+		tok, failed := testExchange(t).interpret(a)
 		if (tok == nil) == (failed == nil) {
 			t.Fatalf("token %v, failure %v", tok, failed)
 		}
@@ -300,10 +303,10 @@ func FuzzParseToken(f *testing.F) {
 }
 
 // checkTold checks what holds for the text and fields of every failure.
-func checkTold(t *testing.T, f *failure, secret string) {
+func checkTold(t *testing.T, f *Error, secret string) {
 	t.Helper()
 	retrieve, _ := errors.AsType[*oauth2.RetrieveError](f)
-	texts := []string{f.Error(), string(f.err.Code), f.err.Description, f.err.URI}
+	texts := []string{f.Error(), string(f.Code), f.Description, f.URI}
 	if retrieve != nil {
 		texts = append(texts, retrieve.Error())
 	}
