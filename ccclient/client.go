@@ -174,9 +174,5 @@ func (c *Client) obtain(ctx context.Context) (*oauth2.Token, error) {
 	if err := c.request.validate(c.auth).err("invalid Target"); err != nil {
 		return nil, err // For has no other way to tell.
 	}
-	tok, err := c.endpoints.fetch(ctx, c.tokens, c.request.form())
-	if e, ok := err.(*Error); ok {
-		return nil, cooling{e}
-	}
-	return tok, err
+	return c.endpoints.fetch(ctx, c.tokens, c.request.form())
 }

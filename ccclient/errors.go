@@ -119,8 +119,13 @@ func (e *Error) Temporary() bool { return e.foresees() != settled }
 // foresees returns what another attempt may bring.
 func (e *Error) foresees() outlook { return cmp.Or(e.outlook, outlookOf(e.StatusCode, e.Code)) }
 
-// Outdated reports whether the secret or key that was refused, or could not be had, is another one by now; package
-// cache asks. While the server or the network is at fault the source of the secret is left in peace.
+// CoolDown tells package cache how long to leave the server alone.
+func (e *Error) CoolDown() cache.CoolDown {
+	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary()}
+}
+
+// Outdated reports whether the secret or key that was refused, or could not be had, is another one by now: package cache
+// asks while the error cools down. Where the server or the network is at fault, the secret's source is left in peace.
 func (e *Error) Outdated(ctx context.Context) bool {
 	return e.foresees() != passing && e.outdated != nil && e.outdated(ctx)
 }

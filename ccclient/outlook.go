@@ -1,10 +1,6 @@
 package ccclient
 
-import (
-	"context"
-	"net/http"
-	"time"
-)
+import "net/http"
 
 // An outlook is what another attempt may bring. The zero outlook of an [Error] is that of its status and code.
 type outlook int
@@ -43,19 +39,3 @@ func outlookOf(status int, code ErrorCode) outlook {
 	}
 	return unclear
 }
-
-// A cooling error is an [Error] with what the cache asks of it, in methods that Error cannot have beside its field
-// RetryAfter.
-type cooling struct{ err *Error }
-
-func (c cooling) Error() string { return c.err.Error() }
-func (c cooling) Unwrap() error { return c.err }
-
-// Outdated reports whether the cause has gone.
-func (c cooling) Outdated(ctx context.Context) bool { return c.err.Outdated(ctx) }
-
-// RetryAfter is the server's word on when to ask again.
-func (c cooling) RetryAfter() time.Duration { return c.err.RetryAfter }
-
-// Permanent reports whether asking again without a change cannot help.
-func (c cooling) Permanent() bool { return c.err.foresees() == settled }
