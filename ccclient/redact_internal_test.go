@@ -28,7 +28,7 @@ func echo(secret string) []string {
 	}
 }
 
-func TestASecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
+func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 	const secret = "p&ss/wörd <canary>"
 	auths := map[string]Auth{
 		"basic":     ClientSecretBasic(SecretString(secret)),

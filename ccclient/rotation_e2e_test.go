@@ -190,7 +190,7 @@ func TestAfterARefusalWhatIsNewIsTriedAtOnceAndOnce(t *testing.T) {
 	}
 }
 
-func TestAFileThatKubernetesSwapsEndsTheCoolDown(t *testing.T) {
+func TestFileThatKubernetesSwapsEndsTheCoolDown(t *testing.T) {
 	dir := t.TempDir()
 	write := func(version, secret string) {
 		t.Helper()
