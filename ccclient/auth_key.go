@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/privatekey"
 )
 
 // PrivateKeyJWT signs an assertion for each attempt at a token request (private_key_jwt). The key is an RSA key of at
@@ -202,8 +203,8 @@ func KeyFrom(s Secret) KeySource {
 }
 
 // ParseKey reads a private key for [PrivateKeyJWT] or Config.DPoPKey: PEM (PKCS #8, PKCS #1 or SEC 1, with certificates
-// beside it if need be), a JWK, or a JWK Set of one key. A JWK says what its ID and Algorithm are; in PEM, a certificate
-// of the key becomes its Certificate.
+// beside it if need be), a JWK, or a JWK Set of one key. The ID and the Algorithm are those that a JWK names; the
+// Certificate is the key's own, if it stands beside the key in PEM or in a JWK's x5c.
 //
 // The errors say what the data is if not that: encrypted, a certificate or a public key, too short, on a curve that is
 // not supported, several keys. None repeats any of the data.
@@ -216,9 +217,6 @@ func ParseKey(data []byte) (Key, error) {
 }
 
 func parseKey(data []byte) (Key, error) {
-	signer, o, err := parsePrivateKey(data)
-	if err != nil {
-		return Key{}, err
-	}
-	return Key{Signer: signer, ID: o.KeyID, Algorithm: o.Algorithm}, nil
+	key, err := privatekey.Parse(data)
+	return Key(key), err
 }

@@ -3,6 +3,7 @@ package ccclient_test
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,53 @@ import (
 
 	"github.com/ccclient/go-ccclient/ccclient"
 )
+
+// keys is where the private keys for tests lie.
+const keys = "../internal/privatekey/testdata/keys/"
+
+func keyFile(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(keys, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// with returns a JWK of testdata with members replaced; an empty one is removed.
+func with(t testing.TB, name string, members ...string) string {
+	t.Helper()
+	var jwk map[string]string
+	if err := json.Unmarshal(keyFile(t, name), &jwk); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(members); i += 2 {
+		jwk[members[i]] = members[i+1]
+		if members[i+1] == "" {
+			delete(jwk, members[i])
+		}
+	}
+	data, err := json.Marshal(jwk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestKeyIsParsedWithWhatStandsBesideIt(t *testing.T) {
+	key, err := ccclient.ParseKey([]byte(with(t, "rfc7515-a2.jwk.json", "kid", "k1", "alg", "PS256")))
+	if key.Signer == nil || key.ID != "k1" || key.Algorithm != "PS256" || key.Certificate != nil || err != nil {
+		t.Errorf("JWK: %q, %q, %v", key.ID, key.Algorithm, err)
+	}
+	key, err = ccclient.ParseKey(keyFile(t, "rsa2048.bundle.pem"))
+	if key.Signer == nil || key.ID != "" || key.Certificate == nil || err != nil {
+		t.Errorf("PEM with a certificate: %v", err)
+	}
+	key, err = ccclient.ParseKey([]byte("canary"))
+	if key != (ccclient.Key{}) || err == nil || !strings.HasPrefix(err.Error(), "ccclient: private key: ") || strings.Contains(err.Error(), "canary") {
+		t.Errorf("no key: %v", err)
+	}
+}
 
 func TestKeyThatRotatedSignsTheNextAssertion(t *testing.T) {
 	key := ccclient.Key{Signer: testKey(t, "p256.sec1.pem"), ID: "old"}

@@ -10,7 +10,7 @@ import (
 
 func TestMethodIsHadByItsName(t *testing.T) {
 	secret := ccclient.SecretString(longSecret)
-	key := ccclient.KeyFile("testdata/keys/p256.sec1.pem")
+	key := ccclient.KeyFile(keys + "p256.sec1.pem")
 	for name, parameter := range map[string]string{
 		"client_secret_basic": "", "client_secret_basic_unencoded": "", "client_secret_post": "client_secret",
 		"client_secret_jwt": "client_assertion", "private_key_jwt": "client_assertion",
@@ -38,7 +38,7 @@ func TestMethodIsHadByItsName(t *testing.T) {
 
 func TestMethodThatCannotBeHadByNameSaysWhatIsMissing(t *testing.T) {
 	secret := ccclient.SecretString(longSecret)
-	key := ccclient.KeyFile("testdata/keys/p256.sec1.pem")
+	key := ccclient.KeyFile(keys + "p256.sec1.pem")
 	for _, tc := range []struct {
 		name string
 		s    ccclient.Secret

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -117,23 +118,23 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 }
 
 // post sends the request and reads the whole answer.
-func (x *exchange) post(req *http.Request) (answer, *Error) {
+func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
 	x.sent = time.Now()
 	resp, err := x.send(req)
 	if err != nil {
-		return answer{}, x.unreachable(req.Context(), err)
+		return tokenresponse.Response{}, x.unreachable(req.Context(), err)
 	}
 	defer resp.Body.Close()
 	x.nonce = x.dpop != nil && x.dpop.Learn(resp)
 	// To the end, so that the connection is used again.
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	a := answer{resp.StatusCode, resp.Header, body, time.Now()}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, tokenresponse.MaxBytes+1))
+	a := tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: time.Now()}
 	switch {
-	case a.status/100 != 2: // the status tells enough
+	case !a.OK(): // the status tells enough
 	case err != nil:
-		return answer{}, x.unreachable(req.Context(), err)
-	case len(body) > maxAnswer:
-		return answer{}, x.unusable(a, fmt.Errorf("the answer is larger than %d bytes", maxAnswer), nil)
+		return a, x.unreachable(req.Context(), err)
+	case len(body) > tokenresponse.MaxBytes:
+		return a, x.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes), nil)
 	}
 	return a, nil
 }

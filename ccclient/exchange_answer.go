@@ -8,25 +8,25 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"time"
 
 	"golang.org/x/oauth2"
 
-	"github.com/ccclient/go-ccclient/internal/seconds"
+	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
 // interpret returns the token that an answer brings, or says what it is instead. It is a pure function of the request
 // and the answer.
-func (x *exchange) interpret(a answer) (*oauth2.Token, *Error) {
-	m, err := a.members()
-	refusal, refused := errorIn(m)
+func (x *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
+	m, err := a.Members()
+	refusal, refused := m.Refusal()
 	switch {
-	case a.status/100 != 2, err == nil && refused:
+	case !a.OK(), err == nil && refused:
 		return nil, x.refused(a, refusal, err, x.redactor(m))
 	case err != nil:
 		return nil, x.unusable(a, err, nil)
 	}
-	tok, err := parseToken(m, x.dpop != nil, x.sent, a.received)
+	tok, err := m.Token(x.sent, a.Received, x.dpop != nil)
 	if err != nil {
 		return nil, x.unusable(a, err, m)
 	}
@@ -34,19 +34,19 @@ func (x *exchange) interpret(a answer) (*oauth2.Token, *Error) {
 }
 
 // refused is an answer that says why there is no token. broken is why its body could not be read, if so.
-func (x *exchange) refused(a answer, refusal serverError, broken error, r *redactor) *Error {
+func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refusal, broken error, r *redact.Redactor) *Error {
 	e := x.failed(&Error{
-		Code:        ErrorCode(refusal.code),
-		Description: r.clean(refusal.description),
-		URI:         r.clean(refusal.uri),
-		StatusCode:  a.status,
-		RetryAfter:  retryAfter(a.header, a.received),
+		Code:        ErrorCode(refusal.Code),
+		Description: r.Clean(refusal.Description),
+		URI:         r.Clean(refusal.URI),
+		StatusCode:  a.Status,
+		RetryAfter:  a.RetryAfter(),
 	})
-	if page, ok := errors.AsType[unreadable](broken); ok {
-		e.Description = r.clean(page.title)
+	if page, ok := errors.AsType[tokenresponse.Unreadable](broken); ok {
+		e.Description = r.Clean(page.Title)
 	}
 	if !e.Code.registered() {
-		e.Code = ErrorCode(r.clean(refusal.code))
+		e.Code = ErrorCode(r.Clean(refusal.Code))
 	}
 	e.Err, e.Hint = x.hint(e, a, broken, r)
 	// RFC 9449, section 8; a nonce also stands in for a clock that is wrong.
@@ -57,25 +57,36 @@ func (x *exchange) refused(a answer, refusal serverError, broken error, r *redac
 }
 
 // unusable is an answer that ought to bring a token and does not.
-func (x *exchange) unusable(a answer, err error, m map[string]any) *Error {
-	e := &Error{StatusCode: a.status, RetryAfter: retryAfter(a.header, a.received), outlook: unclear}
+func (x *exchange) unusable(a tokenresponse.Response, err error, m tokenresponse.Members) *Error {
+	e := x.failed(&Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: unclear})
 	switch cause := err.(type) {
-	case unreadable:
-		cause.media, cause.title = x.redactor(nil).clean(cause.media), ""
-		err = cause
-		if cause.html {
+	case tokenresponse.Unreadable:
+		cause.Media, cause.Title = x.redactor(nil).Clean(cause.Media), ""
+		e.Err = cause
+		if cause.HTML {
 			e.outlook, e.Hint = settled, "check "+x.setting()
 		}
-	case unknownType:
-		cause.name = x.redactor(m).clean(cause.name)
-		err, e.outlook = cause, settled
+	case tokenresponse.UnknownType:
+		cause.Name = x.redactor(m).Clean(cause.Name)
+		e.Err, e.outlook, e.Hint = cause, settled, "have the server issue Bearer tokens, or DPoP tokens and set DPoPKey"
 	}
-	if err == errNotBound || err == errNeedsKey {
-		e.outlook = settled
+	switch {
+	case err == tokenresponse.ErrNotBound:
+		e.outlook, e.Hint = settled, "enable DPoP for this client at the server, or remove Config.DPoPKey"
+	case err == tokenresponse.ErrNeedsKey:
+		e.outlook, e.Hint = settled, "set Config.DPoPKey"
+	case errors.Is(err, tokenresponse.ErrExpired):
+		e.Err = expired{err}
 	}
-	e.Err = err
-	return x.failed(e)
+	return e
 }
+
+// An expired error is a [tokenresponse.ErrExpired] that errors.Is also finds as [ErrExpired]. The two have one text.
+type expired struct{ error }
+
+func (e expired) Unwrap() error { return e.error }
+
+func (e expired) Is(target error) bool { return target == ErrExpired }
 
 // unauthenticated is a request for which no credentials could be had. The source of a secret may have more to say
 // later, so it is no settled matter.
@@ -87,7 +98,7 @@ func (x *exchange) unauthenticated(err error) *Error {
 	}](err); ok {
 		e.outdated = source.Outdated
 	}
-	e.Err = fmt.Errorf("client authentication: %w", x.redactor(nil).scrub(err))
+	e.Err = fmt.Errorf("client authentication: %w", x.redactor(nil).Scrub(err))
 	return e
 }
 
@@ -124,7 +135,7 @@ func (x *exchange) withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	return x.redactor(nil).scrub(err)
+	return x.redactor(nil).Scrub(err)
 }
 
 // failed completes e with who asked whom.
@@ -132,20 +143,4 @@ func (x *exchange) failed(e *Error) *Error {
 	e.client, e.host = x.clientID, x.endpoint.host()
 	e.outdated = x.credentials.outdated
 	return e
-}
-
-// maxRetryAfter bounds what a server may ask for.
-const maxRetryAfter = 24 * time.Hour
-
-// retryAfter reads a Retry-After field: seconds, or a date (RFC 9110, section 10.2.3). It is 0 if there is none, or
-// none to be understood.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := header.Get("Retry-After")
-	d, ok := seconds.Parse(value)
-	if !ok {
-		if t, err := http.ParseTime(value); err == nil {
-			d = t.Sub(now)
-		}
-	}
-	return min(max(d, 0), maxRetryAfter)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -15,26 +16,31 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
 // millennium is when the requests of these tests are sent.
 var millennium = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// answers is where the answers of token endpoints lie.
+const answers = "../internal/tokenresponse/testdata/answers"
+
 // wireAnswer reads a response as it comes over the wire. It came a second after
 // the request was sent.
-func wireAnswer(data []byte) (answer, error) {
+func wireAnswer(data []byte) (tokenresponse.Response, error) {
 	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
 	if err != nil {
-		return answer{}, err
+		return tokenresponse.Response{}, err
 	}
 	body, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, body, millennium.Add(time.Second)}, err
+	return tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: millennium.Add(time.Second)}, err
 }
 
-func readAnswer(t *testing.T, name string) answer {
+func readAnswer(t *testing.T, name string) tokenresponse.Response {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "answers", name+".http"))
+	data, err := os.ReadFile(filepath.Join(answers, name+".http"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,68 +69,7 @@ func exchangeWith(t *testing.T, auth Auth, form url.Values) *exchange {
 	return x
 }
 
-func TestTokensAreReadFromEveryAnswerMetInTheWild(t *testing.T) {
-	const never = 0
-	tests := []struct {
-		file   string
-		token  string
-		life   time.Duration
-		extras map[string]any // nil means absent
-	}{
-		{"token-rfc6749-4.4.3", "2YotnFZFEjr1zCsicMWpAA", time.Hour, map[string]any{"example_parameter": "example_value", "expires_in": nil, "scope": nil}},
-		{"token-entra-v2", "eyJ0eXAi.e30.c2ln", 86399 * time.Second, map[string]any{"refresh_in": 43199.0, "ext_expires_in": 86399.0}},
-		{"token-managed-identity", "eyJ0eXAi.e30.c2ln", 3599 * time.Second, map[string]any{"expires_on": "946688399", "refresh_token": nil}},
-		{"token-expires-on-only", "eyJ0eXAi.e30.c2ln", time.Hour, nil},
-		{"token-expires-on-date", "eyJ0eXAi.e30.c2ln", time.Hour, nil},
-		{"token-salesforce", "00Dxx!AQQA.of_no_use", never, map[string]any{"instance_url": "https://example.my.salesforce.com", "scope": "api id", "issued_at": "946684800000"}},
-		{"token-shopify", "0123456789abcdef", 86399 * time.Second, map[string]any{"scope": "write_orders read_customers"}},
-		{"token-apigee", "OfNoUse", 14399 * time.Second, map[string]any{"status": "approved"}},
-		{"token-adobe", "eyJhbGci.e30.c2ln", 86399 * time.Second, map[string]any{"scope": "openid AdobeID read_organizations"}},
-		{"token-twitch", "ofnouse", 5011271 * time.Second, map[string]any{"scope": "channel:read:hype_train user:read:email"}},
-		{"token-twitter", "AAAA%2FAAA%3DAAAAAAAA", never, nil},
-		{"token-github-form", "of_no_use", time.Hour, map[string]any{"scope": "repo gist", "access_token": nil}},
-		{"token-form-as-text", "abc123", never, nil},
-		{"token-json-as-text", "abc123", time.Minute, nil},
-		{"token-json-as-html", "abc123", time.Minute, nil},
-		{"token-no-content-type", "abc123", time.Minute, nil},
-		{"token-byte-order-mark", "abc123", time.Minute, nil},
-		{"token-ebay", "v^1.1#i^1#p^1#r^0#I^3#f^0#t^H4s", 2 * time.Hour, nil},
-		{"token-keycloak", "eyJhbGci.e30.c2ln", time.Minute, map[string]any{"not-before-policy": 0.0}},
-		{"token-finapi-never", "abc123", never, nil},
-		{"token-fedex", "eyJhbGci.e30.c2ln", 3599 * time.Second, nil},
-		{"token-paypal", "A21OfNoUse", 31668 * time.Second, nil},
-	}
-	for _, test := range tests {
-		t.Run(test.file, func(t *testing.T) {
-			tok, f := testExchange(t).interpret(readAnswer(t, test.file))
-			if f != nil {
-				t.Fatal(f)
-			}
-			if tok.AccessToken != test.token || tok.TokenType != "Bearer" || tok.RefreshToken != "" {
-				t.Errorf("got %q of type %q with refresh token %q", tok.AccessToken, tok.TokenType, tok.RefreshToken)
-			}
-			want := time.Time{}
-			if test.life != never {
-				want = millennium.Add(test.life)
-			}
-			if !tok.Expiry.Equal(want) || tok.ExpiresIn != int64(test.life/time.Second) {
-				t.Errorf("expires at %v, in %d s; want %v", tok.Expiry, tok.ExpiresIn, want)
-			}
-			for name, want := range test.extras {
-				if got := tok.Extra(name); got != want {
-					t.Errorf("Extra(%q) = %#v; want %#v", name, got, want)
-				}
-			}
-			for _, name := range tokenNames {
-				if got := tok.Extra(name); got != nil {
-					t.Errorf("Extra(%q) gives a token", name)
-				}
-			}
-		})
-	}
-}
-
-func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
+func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 	const basicHint = "client_secret_basic was refused"
 	tests := []struct {
 		file        string
@@ -191,8 +136,8 @@ func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
 			if tok != nil || f == nil {
 				t.Fatalf("judged a token: %v", tok)
 			}
-			if f.Code != test.code || f.Description != test.description || f.StatusCode != a.status {
-				t.Errorf("got %d, %q, %q; want %d, %q, %q", f.StatusCode, f.Code, f.Description, a.status, test.code, test.description)
+			if f.Code != test.code || f.Description != test.description || f.StatusCode != a.Status {
+				t.Errorf("got %d, %q, %q; want %d, %q, %q", f.StatusCode, f.Code, f.Description, a.Status, test.code, test.description)
 			}
 			if f.foresees() != test.outlook || f.Temporary() != (test.outlook != settled) {
 				t.Errorf("outlook %v, temporary %v; want %v", f.foresees(), f.Temporary(), test.outlook)
@@ -252,14 +197,87 @@ func TestDPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
 		t.Errorf("asked for: %v, %v", tok, f)
 	}
 	for _, file := range []string{"token-keycloak", "token-shopify"} { // bearer, and no type
-		if _, f := x.interpret(readAnswer(t, file)); !errors.Is(f, errNotBound) || f.Temporary() {
+		if _, f := x.interpret(readAnswer(t, file)); !errors.Is(f, tokenresponse.ErrNotBound) || f.Temporary() {
 			t.Errorf("%s: a downgrade was taken: %v", file, f)
 		}
 	}
 }
 
-func FuzzParseToken(f *testing.F) {
-	files, err := filepath.Glob("testdata/answers/*.http")
+// jsonResponse is a response that came a second after its request was sent.
+func jsonResponse(status int, body string) tokenresponse.Response {
+	return tokenresponse.Response{
+		Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body), Received: millennium.Add(time.Second),
+	}
+}
+
+// interpretJSON interprets a 200 with a JSON body. It returns why that is no token.
+func interpretJSON(t *testing.T, body string) error {
+	t.Helper()
+	if _, f := testExchange(t).interpret(jsonResponse(200, body)); f != nil {
+		return f
+	}
+	return nil
+}
+
+func TestTokenThatHasExpiredIsErrExpired(t *testing.T) {
+	for _, members := range []string{`"expires_in":-1`, `"expires_in":1`, `"expires_on":"1999-12-31T23:59:59Z"`} {
+		err := interpretJSON(t, `{"access_token":"abc",`+members+`}`)
+		if !errors.Is(err, ErrExpired) || !errors.Is(err, cache.ErrExpired) || !errors.Is(err, tokenresponse.ErrExpired) {
+			t.Errorf("%s: %v; want ErrExpired", members, err)
+			continue
+		}
+		if text := err.Error(); !strings.HasPrefix(text, `ccclient: token request of client "client" to as.example answered with 200: `+ErrExpired.Error()) {
+			t.Errorf("%s: %s", members, text)
+		}
+		if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(e.Err, ErrExpired) || !e.Temporary() {
+			t.Errorf("%s: the cause alone is %v, and no clock is wrong for ever", members, err)
+		}
+	}
+	if err := interpretJSON(t, `{"access_token":"abc","expires_in":2}`); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTokenTypeThatRepeatsSecretsIsRedacted(t *testing.T) {
+	err := interpretJSON(t, `{"access_token":"abc","expires_in":60,"token_type":"s3cr:t/x"}`)
+	if err == nil || !strings.Contains(err.Error(), `of type "[redacted]"`) {
+		t.Error(err)
+	}
+}
+
+func TestRefusalInSuccessIsAnError(t *testing.T) {
+	for _, members := range []string{`"error":"invalid_scope"`, `"ok":false`, `"error":true`, `"error":{"code":1}`, `"error":7`} {
+		err := interpretJSON(t, `{"access_token":"abc-token",`+members+`}`)
+		if e, ok := errors.AsType[*Error](err); !ok || e.StatusCode != 200 {
+			t.Errorf("%s: a token", members)
+		}
+	}
+}
+
+func TestNothingOfBodiesIsInErrorsButTheServersWords(t *testing.T) {
+	bodies := []string{
+		`{"access_token":"canary\n"}`,
+		`{"access_token":"canary","token_type":"mac"}`,
+		`{"access_token":"canary","expires_in":-1}`,
+		`{"access_token":"canary","refresh_token":"canary","error":"invalid_scope","error_description":"for canary"}`,
+		`{"access_token":"canary","token_type":"canary"}`,
+		`{"access_token":"canary`,
+		`{"access_token":canary}`,
+		`{"canary":1}`,
+		`["canary"]`,
+		`canary`,
+		`<html>canary</html>`,
+	}
+	for _, body := range bodies {
+		err := interpretJSON(t, body)
+		if err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(fmt.Sprintf("%+v %#v", err, err), "canary") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+func FuzzInterpret(f *testing.F) {
+	files, err := filepath.Glob(answers + "/*.http")
 	if err != nil || len(files) == 0 {
 		f.Fatal("no seeds", err)
 	}
@@ -272,11 +290,13 @@ func FuzzParseToken(f *testing.F) {
 		if err != nil {
 			f.Fatal(file, err)
 		}
-		f.Add(a.status, a.header.Get("Content-Type"), a.header.Get("Location"), a.body)
+		f.Add(a.Status, a.Header.Get("Content-Type"), a.Header.Get("Location"), a.Body)
 	}
 	const secret = "s3cr:t/x"
 	f.Fuzz(func(t *testing.T, status int, contentType, location string, body []byte) {
-		a := answer{status, http.Header{"Content-Type": {contentType}, "Location": {location}}, body, millennium.Add(time.Second)}
+		a := tokenresponse.Response{
+			Status: status, Header: http.Header{"Content-Type": {contentType}, "Location": {location}}, Body: body, Received: millennium.Add(time.Second),
+		}
 		tok, failed := testExchange(t).interpret(a)
 		if (tok == nil) == (failed == nil) {
 			t.Fatalf("token %v, failure %v", tok, failed)

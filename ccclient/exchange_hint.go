@@ -7,23 +7,26 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
 const rootCAsHint = "if its CA is a private one, add it to RootCAs in Config.TLS"
 
 // hint says of a refusal what its cause is beyond what the server said, and what to do about it, where that can be
 // known. broken is why the answer's body could not be read, if so.
-func (x *exchange) hint(e *Error, a answer, broken error, r *redactor) (cause error, hint string) {
-	page, _ := errors.AsType[unreadable](broken)
-	page.media, page.title = r.clean(page.media), ""
+func (x *exchange) hint(e *Error, a tokenresponse.Response, broken error, r *redact.Redactor) (cause error, hint string) {
+	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
+	page.Media, page.Title = r.Clean(page.Media), ""
 	switch {
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
 		return errors.New("a proxy in between wants authentication"), ""
-	case page.html && e.StatusCode >= 500:
-		return fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.media, "no content type")), "it may be from a proxy in front of the token endpoint"
-	case page.html:
+	case page.HTML && e.StatusCode >= 500:
+		return fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type")), "it may be from a proxy in front of the token endpoint"
+	case page.HTML:
 		return page, "check " + x.setting()
 	case !e.Code.registered() && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusMethodNotAllowed || e.StatusCode == http.StatusGone):
 		return errors.New("there is no token endpoint at this address"), "check " + x.setting()
@@ -56,37 +59,37 @@ func (x *exchange) setting() string {
 }
 
 // redirect names where the token endpoint has gone: no more than the host, since a query may hold anything.
-func (x *exchange) redirect(a answer, r *redactor) (cause error, hint string) {
+func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (cause error, hint string) {
 	hint = "redirects are not followed, set TokenURL to the final URL"
 	if x.endpoint.issuer != "" {
 		hint = "redirects are not followed, and the metadata of Issuer should name the final URL"
 	}
 	from, err := url.Parse(x.endpoint.tokenURL)
-	to, err2 := url.Parse(a.header.Get("Location"))
-	if err != nil || err2 != nil || a.header.Get("Location") == "" {
-		return fmt.Errorf("the token endpoint redirects (%d)", a.status), hint
+	to, err2 := url.Parse(a.Header.Get("Location"))
+	if err != nil || err2 != nil || a.Header.Get("Location") == "" {
+		return fmt.Errorf("the token endpoint redirects (%d)", a.Status), hint
 	}
 	to = from.ResolveReference(to)
-	host := r.clean(to.Host)
+	host := r.Clean(to.Host)
 	switch {
 	case to.Host != from.Host:
-		return fmt.Errorf("the token endpoint redirects (%d) to host %s", a.status, host), hint
+		return fmt.Errorf("the token endpoint redirects (%d) to host %s", a.Status, host), hint
 	case to.Scheme != from.Scheme:
-		return fmt.Errorf("the token endpoint redirects (%d) to %s on host %s", a.status, r.clean(to.Scheme), host), hint
+		return fmt.Errorf("the token endpoint redirects (%d) to %s on host %s", a.Status, r.Clean(to.Scheme), host), hint
 	}
-	return fmt.Errorf("the token endpoint redirects (%d) to another path on host %s", a.status, host), hint
+	return fmt.Errorf("the token endpoint redirects (%d) to another path on host %s", a.Status, host), hint
 }
 
 // otherMethods says, after the client was refused, what may be wrong and which methods to try. Nothing is tried
 // without being asked: a server may count failures, and lock the client out.
-func (x *exchange) otherMethods(r *redactor) string {
+func (x *exchange) otherMethods(r *redact.Redactor) string {
 	f := x.credentials.facts()
 	hint := f.name + " was refused: " + f.remedy
 	if f.name == "" {
 		hint = "the client was refused: " + f.remedy
 	}
 	if len(x.endpoint.methods) > 0 {
-		hint += "; the server lists " + r.clean(strings.Join(x.endpoint.methods, ", "))
+		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.methods, ", "))
 	}
 	return hint
 }

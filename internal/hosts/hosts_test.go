@@ -30,7 +30,7 @@ func TestOnlyThisMachineIsLoopback(t *testing.T) {
 	}
 }
 
-func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
+func TestOriginIsSchemeHostAndPort(t *testing.T) {
 	for _, tc := range []struct {
 		a, b string
 		want bool
@@ -61,7 +61,26 @@ func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
 	}
 }
 
-func TestAnOriginIsWrittenInItsShortestForm(t *testing.T) {
+func TestCredentialsGoOverHTTPSOrStayOnThisMachine(t *testing.T) {
+	for u, want := range map[string]struct{ secure, insecureHTTP bool }{
+		"https://a.example":      {true, true},
+		"http://a.example":       {false, true},
+		"http://localhost:80":    {true, true},
+		"http://[::1]:8080/t":    {true, true},
+		"http://localhost.evil/": {false, true},
+		"ftp://localhost":        {false, false},
+		"//a.example":            {false, false},
+	} {
+		if got := hosts.Secure(parse(t, u), false); got != want.secure {
+			t.Errorf("Secure(%s, false) = %v", u, got)
+		}
+		if got := hosts.Secure(parse(t, u), true); got != want.insecureHTTP {
+			t.Errorf("Secure(%s, true) = %v", u, got)
+		}
+	}
+}
+
+func TestOriginIsWrittenInItsShortestForm(t *testing.T) {
 	for u, want := range map[string]string{
 		"HTTPS://API.Example.com:443/x?y#z": "https://api.example.com",
 		"http://a.example:443":              "http://a.example:443",
@@ -75,7 +94,7 @@ func TestAnOriginIsWrittenInItsShortestForm(t *testing.T) {
 	}
 }
 
-func TestAPatternAllowsWhatItSays(t *testing.T) {
+func TestPatternAllowsWhatItSays(t *testing.T) {
 	for _, tc := range []struct {
 		pattern string
 		allowed string
@@ -116,7 +135,7 @@ var broken = []string{
 	"[a.example]", "[a.example]:1", "*.127.0.0.1", "fe80::1%eth0", "a?b", "a#b", "*.[::1]", "::g", "a\x00b",
 }
 
-func TestABrokenPatternIsAnErrorAndAllowsNothing(t *testing.T) {
+func TestBrokenPatternIsAnErrorAndAllowsNothing(t *testing.T) {
 	for _, pattern := range broken {
 		if err := hosts.Validate(pattern); err == nil {
 			t.Errorf("Validate(%q) = nil", pattern)

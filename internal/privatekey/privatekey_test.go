@@ -1,15 +1,18 @@
-package ccclient_test
+package privatekey_test
 
 import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,7 +21,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/ccclient/go-ccclient/ccclient"
+	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/privatekey"
 )
 
 func keyFile(t testing.TB, name string) []byte {
@@ -54,7 +58,7 @@ func TestPrivateKeysAreReadInEveryForm(t *testing.T) {
 			if strings.HasSuffix(name, ".json") && form == " indented" {
 				continue
 			}
-			key, err := ccclient.ParseKey(data)
+			key, err := privatekey.Parse(data)
 			if err != nil || !want(key.Signer) || key.ID != "" || key.Algorithm != "" {
 				t.Errorf("%s%s: %T, %q, %q, %v", name, form, key.Signer, key.ID, key.Algorithm, err)
 			}
@@ -75,7 +79,7 @@ func isECDSA(curve string) func(crypto.Signer) bool {
 
 // The keys that were read make the signatures and thumbprints of the RFCs.
 func TestParsedKeysAreThoseOfTheRFCs(t *testing.T) {
-	key, err := ccclient.ParseKey(keyFile(t, "rfc7515-a2.jwk.json"))
+	key, err := privatekey.Parse(keyFile(t, "rfc7515-a2.jwk.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +93,7 @@ func TestParsedKeysAreThoseOfTheRFCs(t *testing.T) {
 	if got := base64.RawURLEncoding.EncodeToString(signature); got != a2 {
 		t.Errorf("RFC 7515, A.2.2: %s", got)
 	}
-	key, err = ccclient.ParseKey(keyFile(t, "rfc8037-a1.jwk.json"))
+	key, err = privatekey.Parse(keyFile(t, "rfc8037-a1.jwk.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,14 +109,14 @@ func TestParsedKeysAreThoseOfTheRFCs(t *testing.T) {
 func TestJWKSaysItsNameAndAlgorithm(t *testing.T) {
 	jwk := with(t, "rfc7515-a2.jwk.json", "kid", "k1", "alg", "PS256", "use", "sig")
 	for _, data := range []string{jwk, `{"keys":[` + jwk + `]}`} {
-		key, err := ccclient.ParseKey([]byte(data))
+		key, err := privatekey.Parse([]byte(data))
 		if key.ID != "k1" || key.Algorithm != "PS256" || err != nil {
 			t.Errorf("%q, %q, %v", key.ID, key.Algorithm, err)
 		}
 	}
 }
 
-// with gives a JWK of testdata with members replaced; an empty one is removed.
+// with returns a JWK of testdata with members replaced; an empty one is removed.
 func with(t testing.TB, name string, members ...string) string {
 	t.Helper()
 	var jwk map[string]string
@@ -132,7 +136,7 @@ func with(t testing.TB, name string, members ...string) string {
 	return string(data)
 }
 
-func TestErrorsSayWhatTheDataIsInsteadOfAPrivateKey(t *testing.T) {
+func TestErrorsSayWhatTheDataIsInstead(t *testing.T) {
 	file := func(name string) string { return string(keyFile(t, name)) }
 	block := func(kind string, data []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}))
@@ -192,12 +196,12 @@ func TestErrorsSayWhatTheDataIsInsteadOfAPrivateKey(t *testing.T) {
 		"set of two":         {`{"keys":[` + ed + `,` + ed + `]}`, "of 2 keys"},
 		"set of rubbish":     {`{"keys":["canary"]}`, "not a JWK Set"},
 	} {
-		key, err := ccclient.ParseKey([]byte(tc.data))
-		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "ccclient: private key: ") {
+		key, err := privatekey.Parse([]byte(tc.data))
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one about %q", name, err, tc.want)
 			continue
 		}
-		if key != (ccclient.Key{}) {
+		if key != (privatekey.Key{}) {
 			t.Errorf("%s: a key beside the error", name)
 		}
 		if leak := leaked(err.Error(), tc.data); leak != "" {
@@ -206,7 +210,7 @@ func TestErrorsSayWhatTheDataIsInsteadOfAPrivateKey(t *testing.T) {
 	}
 }
 
-// damaged gives the DER of a key of testdata with its last bytes cut off and
+// damaged returns the DER of a key of testdata with its last bytes cut off and
 // the length of what holds them left: the outside reads, the inside does not.
 func damaged(t *testing.T, name string) []byte {
 	t.Helper()
@@ -226,7 +230,7 @@ func damaged(t *testing.T, name string) []byte {
 
 var chunk = regexp.MustCompile(`[A-Za-z0-9+/_-]{12,}`)
 
-// leaked gives what of data's long runs of base64 is in text.
+// leaked returns what of data's long runs of base64 is in text.
 func leaked(text, data string) string {
 	if strings.Contains(text, "canary") {
 		return "canary"
@@ -241,7 +245,78 @@ func leaked(text, data string) string {
 	return ""
 }
 
-func FuzzParseKey(f *testing.F) {
+func TestCertificateBesideItsKeyIsReturned(t *testing.T) {
+	key := keyFile(t, "ed25519.pem")
+	parsed, err := privatekey.Parse(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, rsa := certificate(t, parsed.Signer), keyFile(t, "certificate.pem")
+	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("broken")})
+	other := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("not looked at")})
+	block, _ := pem.Decode(own)
+	jwk, err := json.Marshal(jose.JSONWebKey{Key: parsed.Signer, Certificates: []*x509.Certificate{parseCertificate(t, block.Bytes)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		data [][]byte
+		want bool
+	}{
+		"alone":                    {[][]byte{key}, false},
+		"before it":                {[][]byte{own, key}, true},
+		"after it":                 {[][]byte{key, own}, true},
+		"with its issuer's before": {[][]byte{rsa, own, key}, true},
+		"another's":                {[][]byte{key, rsa}, false},
+		"a broken one":             {[][]byte{broken, key, own}, true},
+		"a broken one alone":       {[][]byte{broken, key, other}, false},
+		"JWK":                      {[][]byte{jwk}, true},
+		"JWK Set":                  {[][]byte{[]byte(`{"keys":[`), jwk, []byte(`]}`)}, true},
+	} {
+		got, err := privatekey.Parse(bytes.Join(tc.data, []byte("\n")))
+		if err != nil || (got.Certificate != nil) != tc.want {
+			t.Errorf("%s: certificate %v, %v", name, got.Certificate != nil, err)
+		} else if tc.want && !bytes.Equal(got.Certificate.Raw, block.Bytes) {
+			t.Errorf("%s: another certificate", name)
+		}
+	}
+	foreignJWK := bytes.Replace(jwk, []byte(base64.StdEncoding.EncodeToString(block.Bytes)),
+		[]byte(base64.StdEncoding.EncodeToString(decode(t, rsa))), 1)
+	if got, err := privatekey.Parse(foreignJWK); err == nil || got != (privatekey.Key{}) {
+		t.Error("a JWK with another key's certificate was taken")
+	}
+}
+
+// certificate returns a self-signed certificate of key in PEM.
+func certificate(t *testing.T, key crypto.Signer) []byte {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func parseCertificate(t *testing.T, der []byte) *x509.Certificate {
+	t.Helper()
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func decode(t *testing.T, data []byte) []byte {
+	t.Helper()
+	block, _ := pem.Decode(data)
+	if block == nil {
+		t.Fatal("no PEM")
+	}
+	return block.Bytes
+}
+
+func FuzzParse(f *testing.F) {
 	names, err := filepath.Glob("testdata/keys/*")
 	if err != nil || len(names) < 20 {
 		f.Fatal(names, err)
@@ -250,15 +325,21 @@ func FuzzParseKey(f *testing.F) {
 		f.Add(keyFile(f, filepath.Base(name)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		key, err := ccclient.ParseKey(data)
+		key, err := privatekey.Parse(data)
 		if (err == nil) != (key.Signer != nil) {
 			t.Fatalf("%T, %v", key.Signer, err)
 		}
 		if err != nil && len(err.Error()) > 300 {
 			t.Errorf("an error of %d bytes", len(err.Error()))
 		}
-		if err == nil && key.Signer.Public() == nil {
-			t.Error("a key without a public half")
+		if err != nil {
+			return
+		}
+		if _, err := jws.Public(key.Signer); err != nil {
+			t.Errorf("a key that cannot sign: %v", err)
+		}
+		if cert := key.Certificate; cert != nil && !key.Signer.Public().(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey) {
+			t.Error("the certificate of another key")
 		}
 	})
 }

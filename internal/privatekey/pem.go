@@ -1,7 +1,6 @@
-package ccclient
+package privatekey
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
@@ -10,34 +9,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/ccclient/go-ccclient/internal/jws"
 )
 
-func parsePrivateKey(data []byte) (key crypto.Signer, o AssertionOptions, err error) {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // some editors begin with a BOM
-	switch {
-	case len(data) == 0:
-		return nil, o, errors.New("empty")
-	case data[0] == '{':
-		key, o, err = parseJWK(data)
-	case bytes.Contains(data, []byte("-----BEGIN")):
-		key, err = parsePEM(data)
-	default:
-		err = errors.New("neither PEM nor JWK (DER? openssl pkcs8 -topk8 -nocrypt -inform DER -in FILE makes PEM of it)")
-	}
-	if err != nil {
-		return nil, o, err
-	}
-	if _, err := jws.Public(key); err != nil {
-		return nil, o, err
-	}
-	return key, o, nil
-}
-
-// parsePEM finds the one private key among the blocks.
-func parsePEM(data []byte) (crypto.Signer, error) {
-	var key crypto.Signer
+// parsePEM finds the one private key among the blocks, and its certificate, which may stand before or after it. Other
+// certificates, such as those of a chain, are passed over, as are those that cannot be read.
+func parsePEM(data []byte) (Key, error) {
+	var key Key
+	var certs []*x509.Certificate
 	var others []string
 	for {
 		var block *pem.Block
@@ -46,23 +24,39 @@ func parsePEM(data []byte) (crypto.Signer, error) {
 		}
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			others = append(others, block.Type)
+			if block.Type != "CERTIFICATE" {
+				continue
+			}
+			if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+				certs = append(certs, cert)
+			}
 			continue
 		}
-		if key != nil {
-			return nil, errors.New("several private keys: leave the one to use")
+		if key.Signer != nil {
+			return Key{}, errors.New("several private keys: leave the one to use")
 		}
-		k, err := parseBlock(block)
+		signer, err := parseBlock(block)
 		if err != nil {
-			return nil, err
+			return Key{}, err
 		}
-		key = k
+		key.Signer = signer
 	}
-	if key == nil {
-		return nil, errNoPrivateKey(others)
+	if key.Signer == nil {
+		return Key{}, errNoPrivateKey(others)
+	}
+	if i := slices.IndexFunc(certs, func(c *x509.Certificate) bool { return belongs(c, key.Signer.Public()) }); i >= 0 {
+		key.Certificate = certs[i]
 	}
 	return key, nil
 }
 
+// belongs reports whether cert certifies pub.
+func belongs(cert *x509.Certificate, pub crypto.PublicKey) bool {
+	k, ok := pub.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.Equal(cert.PublicKey)
+}
+
+// errNoPrivateKey returns the error for PEM whose blocks, of the types found, hold no private key.
 func errNoPrivateKey(found []string) error {
 	for _, name := range found {
 		switch name {
@@ -80,6 +74,7 @@ func errNoPrivateKey(found []string) error {
 	return errors.New("PEM without a private key")
 }
 
+// parseBlock reads one block whose type ends in PRIVATE KEY.
 func parseBlock(block *pem.Block) (crypto.Signer, error) {
 	if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
 		return nil, errors.New("encrypted: decrypt it first: openssl pkcs8 -topk8 -nocrypt -in FILE -out NEWFILE")
@@ -118,9 +113,8 @@ var (
 	oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
 )
 
-// pkcs8Fault says why a PKCS #8 key (RFC 5208, section 5) could not be parsed,
-// by its algorithm identifier, which holds nothing secret. The errors of
-// crypto/x509 are not passed on: what they repeat is not promised.
+// pkcs8Fault returns why a PKCS #8 key (RFC 5208, section 5) could not be parsed, by its algorithm identifier, which
+// holds nothing secret. The errors of crypto/x509 are not passed on: nothing is promised of what they repeat.
 func pkcs8Fault(der []byte) error {
 	var outer struct {
 		Version   int
@@ -149,7 +143,7 @@ func pkcs8Fault(der []byte) error {
 	}
 }
 
-// sec1Fault does the same for SEC 1 (RFC 5915, section 3).
+// sec1Fault returns why a SEC 1 key (RFC 5915, section 3) could not be parsed.
 func sec1Fault(der []byte) error {
 	var outer struct {
 		Version    int
@@ -162,13 +156,14 @@ func sec1Fault(der []byte) error {
 	return curveFault(outer.Curve)
 }
 
-// curveFault is what is wrong with a key on the curve, or on one that is
-// spelled out instead of named.
+// curveFault returns what is wrong with an ECDSA key on this curve; on none, if its parameters are spelled out where
+// the curve's name should be.
 func curveFault(curve asn1.ObjectIdentifier) error {
 	if len(curve) == 0 {
 		return errors.New("an ECDSA key whose curve has no name: use P-256, P-384 or P-521")
 	}
-	supported := []asn1.ObjectIdentifier{{1, 2, 840, 10045, 3, 1, 7}, {1, 3, 132, 0, 34}, {1, 3, 132, 0, 35}} // P-256, P-384, P-521
+	// P-256, P-384 and P-521.
+	supported := []asn1.ObjectIdentifier{{1, 2, 840, 10045, 3, 1, 7}, {1, 3, 132, 0, 34}, {1, 3, 132, 0, 35}}
 	if slices.ContainsFunc(supported, curve.Equal) {
 		return errors.New("damaged: not an ECDSA key")
 	}
