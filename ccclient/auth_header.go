@@ -1,7 +1,6 @@
 package ccclient
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -44,19 +43,4 @@ func canonicalHeader(h http.Header) http.Header {
 		}
 	}
 	return c
-}
-
-// withHeader is a, with h in the header before a sees the request.
-func withHeader(a Auth, h http.Header) Auth {
-	if len(h) == 0 {
-		return a
-	}
-	h = canonicalHeader(h)
-	return AuthFunc(func(ctx context.Context, r *Request) error {
-		for name, values := range h {
-			r.Header[name] = slices.Clone(values)
-		}
-		r.plainHeader = h
-		return a.Authenticate(ctx, r)
-	})
 }

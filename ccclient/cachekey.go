@@ -56,11 +56,7 @@ func (cfg *Config) clientKey(dpop *transport.DPoP, cert *clientcert.Certificate)
 	h = h.add(cfg.TokenURL)
 	h = h.add(cfg.Issuer)
 	h = h.add(cfg.ClientID)
-	name, identity := "", []string(nil)
-	if m, ok := cfg.Auth.(*method); ok {
-		name, identity = m.name, m.identity
-	}
-	h = h.add(name)
+	identity, _ := identityOf(cfg.Auth)
 	h = h.list(identity)
 	if dpop != nil {
 		h = h.add(dpop.Thumbprint())

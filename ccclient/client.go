@@ -40,11 +40,12 @@ type tokens interface {
 // of it.
 type registration struct {
 	clientID    string
-	server      string // its name in errors and printed values: the issuer, or the host of the token endpoint
+	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
+	host        string // that of server, as errors have it
 	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
 	auth        Auth
 	endpoints   endpoints
-	requests    *requester
+	exchanger   *exchanger
 	certificate *clientcert.Certificate // nil: none
 	dpop        *transport.DPoP         // nil: bearer tokens
 	cache       *cache.Cache
@@ -161,10 +162,10 @@ func (c *Client) Close() error {
 // fetch is the cache's Fetch: it asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registration
-	if err := c.target.validate().err("invalid Target"); err != nil {
-		return nil, &failure{err: &Error{Err: err}, permanent: true} // For has no other way to tell.
+	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
+		return nil, r.failed(err, settled) // For has no other way to tell.
 	}
-	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.requests, c.target.form())
+	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.exchanger, c.target.form())
 }
 
 // explain makes of err what callers see. It costs a cached token nothing.
@@ -183,9 +184,14 @@ func (c *Client) asError(ctx context.Context, err error) error {
 	case errors.Is(err, ErrClosed):
 		return ErrClosed
 	case ctx != nil && ctx.Err() != nil:
-		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registration.server, ctx.Err())
+		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registration.host, ctx.Err())
 	}
-	return &Error{Err: err}
+	return c.registration.failed(err, unclear)
+}
+
+// failed returns an Error that err is the cause of.
+func (r *registration) failed(err error, o outlook) *Error {
+	return &Error{client: r.clientID, host: r.host, Err: err, outlook: o}
 }
 
 // made reports whether New or For made c.

@@ -212,9 +212,9 @@ func TestAccessTokenIsTheTextOfToken(t *testing.T) {
 var unreachable = roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
 
 // stuck is an Auth that ignores its context.
-func stuck(context.Context, *ccclient.Request) error {
+func stuck(context.Context, ccclient.Request) (ccclient.Credentials, error) {
 	time.Sleep(time.Hour)
-	return errors.New("late")
+	return ccclient.Credentials{}, errors.New("late")
 }
 
 func TestErrorsAreOfTypeErrorWithOnePrefix(t *testing.T) {
@@ -230,7 +230,7 @@ func TestErrorsAreOfTypeErrorWithOnePrefix(t *testing.T) {
 		"no secret":  {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretPost(ccclient.SecretEnv("CCCLIENT_UNSET")) }, ccclient.Target{}},
 		"bad target": {nil, ccclient.Target{Scopes: []string{"a b"}}},
 		"panic": {func(c *ccclient.Config) {
-			c.Auth = ccclient.AuthFunc(func(context.Context, *ccclient.Request) error { panic("x") })
+			c.Auth = ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic("x") })
 		}, ccclient.Target{}},
 		"stuck": {func(c *ccclient.Config) { c.Auth = ccclient.AuthFunc(stuck) }, ccclient.Target{}},
 		"expired": {func(c *ccclient.Config) {
@@ -338,7 +338,7 @@ func TestContextValuesReachAuthAndRequest(t *testing.T) {
 	seen := 0
 	configure := func(cfg *ccclient.Config) {
 		inner, transport := cfg.Auth, cfg.HTTPClient.Transport
-		cfg.Auth = ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
+		cfg.Auth = ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
 			if ctx.Value(ctxKey{}) == "trace" {
 				seen++
 			}

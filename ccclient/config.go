@@ -97,7 +97,8 @@ type Config struct {
 	Retry Retry
 
 	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be set
-	// here instead, but both are a fault.
+	// here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity, see
+	// [Auth]; otherwise New warns that they do not.
 	Cache cache.Options
 
 	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token. Nil:

@@ -179,9 +179,13 @@ func ExampleAuthFunc() {
 
 	// A server that wants a header field beside the secret. What is not secret could be in Config.EndpointHeader.
 	secret := ccclient.ClientSecretPost(ccclient.SecretString(cctest.DefaultClientSecret))
-	withKey := ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
-		r.Header.Set("X-Api-Key", "0123456789")
-		return secret.Authenticate(ctx, r)
+	withKey := ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
+		c, err := secret.Authenticate(ctx, r)
+		if err != nil {
+			return c, err
+		}
+		c.Header.Set("X-Api-Key", "0123456789")
+		return c, nil
 	})
 
 	client, err := ccclient.New(ccclient.Config{TokenURL: as.TokenURL(), ClientID: cctest.DefaultClientID, Auth: withKey})

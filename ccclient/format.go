@@ -3,13 +3,16 @@ package ccclient
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
 )
 
 // Format prints the fields of cfg that say where tokens come from, who asks and what for; of EndpointParams and
 // EndpointHeader the names only, and nothing of keys, certificates or clients, whatever the verb.
 func (cfg Config) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, EndpointParams: %q, EndpointHeader: %q}",
-		withoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, cfg.authName(), cfg.Scopes, cfg.Audience, cfg.Resources, names(cfg.EndpointParams), names(cfg.EndpointHeader))
+		withoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience, cfg.Resources, names(cfg.EndpointParams), names(cfg.EndpointHeader))
 }
 
 // LogValue returns what Format prints.
@@ -18,7 +21,7 @@ func (cfg Config) LogValue() slog.Value {
 		slog.String("token_url", withoutQuery(cfg.TokenURL)),
 		slog.String("issuer", cfg.Issuer),
 		slog.String("client_id", cfg.ClientID),
-		slog.String("auth", cfg.authName()),
+		slog.String("auth", factsOf(cfg.Auth).name),
 		slog.Any("scopes", cfg.Scopes),
 		slog.String("audience", cfg.Audience),
 		slog.Any("resources", cfg.Resources),
@@ -53,9 +56,13 @@ func (c *Client) LogValue() slog.Value {
 	)
 }
 
-func (cfg *Config) authName() string {
-	if m, ok := cfg.Auth.(*method); ok {
-		return m.name
+func names(m map[string][]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// withoutQuery returns a URL as it may be shown: some servers take keys in the query.
+func withoutQuery(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
 	}
-	return fmt.Sprintf("%T", cfg.Auth)
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

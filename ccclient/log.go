@@ -10,8 +10,8 @@ import (
 // those that nobody hears of. The zero logger is silent.
 type logger struct{ to *slog.Logger }
 
-// attempt tells of one attempt at a token request; f is nil if it brought a token, wait is the pause before the next one.
-func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Duration, f *failure, wait time.Duration) {
+// attempt tells of one attempt at a token request; e is nil if it brought a token, wait is the pause before the next one.
+func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Duration, e *Error, wait time.Duration) {
 	if l.to == nil || !l.to.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
@@ -19,8 +19,8 @@ func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Durat
 	if label, ok := ctx.Value(labelKey{}).(string); ok {
 		attrs = append(attrs, slog.String("label", label))
 	}
-	if f != nil {
-		attrs = append(attrs, slog.String("error", f.Error()), slog.Duration("wait", wait))
+	if e != nil {
+		attrs = append(attrs, slog.String("error", e.Error()), slog.Duration("wait", wait))
 	}
 	l.to.LogAttrs(ctx, slog.LevelDebug, "token request", attrs...)
 }
@@ -29,6 +29,13 @@ func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Durat
 func (l logger) metadataKept(err error) {
 	if l.to != nil {
 		l.to.Warn("issuer metadata not refreshed; the old ones stay in use", slog.Any("error", err))
+	}
+}
+
+// storeUnused tells that tokens go into no Store.
+func (l logger) storeUnused() {
+	if l.to != nil {
+		l.to.Warn("tokens do not go into Cache.Store: Auth has no method Identity() string to tell them apart")
 	}
 }
 

@@ -23,7 +23,7 @@ func New(cfg Config) (*Client, error) {
 	if err := f.err("invalid Config"); err != nil {
 		return nil, fmt.Errorf("ccclient: %w", err)
 	}
-	r.prepareRequests(&cfg)
+	r.prepareExchanges(&cfg)
 	r.openCache(&cfg)
 	r.root = r.client(cfg.target())
 	return r.root, nil
@@ -34,6 +34,7 @@ func newRegistration(cfg *Config) *registration {
 	return &registration{
 		clientID:     cfg.ClientID,
 		server:       cfg.server(),
+		host:         endpoint{tokenURL: cmp.Or(cfg.Issuer, cfg.TokenURL)}.host(),
 		auth:         cfg.Auth,
 		allowedHosts: slices.Clone(cfg.AllowedHosts),
 		insecureHTTP: cfg.InsecureHTTP,
@@ -77,10 +78,10 @@ func (r *registration) locate(cfg *Config) (err error) {
 	return err
 }
 
-// prepareRequests says how they are made.
-func (r *registration) prepareRequests(cfg *Config) {
-	r.requests = newRequester(requester{
-		clientID: cfg.ClientID, auth: withHeader(cfg.Auth, cfg.EndpointHeader), client: &r.httpClient, retry: cfg.Retry, dpop: r.dpop,
+// prepareExchanges says how token requests are made.
+func (r *registration) prepareExchanges(cfg *Config) {
+	r.exchanger = newExchanger(exchanger{
+		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry, dpop: r.dpop,
 		log: logger{cfg.logger()},
 	})
 }
@@ -90,6 +91,10 @@ func (r *registration) openCache(cfg *Config) {
 	r.key = cfg.clientKey(r.dpop, r.certificate)
 	o := cfg.Cache
 	o.Logger = cfg.logger()
+	if _, identified := identityOf(cfg.Auth); o.Store != nil && !identified {
+		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
+		logger{cfg.logger()}.storeUnused()
+	}
 	theirs := o.Evicted
 	o.Evicted = func(key string) {
 		r.forget(key)

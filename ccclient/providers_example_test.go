@@ -21,10 +21,10 @@ func useEntraID() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://login.microsoftonline.com/TENANT_ID/oauth2/v2.0/token",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			Algorithm:   "PS256",
 			Certificate: certificate, // *x509.Certificate
-		})),
+		}),
 		Scopes: []string{"https://graph.microsoft.com/.default"},
 	}
 	entraID.run(cfg, "https://graph.microsoft.com/v1.0/users")
@@ -61,9 +61,9 @@ func useOkta() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://DOMAIN.okta.com/oauth2/v1/token",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			KeyID: "KEY_ID",
-		})),
+		}),
 		Scopes:  []string{"okta.users.read"},
 		DPoPKey: dpopKey, // crypto.Signer
 	}
@@ -261,10 +261,10 @@ func usePingOne() string {
 	cfg := ccclient.Config{
 		Issuer:   "https://auth.pingone.com/ENVIRONMENT_ID/as",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			KeyID: "KEY_ID",
 			Type:  "JWT",
-		})),
+		}),
 	}
 	pingOne.run(cfg, "https://api.pingone.com/v1/environments/ENVIRONMENT_ID/users")
 	return `POST https://auth.pingone.com/ENVIRONMENT_ID/as/token
@@ -360,10 +360,10 @@ func useOracleIDCS() string {
 	cfg := ccclient.Config{
 		TokenURL: "https://IDCS-INSTANCE.identity.oraclecloud.com/oauth2/v1/token",
 		ClientID: "CLIENT_ID",
-		Auth: ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), ccclient.AssertionOptions{
+		Auth: ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), ccclient.AssertionOptions{
 			KeyID:    "CERTIFICATE_ALIAS",
 			Audience: "https://identity.oraclecloud.com/",
-		})),
+		}),
 		Scopes: []string{"urn:opc:idm:__myscopes__"},
 	}
 	oracleIDCS.run(cfg, "https://IDCS-INSTANCE.identity.oraclecloud.com/admin/v1/Users")

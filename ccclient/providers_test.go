@@ -69,7 +69,7 @@ func TestProvidersConfigsWorkForTheReasonsTheyGive(t *testing.T) {
 	environment := ccclient.SecretEnv("CLIENT_SECRET")
 	assertion := func(o ccclient.AssertionOptions) func(*ccclient.Config) {
 		return func(c *ccclient.Config) {
-			c.Auth = ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), o))
+			c.Auth = ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), o)
 		}
 	}
 	mounted := func(p provider, method func(ccclient.Secret) ccclient.Auth) func(*ccclient.Config) {

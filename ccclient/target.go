@@ -113,17 +113,19 @@ func (t *Target) form() url.Values {
 	return form
 }
 
-// validate returns what is wrong with t.
-func (t *Target) validate() (f faults) {
+// validate returns what is wrong with t for a client that authenticates with auth.
+func (t *Target) validate(auth Auth) (f faults) {
 	for _, s := range t.Scopes {
 		f.of("Scopes", checkScope(s))
 	}
 	for _, res := range t.Resources {
 		f.of("Resources", checkResource(res))
 	}
-	setBy := map[string]string{
-		"client_id": "ClientID", "client_secret": "Auth", "client_assertion": "Auth", "client_assertion_type": "Auth",
+	setBy := make(map[string]string)
+	for _, name := range slices.Concat(foreign.parameters, factsOf(auth).parameters) { // of two methods one is too many
+		setBy[name] = "Auth"
 	}
+	setBy["client_id"] = "ClientID" // whether or not Auth sends it
 	if len(t.Scopes) > 0 {
 		setBy["scope"] = "Scopes"
 	}

@@ -47,9 +47,14 @@ func (cfg *Config) validate() (f faults) {
 	if cfg.ClientID == "" {
 		f.add("ClientID", "required")
 	}
-	f.of("Auth", checkAuth(cfg.Auth))
+	switch auth := factsOf(cfg.Auth); {
+	case cfg.Auth == nil:
+		f.add("Auth", `required: for a client id and a secret, ClientSecretBasic(SecretEnv("CLIENT_SECRET"))`)
+	case auth.fault != nil:
+		f.add("Auth", "%s: %w", auth.name, auth.fault)
+	}
 	target := cfg.target()
-	f = append(f, target.validate()...)
+	f = append(f, target.validate(cfg.Auth)...)
 	f = append(f, headerFaults(cfg.EndpointHeader)...)
 	f = append(f, cfg.validateConnections()...)
 	for _, pattern := range cfg.AllowedHosts {
@@ -67,22 +72,6 @@ func (cfg *Config) validate() (f faults) {
 	return append(f, validateCache(&cfg.Cache)...)
 }
 
-func checkAuth(auth Auth) error {
-	switch a := auth.(type) {
-	case nil:
-		return errors.New(`required: for a client id and a secret, ClientSecretBasic(SecretEnv("CLIENT_SECRET"))`)
-	case AuthFunc:
-		if a == nil {
-			return errors.New("a nil AuthFunc")
-		}
-	case *method:
-		if a.fault != nil {
-			return fmt.Errorf("%s: %w", a.name, a.fault)
-		}
-	}
-	return nil
-}
-
 // validateConnections returns what is wrong with what everything goes through.
 func (cfg *Config) validateConnections() (f faults) {
 	if cfg.HTTPClient != nil {
@@ -98,8 +87,8 @@ func (cfg *Config) validateConnections() (f faults) {
 	if config == nil {
 		config = new(tls.Config)
 	}
-	if m, ok := cfg.Auth.(*method); ok && m.name == "tls_client_auth" && len(config.Certificates) == 0 && config.GetClientCertificate == nil {
-		f.add("TLS", "TLSClientAuth needs a client certificate: set Certificates or GetClientCertificate")
+	if auth := factsOf(cfg.Auth); auth.certificate && len(config.Certificates) == 0 && config.GetClientCertificate == nil {
+		f.add("TLS", "%s needs a client certificate: set Certificates or GetClientCertificate", auth.name)
 	}
 	if config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12 || config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12 {
 		f.add("TLS", "allows versions below TLS 1.2: leave MinVersion and MaxVersion alone")

@@ -41,7 +41,7 @@ func readmeKeys(dpopKey crypto.Signer) (*ccclient.Client, error) {
 	return ccclient.New(ccclient.Config{
 		Issuer:       "https://as.example.com", // endpoints and algorithms are discovered
 		ClientID:     "my-service",
-		Auth:         ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile("/run/secrets/key.pem"), ccclient.AssertionOptions{})),
+		Auth:         ccclient.PrivateKeyJWTFrom(ccclient.KeyFile("/run/secrets/key.pem"), ccclient.AssertionOptions{}),
 		Resources:    []string{"https://api.example.com"},
 		DPoPKey:      dpopKey, // tokens are no use to whoever has not this key
 		AllowedHosts: []string{"api.example.com"},

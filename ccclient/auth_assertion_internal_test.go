@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto"
 	"encoding/base64"
-	"net/http"
-	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -18,11 +15,11 @@ func parsed(t *testing.T, name string) crypto.Signer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, _, err := ParsePrivateKey(data)
+	key, err := ParseKey(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key
+	return key.Signer
 }
 
 func TestServersListChoosesTheAlgorithmThatTheOptionsLeaveOpen(t *testing.T) {
@@ -48,8 +45,7 @@ func TestServersListChoosesTheAlgorithmThatTheOptionsLeaveOpen(t *testing.T) {
 	} {
 		// Twice: what is kept from one request must not answer for another.
 		for _, listed := range []string{"", tc.listed} {
-			r := &Request{ClientID: "client", TokenURL: "https://as/token", Form: url.Values{}, Header: http.Header{}, algorithms: strings.Fields(listed)}
-			err := tc.auth.Authenticate(t.Context(), r)
+			c, err := tc.auth.Authenticate(t.Context(), Request{ClientID: "client", TokenURL: "https://as/token", Algorithms: strings.Fields(listed)})
 			if listed != tc.listed {
 				continue
 			}
@@ -59,16 +55,16 @@ func TestServersListChoosesTheAlgorithmThatTheOptionsLeaveOpen(t *testing.T) {
 				}
 				continue
 			}
-			if got := headerAlgorithm(t, r); err != nil || got != tc.want {
+			if got := headerAlgorithm(t, c); err != nil || got != tc.want {
 				t.Errorf("%v where %q is listed: %s, %v, want %s", tc.auth, tc.listed, got, err, tc.want)
 			}
 		}
 	}
 }
 
-func headerAlgorithm(t *testing.T, r *Request) string {
+func headerAlgorithm(t *testing.T, c Credentials) string {
 	t.Helper()
-	header, _, _ := strings.Cut(r.Form.Get("client_assertion"), ".")
+	header, _, _ := strings.Cut(c.Form.Get("client_assertion"), ".")
 	decoded, err := base64.RawURLEncoding.DecodeString(header)
 	if err != nil {
 		t.Fatal(err)
@@ -79,70 +75,44 @@ func headerAlgorithm(t *testing.T, r *Request) string {
 }
 
 func TestKeySourceThatRotatedIsNoticed(t *testing.T) {
-	key, o := parsed(t, "p256.sec1.pem"), AssertionOptions{KeyID: "k1"}
+	key := Key{Signer: parsed(t, "p256.sec1.pem"), ID: "k1"}
 	var fault error
-	auth := PrivateKeyJWTFrom(func(context.Context) (crypto.Signer, AssertionOptions, error) { return key, o, fault })
-	r := &Request{ClientID: "client", TokenURL: "https://as/token", Form: url.Values{}, Header: http.Header{}}
-	if err := auth.Authenticate(t.Context(), r); err != nil {
+	auth := PrivateKeyJWTFrom(func(context.Context) (Key, error) { return key, fault }, AssertionOptions{})
+	c, err := auth.Authenticate(t.Context(), Request{ClientID: "client", TokenURL: "https://as/token"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	rotated := func() bool { return r.method.rotated(t.Context(), r.fingerprint) }
-	if rotated() {
+	if c.outdated(t.Context()) {
 		t.Error("nothing has changed")
 	}
-	o.KeyID = "k2"
-	if !rotated() {
+	key.ID = "k2"
+	if !c.outdated(t.Context()) {
 		t.Error("a new key id went unnoticed")
 	}
-	key, o.KeyID = parsed(t, "ed25519.pem"), "k1"
-	if !rotated() {
+	key = Key{Signer: parsed(t, "ed25519.pem"), ID: "k1"}
+	if !c.outdated(t.Context()) {
 		t.Error("a new key went unnoticed")
 	}
-	if fault = os.ErrNotExist; rotated() {
+	if fault = os.ErrNotExist; c.outdated(t.Context()) {
 		t.Error("a source that fails counts as rotated")
 	}
-	if fault, key = nil, nil; rotated() {
-		t.Error("a source that gives no key counts as rotated")
+	if fault, key = nil, (Key{}); c.outdated(t.Context()) {
+		t.Error("a source that has no key counts as rotated")
 	}
 }
 
 func TestSecretOfASignedAssertionThatRotatedIsNoticed(t *testing.T) {
 	secret := strings.Repeat("a", 32)
 	auth := ClientSecretJWT(func(context.Context) (string, error) { return secret, nil }, AssertionOptions{})
-	r := &Request{ClientID: "client", TokenURL: "https://as/token", Form: url.Values{}, Header: http.Header{}}
-	if err := auth.Authenticate(t.Context(), r); err != nil {
+	c, err := auth.Authenticate(t.Context(), Request{ClientID: "client", TokenURL: "https://as/token"})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if r.method.rotated(t.Context(), r.fingerprint) {
+	if c.outdated(t.Context()) {
 		t.Error("nothing has changed")
 	}
 	secret = strings.Repeat("b", 32)
-	if !r.method.rotated(t.Context(), r.fingerprint) {
+	if !c.outdated(t.Context()) {
 		t.Error("a new secret went unnoticed")
-	}
-}
-
-func TestMethodsAreNamedAndIdentifiedForTheCacheKey(t *testing.T) {
-	key := parsed(t, "p256.sec1.pem")
-	s := SecretString(strings.Repeat("s", 64))
-	for _, tc := range []struct {
-		auth     Auth
-		name     string
-		identity []string
-	}{
-		{PrivateKeyJWT(key, AssertionOptions{KeyID: "k1"}), "private_key_jwt", []string{"", "k1", ""}},
-		{PrivateKeyJWT(key, AssertionOptions{Algorithm: "ES256"}), "private_key_jwt", []string{"ES256", "", ""}},
-		{PrivateKeyJWTFrom(ParsedKey(s, AssertionOptions{})), "private_key_jwt", nil},
-		{ClientSecretJWT(s, AssertionOptions{KeyID: "k1"}), "client_secret_jwt", []string{"", "k1", ""}},
-		{ClientAssertion(s), "private_key_jwt", nil},
-		{SPIFFEAssertion(s), "spiffe_jwt", nil},
-	} {
-		m := tc.auth.(*method)
-		if m.name != tc.name || !slices.Equal(m.identity, tc.identity) || m.fault != nil {
-			t.Errorf("%s, %q, %v, want %s, %q", m.name, m.identity, m.fault, tc.name, tc.identity)
-		}
-	}
-	if m := PrivateKeyJWT(nil, AssertionOptions{}).(*method); m.fault == nil {
-		t.Error("New would not hear of the fault")
 	}
 }

@@ -75,23 +75,23 @@ func hangs(r *http.Request) (*http.Response, error) {
 
 var granted = respond(200, `{"access_token":"abc","token_type":"Bearer","expires_in":3600}`)
 
-func scripted(steps ...step) (*requester, *script) {
+func scripted(steps ...step) (*exchanger, *script) {
 	s := &script{steps: steps}
-	return newRequester(requester{
+	return newExchanger(exchanger{
 		clientID: "client", auth: ClientSecretBasic(SecretString("canary-secret")), client: &http.Client{Transport: s},
 	}), s
 }
 
-func ask(ctx context.Context, r *requester) (*oauth2.Token, error) {
-	return r.fetch(ctx, endpoint{tokenURL: "https://as.example/token?realm=a"}, url.Values{"scope": {"read"}})
+func ask(ctx context.Context, x *exchanger) (*oauth2.Token, error) {
+	return x.fetch(ctx, endpoint{tokenURL: "https://as.example/token?realm=a"}, url.Values{"scope": {"read"}})
 }
 
-func TestATokenRequestIsAsRFC6749WantsIt(t *testing.T) {
+func TestTokenRequestIsAsRFC6749WantsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, s := scripted(granted)
+		x, s := scripted(granted)
 		jar := &countingJar{}
-		r.client = &http.Client{Transport: s, Jar: jar}
-		tok, err := r.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token?realm=a"}, url.Values{
+		x.client = &http.Client{Transport: s, Jar: jar}
+		tok, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token?realm=a"}, url.Values{
 			"scope": {""}, "audience": {"https://api.example"}, "resource": {"https://a.example", "https://b.example"}, "none": nil,
 		})
 		if err != nil || tok.AccessToken != "abc" || !tok.Expiry.Equal(time.Now().Add(time.Hour)) {
@@ -123,9 +123,9 @@ type countingJar struct{ calls int }
 func (j *countingJar) SetCookies(*url.URL, []*http.Cookie) { j.calls++ }
 func (j *countingJar) Cookies(*url.URL) (_ []*http.Cookie) { j.calls++; return nil }
 
-func TestTheFormOverridesTheGrantType(t *testing.T) {
-	r, s := scripted(granted)
-	if _, err := r.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token"}, url.Values{"grant_type": {"account_credentials"}}); err != nil {
+func TestFormOverridesTheGrantType(t *testing.T) {
+	x, s := scripted(granted)
+	if _, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token"}, url.Values{"grant_type": {"account_credentials"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.forms[0]["grant_type"]; len(got) != 1 || got[0] != "account_credentials" {
@@ -153,18 +153,18 @@ func TestWhatMayPassIsAttemptedAgainAndNothingElse(t *testing.T) {
 	for name, fault := range again {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r, s := scripted(fault, fault, granted)
-				if _, err := ask(t.Context(), r); err != nil || len(s.requests) != 3 {
+				x, s := scripted(fault, fault, granted)
+				if _, err := ask(t.Context(), x); err != nil || len(s.requests) != 3 {
 					t.Errorf("%d requests, %v", len(s.requests), err)
 				}
-				r, s = scripted(fault)
-				_, err := ask(t.Context(), r)
+				x, s = scripted(fault)
+				_, err := ask(t.Context(), x)
 				e, ok := errors.AsType[*Error](err)
 				if !ok || e.Attempts != 3 || len(s.requests) != 3 {
 					t.Errorf("%d requests, %+v", len(s.requests), err)
 				}
-				if f, ok := errors.AsType[*failure](err); !ok || f.CoolDown().Permanent {
-					t.Error("said to be permanent")
+				if !e.Temporary() {
+					t.Error("said to be no matter of time")
 				}
 			})
 		})
@@ -187,8 +187,8 @@ func TestWhatMayPassIsAttemptedAgainAndNothingElse(t *testing.T) {
 	for name, fault := range never {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r, s := scripted(fault, granted)
-				_, err := ask(t.Context(), r)
+				x, s := scripted(fault, granted)
+				_, err := ask(t.Context(), x)
 				if e, ok := errors.AsType[*Error](err); !ok || e.Attempts != 1 || len(s.requests) != 1 {
 					t.Errorf("%d requests, %v", len(s.requests), err)
 				}
@@ -197,11 +197,11 @@ func TestWhatMayPassIsAttemptedAgainAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestARefusalWhoseBodyBreaksOffIsARefusal(t *testing.T) {
-	r, s := scripted(func(*http.Request) (*http.Response, error) {
+func TestRefusalWhoseBodyBreaksOffIsARefusal(t *testing.T) {
+	x, s := scripted(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 401, Header: http.Header{}, Body: io.NopCloser(broken{})}, nil
 	})
-	if _, err := ask(t.Context(), r); !errors.Is(err, InvalidClient) || len(s.requests) != 1 {
+	if _, err := ask(t.Context(), x); !errors.Is(err, InvalidClient) || len(s.requests) != 1 {
 		t.Errorf("%d requests, %v", len(s.requests), err)
 	}
 }
@@ -214,9 +214,9 @@ func TestPausesAreJitteredAndGrowToTheirLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var longest [6]time.Duration
 		for range 200 {
-			r, s := scripted(respond(503, ""))
-			r.retry = Retry{MaxAttempts: 6}.withDefaults()
-			if _, err := ask(t.Context(), r); err == nil {
+			x, s := scripted(respond(503, ""))
+			x.retry = Retry{MaxAttempts: 6}.withDefaults()
+			if _, err := ask(t.Context(), x); err == nil {
 				t.Fatal("a token")
 			}
 			for i := 1; i < len(s.times); i++ {
@@ -232,13 +232,13 @@ func TestPausesAreJitteredAndGrowToTheirLimit(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsHonouredWithinTheDeadlineAndLeftToTheCooldownBeyondIt(t *testing.T) {
+func TestRetryAfterIsHonouredWithinTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := respond(429, "", "Retry-After", "5")
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		r, s := scripted(busy, granted)
-		if _, err := ask(ctx, r); err != nil {
+		x, s := scripted(busy, granted)
+		if _, err := ask(ctx, x); err != nil {
 			t.Fatal(err)
 		}
 		if pause := s.times[1].Sub(s.times[0]); pause < 5*time.Second || pause > 5200*time.Millisecond {
@@ -248,10 +248,10 @@ func TestRetryAfterIsHonouredWithinTheDeadlineAndLeftToTheCooldownBeyondIt(t *te
 		ctx, cancel = context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
 		began := time.Now()
-		r, s = scripted(busy, granted)
-		_, err := ask(ctx, r)
-		f, ok := errors.AsType[*failure](err)
-		if !ok || f.CoolDown().RetryAfter != 5*time.Second || len(s.requests) != 1 || time.Since(began) != 0 {
+		x, s = scripted(busy, granted)
+		_, err := ask(ctx, x)
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.RetryAfter != 5*time.Second || len(s.requests) != 1 || time.Since(began) != 0 {
 			t.Errorf("%d requests, %v after %v", len(s.requests), err, time.Since(began))
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -259,14 +259,14 @@ func TestRetryAfterIsHonouredWithinTheDeadlineAndLeftToTheCooldownBeyondIt(t *te
 		}
 
 		// Without a deadline nobody means to wait for an hour.
-		r, s = scripted(respond(503, "", "Retry-After", "3600"), granted)
-		if _, err := ask(context.WithoutCancel(t.Context()), r); err == nil || len(s.requests) != 1 {
+		x, s = scripted(respond(503, "", "Retry-After", "3600"), granted)
+		if _, err := ask(context.WithoutCancel(t.Context()), x); err == nil || len(s.requests) != 1 {
 			t.Errorf("%d requests, %v", len(s.requests), err)
 		}
 	})
 }
 
-func TestACallerWhoGivesUpGetsItsOwnErrorAtOnce(t *testing.T) {
+func TestCallerWhoGivesUpGetsItsOwnErrorAtOnce(t *testing.T) {
 	cause := errors.New("shutting down")
 	for name, fault := range map[string]step{"while it waits for the answer": hangs, "in a pause": respond(503, "", "Retry-After", "10")} {
 		t.Run(name, func(t *testing.T) {
@@ -274,8 +274,8 @@ func TestACallerWhoGivesUpGetsItsOwnErrorAtOnce(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				began := time.Now()
 				time.AfterFunc(time.Second, func() { cancel(cause) })
-				r, s := scripted(fault)
-				_, err := ask(ctx, r)
+				x, s := scripted(fault)
+				_, err := ask(ctx, x)
 				if !errors.Is(err, context.Canceled) || time.Since(began) != time.Second || len(s.requests) != 1 {
 					t.Errorf("%d requests, %v after %v", len(s.requests), err, time.Since(began))
 				}
@@ -289,33 +289,33 @@ func TestACallerWhoGivesUpGetsItsOwnErrorAtOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
-			r, s := scripted(hangs)
-			if _, err := ask(ctx, r); !errors.Is(err, context.DeadlineExceeded) || len(s.requests) != 1 {
+			x, s := scripted(hangs)
+			if _, err := ask(ctx, x); !errors.Is(err, context.DeadlineExceeded) || len(s.requests) != 1 {
 				t.Errorf("%d requests, %v", len(s.requests), err)
 			}
 		})
 	})
 }
 
-func TestAnAttemptHasATimeOfItsOwn(t *testing.T) {
+func TestAttemptHasATimeOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, s := scripted(hangs, granted)
+		x, s := scripted(hangs, granted)
 		began := time.Now()
-		if _, err := ask(t.Context(), r); err != nil {
+		if _, err := ask(t.Context(), x); err != nil {
 			t.Fatal(err)
 		}
 		if took := s.times[1].Sub(began); took < 10*time.Second || took > 10200*time.Millisecond {
 			t.Errorf("attempted again after %v", took)
 		}
-		r, _ = scripted(hangs)
-		r.client.Timeout = 2 * time.Second // of the user's client
-		r = newRequester(*r)
+		x, _ = scripted(hangs)
+		x.client.Timeout = 2 * time.Second // of the user's client
+		x = newExchanger(*x)
 		began = time.Now()
-		_, err := ask(t.Context(), r)
+		_, err := ask(t.Context(), x)
 		if took := time.Since(began); took < 6*time.Second || took > 7*time.Second {
 			t.Errorf("three attempts of 2 s took %v", took)
 		}
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "as.example: no answer in time") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "to as.example (3 attempts): no answer in time") {
 			t.Error(err)
 		}
 	})
@@ -327,8 +327,8 @@ func TestExpiryCountsFromWhenTheSuccessfulAttemptWasSent(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return granted(r)
 		}
-		r, s := scripted(respond(503, ""), slow)
-		tok, err := ask(t.Context(), r)
+		x, s := scripted(respond(503, ""), slow)
+		tok, err := ask(t.Context(), x)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -341,13 +341,12 @@ func TestExpiryCountsFromWhenTheSuccessfulAttemptWasSent(t *testing.T) {
 func TestEachAttemptAuthenticatesAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		r, s := scripted(respond(503, ""), respond(503, ""), granted)
-		r.auth = AuthFunc(func(_ context.Context, r *Request) error {
+		x, s := scripted(respond(503, ""), respond(503, ""), granted)
+		x.auth = AuthFunc(func(context.Context, Request) (Credentials, error) {
 			n++
-			r.Form.Set("client_assertion", fmt.Sprint("jti-", n))
-			return nil
+			return Credentials{Form: url.Values{"client_assertion": {fmt.Sprint("jti-", n)}}}, nil
 		})
-		if _, err := ask(t.Context(), r); err != nil {
+		if _, err := ask(t.Context(), x); err != nil {
 			t.Fatal(err)
 		}
 		for i, form := range s.forms {
@@ -361,8 +360,8 @@ func TestEachAttemptAuthenticatesAnew(t *testing.T) {
 func TestRedirectsOfTheTokenEndpointAreNeverFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, location := range []string{"https://evil.example/token?x=canary-query", "%zz?canary-query", ""} {
-			r, s := scripted(respond(status, "", "Location", location), granted)
-			_, err := ask(t.Context(), r)
+			x, s := scripted(respond(status, "", "Location", location), granted)
+			_, err := ask(t.Context(), x)
 			if err == nil || len(s.requests) != 1 {
 				t.Errorf("%d: %d requests, %v", status, len(s.requests), err)
 			}
@@ -376,14 +375,14 @@ func TestRedirectsOfTheTokenEndpointAreNeverFollowed(t *testing.T) {
 	}
 }
 
-func TestAnOversizedAnswerIsReadNoFurtherThanItsLimit(t *testing.T) {
+func TestOversizedAnswerIsReadNoFurtherThanItsLimit(t *testing.T) {
 	for status, want := range map[int]string{200: "larger than 1048576 bytes", 401: "client_secret_basic was refused", 503: "answered with 503"} {
 		endless := &endlessBody{}
-		r, _ := scripted(func(*http.Request) (*http.Response, error) {
+		x, _ := scripted(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Header: http.Header{}, Body: endless}, nil
 		})
-		r.retry.MaxAttempts = 1
-		_, err := ask(t.Context(), r)
+		x.retry.MaxAttempts = 1
+		_, err := ask(t.Context(), x)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: %v", status, err)
 		}
@@ -401,7 +400,7 @@ type endlessBody struct {
 func (b *endlessBody) Read(p []byte) (int, error) { b.read += len(p); return len(p), nil }
 func (b *endlessBody) Close() error               { b.closed = true; return nil }
 
-func TestARotatedSecretIsTriedAtOnceAfterARefusal(t *testing.T) {
+func TestRotatedSecretIsTriedAtOnceAfterARefusal(t *testing.T) {
 	refused := respond(401, `{"error":"invalid_client"}`)
 	synctest.Test(t, func(t *testing.T) {
 		secrets := []string{"old", "new"} // what the source gives, in turn; the last for good
@@ -411,14 +410,16 @@ func TestARotatedSecretIsTriedAtOnceAfterARefusal(t *testing.T) {
 			return secrets[min(asked, len(secrets))-1], nil
 		}
 		for name, auth := range map[string]Auth{
-			"a method":   ClientSecretPost(source),
-			"wrapped up": AuthFunc(func(ctx context.Context, r *Request) error { return ClientSecretPost(source).Authenticate(ctx, r) }),
+			"a method": ClientSecretPost(source),
+			"wrapped up": AuthFunc(func(ctx context.Context, r Request) (Credentials, error) {
+				return ClientSecretPost(source).Authenticate(ctx, r)
+			}),
 		} {
 			asked = 0
 			began := time.Now()
-			r, s := scripted(refused, granted)
-			r.auth = auth
-			_, err := ask(t.Context(), r)
+			x, s := scripted(refused, granted)
+			x.auth = auth
+			_, err := ask(t.Context(), x)
 			if err != nil || len(s.forms) != 2 || s.forms[0].Get("client_secret") != "old" || s.forms[1].Get("client_secret") != "new" || time.Since(began) != 0 {
 				t.Errorf("%s: %d requests, %v", name, len(s.forms), err)
 			}
@@ -426,64 +427,64 @@ func TestARotatedSecretIsTriedAtOnceAfterARefusal(t *testing.T) {
 
 		// The same secret is not sent again; it is asked for once.
 		secrets, asked = []string{"old"}, 0
-		r, s := scripted(refused, granted)
-		r.auth = ClientSecretPost(source)
-		_, err := ask(t.Context(), r)
+		x, s := scripted(refused, granted)
+		x.auth = ClientSecretPost(source)
+		_, err := ask(t.Context(), x)
 		if !errors.Is(err, InvalidClient) || len(s.requests) != 1 || asked != 2 {
 			t.Errorf("%d requests, asked %d times: %v", len(s.requests), asked, err)
 		}
-		f, _ := errors.AsType[*failure](err)
-		if !f.CoolDown().Permanent || f.Outdated(t.Context()) {
+		e, _ := errors.AsType[*Error](err)
+		if e.Temporary() || e.Outdated(t.Context()) {
 			t.Error("outdated though nothing changed")
 		}
 		secrets = []string{"new"}
-		if !f.Outdated(t.Context()) {
+		if !e.Outdated(t.Context()) {
 			t.Error("not outdated after a rotation")
 		}
 
 		// A source that changes its mind each time gets one repetition, no more.
 		n := 0
-		r, s = scripted(refused)
-		r.auth = ClientSecretPost(func(context.Context) (string, error) { n++; return fmt.Sprint(n), nil })
-		if _, err := ask(t.Context(), r); err == nil || len(s.requests) != 2 {
+		x, s = scripted(refused)
+		x.auth = ClientSecretPost(func(context.Context) (string, error) { n++; return fmt.Sprint(n), nil })
+		if _, err := ask(t.Context(), x); err == nil || len(s.requests) != 2 {
 			t.Errorf("%d requests, %v", len(s.requests), err)
 		}
 	})
 }
 
-func TestAFailureOfTheServerLeavesTheSecretsSourceInPeace(t *testing.T) {
+func TestServersFailureLeavesTheSecretsSourceInPeace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		r, _ := scripted(respond(503, ""))
-		r.auth = ClientSecretPost(func(context.Context) (string, error) { asked++; return fmt.Sprint(asked), nil })
-		_, err := ask(t.Context(), r)
-		f, _ := errors.AsType[*failure](err)
-		if f.Outdated(t.Context()) || asked != 3 {
+		x, _ := scripted(respond(503, ""))
+		x.auth = ClientSecretPost(func(context.Context) (string, error) { asked++; return fmt.Sprint(asked), nil })
+		_, err := ask(t.Context(), x)
+		e, _ := errors.AsType[*Error](err)
+		if e.Outdated(t.Context()) || asked != 3 {
 			t.Errorf("asked %d times", asked)
 		}
 	})
 }
 
-func TestASecretThatComesBackEndsTheCooldown(t *testing.T) {
+func TestSecretThatComesBackEndsTheCooldown(t *testing.T) {
 	vault := errors.New("the vault is sealed")
 	sealed := vault
-	r, s := scripted(granted)
-	r.auth = ClientSecretPost(func(context.Context) (string, error) { return "secret", sealed })
-	_, err := ask(t.Context(), r)
-	f, ok := errors.AsType[*failure](err)
-	if !ok || !errors.Is(err, vault) || len(s.requests) != 0 || f.CoolDown().Permanent || !strings.HasPrefix(err.Error(), "ccclient: ") {
+	x, s := scripted(granted)
+	x.auth = ClientSecretPost(func(context.Context) (string, error) { return "secret", sealed })
+	_, err := ask(t.Context(), x)
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !errors.Is(err, vault) || len(s.requests) != 0 || !e.Temporary() || !strings.HasPrefix(err.Error(), "ccclient: ") {
 		t.Fatalf("%d requests, %v", len(s.requests), err)
 	}
-	if f.Outdated(t.Context()) {
+	if e.Outdated(t.Context()) {
 		t.Error("outdated while the vault is sealed")
 	}
 	sealed = nil
-	if !f.Outdated(t.Context()) {
+	if !e.Outdated(t.Context()) {
 		t.Error("not outdated after it was opened")
 	}
 }
 
-func TestADPoPNonceIsLearnedAndTriedOnceBesideTheRetries(t *testing.T) {
+func TestDPoPNonceIsLearnedAndTriedOnceBesideTheRetries(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -495,9 +496,9 @@ func TestADPoPNonceIsLearnedAndTriedOnceBesideTheRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		demand := respond(400, `{"error":"use_dpop_nonce"}`, "DPoP-Nonce", "n-1")
 		bound := respond(200, `{"access_token":"abc","token_type":"DPoP","expires_in":60}`)
-		r, s := scripted(demand, bound)
-		r.dpop, r.retry.MaxAttempts = proof, 1
-		tok, err := ask(t.Context(), r)
+		x, s := scripted(demand, bound)
+		x.dpop, x.retry.MaxAttempts = proof, 1
+		tok, err := ask(t.Context(), x)
 		if err != nil || tok.TokenType != "DPoP" || len(s.requests) != 2 {
 			t.Fatalf("%d requests, %v, %v", len(s.requests), tok, err)
 		}
@@ -506,19 +507,19 @@ func TestADPoPNonceIsLearnedAndTriedOnceBesideTheRetries(t *testing.T) {
 			t.Errorf("proofs %q and %q", first, second)
 		}
 
-		r, s = scripted(demand)
-		r.dpop = proof
-		if _, err := ask(t.Context(), r); !errors.Is(err, UseDPoPNonce) || len(s.requests) != 2 {
+		x, s = scripted(demand)
+		x.dpop = proof
+		if _, err := ask(t.Context(), x); !errors.Is(err, UseDPoPNonce) || len(s.requests) != 2 {
 			t.Errorf("%d requests, %v", len(s.requests), err)
 		}
-		r, s = scripted(respond(400, `{"error":"use_dpop_nonce"}`)) // but gives none
-		r.dpop = proof
-		if _, err := ask(t.Context(), r); !errors.Is(err, UseDPoPNonce) || len(s.requests) != 1 {
+		x, s = scripted(respond(400, `{"error":"use_dpop_nonce"}`)) // but gives none
+		x.dpop = proof
+		if _, err := ask(t.Context(), x); !errors.Is(err, UseDPoPNonce) || len(s.requests) != 1 {
 			t.Errorf("%d requests, %v", len(s.requests), err)
 		}
-		r, _ = scripted(granted) // a Bearer token
-		r.dpop = proof
-		if _, err := ask(t.Context(), r); !errors.Is(err, tokenresponse.ErrNotBound) {
+		x, _ = scripted(granted) // a Bearer token
+		x.dpop = proof
+		if _, err := ask(t.Context(), x); !errors.Is(err, tokenresponse.ErrNotBound) {
 			t.Errorf("a downgrade: %v", err)
 		}
 	})
@@ -527,21 +528,21 @@ func TestADPoPNonceIsLearnedAndTriedOnceBesideTheRetries(t *testing.T) {
 func TestNetworkErrorsStayRecognisableWithoutTheURL(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	// As a RoundTripper does that is made of an http.Client.
-	r, _ := scripted(fails(&url.Error{Op: "Post", URL: "https://as.example/token?api-key=canary", Err: dial}))
-	r.retry.MaxAttempts = 1
-	_, err := ask(t.Context(), r)
+	x, _ := scripted(fails(&url.Error{Op: "Post", URL: "https://as.example/token?api-key=canary", Err: dial}))
+	x.retry.MaxAttempts = 1
+	_, err := ask(t.Context(), x)
 	if op, ok := errors.AsType[*net.OpError](err); !ok || op != dial {
 		t.Errorf("%v has lost its cause", err)
 	}
-	if _, ok := errors.AsType[*url.Error](err); ok || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "as.example: ") {
+	if _, ok := errors.AsType[*url.Error](err); ok || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "to as.example: ") {
 		t.Errorf("%v shows the URL", err)
 	}
 
-	r, _ = scripted(func(r *http.Request) (*http.Response, error) {
+	x, _ = scripted(func(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("cannot send %v: %w", r.Header, context.DeadlineExceeded)
 	})
-	r.retry.MaxAttempts = 1
-	if _, err := ask(t.Context(), r); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "Y2xpZW50OmNhbmFyeS1zZWNyZXQ") {
+	x.retry.MaxAttempts = 1
+	if _, err := ask(t.Context(), x); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "Y2xpZW50OmNhbmFyeS1zZWNyZXQ") {
 		t.Errorf("%v shows the header", err)
 	}
 }
@@ -552,9 +553,9 @@ func TestTLSErrorsSayWhatToConfigure(t *testing.T) {
 		"check the scheme":          http.ErrSchemeMismatch,
 		"client certificate, which": &net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")},
 	} {
-		r, _ := scripted(fails(fault))
-		r.retry.MaxAttempts = 1
-		if _, err := ask(t.Context(), r); err == nil || !strings.Contains(err.Error(), want) {
+		x, _ := scripted(fails(fault))
+		x.retry.MaxAttempts = 1
+		if _, err := ask(t.Context(), x); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)
 		}
 	}
@@ -563,13 +564,13 @@ func TestTLSErrorsSayWhatToConfigure(t *testing.T) {
 func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		r, _ := scripted(
+		x, _ := scripted(
 			respond(503, ""),
 			fails(errors.New("canary-secret")),
 			respond(200, `{"access_token":"canary-token","token_type":"Bearer","expires_in":60}`),
 		)
-		r.log = logger{slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
-		if _, err := ask(t.Context(), r); err != nil {
+		x.log = logger{slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		if _, err := ask(t.Context(), x); err != nil {
 			t.Fatal(err)
 		}
 		logged := out.String()
@@ -577,38 +578,35 @@ func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 			t.Error(logged)
 		}
 		out.Reset()
-		r.log = logger{slog.New(slog.NewJSONHandler(&out, nil))}
-		if _, err := ask(t.Context(), r); err != nil || out.Len() != 0 {
+		x.log = logger{slog.New(slog.NewJSONHandler(&out, nil))}
+		if _, err := ask(t.Context(), x); err != nil || out.Len() != 0 {
 			t.Errorf("logged above debug: %s", out.String())
 		}
 	})
 }
 
-func TestAnAuthThatBreaksTheRequestIsAnErrorNotAPanic(t *testing.T) {
-	r, s := scripted(granted)
-	r.auth = AuthFunc(func(_ context.Context, r *Request) error {
-		r.Form, r.Header = nil, nil
-		return nil
-	})
-	if _, err := ask(t.Context(), r); err != nil || len(s.requests) != 1 {
+func TestWhatIsBrokenAroundARequestIsAnErrorNotAPanic(t *testing.T) {
+	x, s := scripted(granted)
+	x.auth = AuthFunc(func(context.Context, Request) (Credentials, error) { return Credentials{}, nil })
+	if _, err := ask(t.Context(), x); err != nil || len(s.requests) != 1 {
 		t.Error(err)
 	}
-	r.auth = AuthFunc(func(_ context.Context, r *Request) error { return errors.New("no") })
-	if _, err := ask(t.Context(), r); err == nil {
+	x.auth = AuthFunc(func(context.Context, Request) (Credentials, error) { return Credentials{}, errors.New("no") })
+	if _, err := ask(t.Context(), x); err == nil {
 		t.Error("no error")
 	}
-	r, s = scripted(granted)
-	_, err := r.fetch(t.Context(), endpoint{tokenURL: "https://as.example/%zz"}, nil)
+	x, s = scripted(granted)
+	_, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/%zz"}, nil)
 	if e, ok := errors.AsType[*Error](err); !ok || e.Attempts != 1 || len(s.requests) != 0 {
 		t.Errorf("a broken URL: %v", err)
 	}
-	r, _ = scripted(func(*http.Request) (*http.Response, error) { return nil, nil })
-	r.retry.MaxAttempts = 1
-	if _, err := ask(t.Context(), r); err == nil {
+	x, _ = scripted(func(*http.Request) (*http.Response, error) { return nil, nil })
+	x.retry.MaxAttempts = 1
+	if _, err := ask(t.Context(), x); err == nil {
 		t.Error("no error from a RoundTripper that gives nothing")
 	}
-	r, _ = scripted(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil })
-	if _, err := ask(t.Context(), r); err == nil || !strings.Contains(err.Error(), "empty") {
+	x, _ = scripted(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil })
+	if _, err := ask(t.Context(), x); err == nil || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("no body: %v", err)
 	}
 }

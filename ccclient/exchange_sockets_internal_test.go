@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// asker makes a requester that does not retry, for tests over real sockets.
-func asker(client *http.Client) *requester {
-	return newRequester(requester{
+// asker returns an exchanger that does not retry, for tests over real sockets.
+func asker(client *http.Client) *exchanger {
+	return newExchanger(exchanger{
 		clientID: "client", auth: ClientSecretPost(SecretString("secret")), client: client, retry: Retry{MaxAttempts: 1},
 	})
 }
@@ -27,7 +27,7 @@ func quietly(h http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-func TestTheConnectionIsUsedAgainWhateverWasAnswered(t *testing.T) {
+func TestConnectionIsUsedAgainWhateverWasAnswered(t *testing.T) {
 	answers := []func(http.ResponseWriter){
 		func(w http.ResponseWriter) { io.WriteString(w, `{"access_token":"abc"}`) },
 		func(w http.ResponseWriter) {
@@ -46,16 +46,16 @@ func TestTheConnectionIsUsedAgainWhateverWasAnswered(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	r := asker(s.Client())
+	x := asker(s.Client())
 	for range 3 * len(answers) {
-		r.fetch(t.Context(), endpoint{tokenURL: s.URL}, nil) // most are to fail
+		x.fetch(t.Context(), endpoint{tokenURL: s.URL}, nil) // most are to fail
 	}
 	if n.Load() != int32(3*len(answers)) || connections.Load() != 1 {
 		t.Errorf("%d requests over %d connections", n.Load(), connections.Load())
 	}
 }
 
-func TestACertificateThatDoesNotVerifyIsToldAndNotRetried(t *testing.T) {
+func TestCertificateThatDoesNotVerifyIsNotTriedAgain(t *testing.T) {
 	var served atomic.Int32
 	s := quietly(func(http.ResponseWriter, *http.Request) { served.Add(1) })
 	s.StartTLS()
@@ -64,8 +64,8 @@ func TestACertificateThatDoesNotVerifyIsToldAndNotRetried(t *testing.T) {
 	strangers := &http.Transport{}
 	defer strangers.CloseIdleConnections()
 	_, err := asker(&http.Client{Transport: strangers}).fetch(t.Context(), endpoint{tokenURL: s.URL}, nil)
-	f, _ := errors.AsType[*failure](err)
-	if f == nil || f.temporary || !f.permanent || !strings.Contains(err.Error(), "RootCAs in Config.TLS") {
+	e, _ := errors.AsType[*Error](err)
+	if e == nil || e.Temporary() || !strings.Contains(err.Error(), "RootCAs in Config.TLS") {
 		t.Errorf("an unknown CA: %v", err)
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
@@ -77,7 +77,7 @@ func TestACertificateThatDoesNotVerifyIsToldAndNotRetried(t *testing.T) {
 	named := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "as.other.invalid"}}
 	defer named.CloseIdleConnections()
 	_, err = asker(&http.Client{Transport: named}).fetch(t.Context(), endpoint{tokenURL: s.URL}, nil)
-	if f, _ := errors.AsType[*failure](err); f == nil || f.temporary || !f.permanent {
+	if e, _ := errors.AsType[*Error](err); e == nil || e.Temporary() {
 		t.Errorf("another host: %v", err)
 	}
 	if served.Load() != 0 {
@@ -98,7 +98,7 @@ func TestHTTPWhereHTTPSWasMeantIsTold(t *testing.T) {
 	}
 }
 
-func TestARefusedConnectionIsTemporary(t *testing.T) {
+func TestRefusedConnectionIsTemporary(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -106,8 +106,8 @@ func TestARefusedConnectionIsTemporary(t *testing.T) {
 	address := l.Addr().String()
 	l.Close()
 	_, err = asker(&http.Client{}).fetch(t.Context(), endpoint{tokenURL: "http://" + address}, nil)
-	f, _ := errors.AsType[*failure](err)
-	if f == nil || !f.temporary || f.permanent || !strings.Contains(err.Error(), address) {
+	e, _ := errors.AsType[*Error](err)
+	if e == nil || e.foresees() != passing || !strings.Contains(err.Error(), address) {
 		t.Error(err)
 	}
 	if _, ok := errors.AsType[*net.OpError](err); !ok {
