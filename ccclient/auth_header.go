@@ -8,21 +8,19 @@ import (
 	"github.com/ccclient/go-ccclient/internal/field"
 )
 
-// setBy names what sets a header field of token requests, where that is not
-// left to Config.EndpointHeader.
-var setBy = map[string]string{
+// headerSetBy names what sets a header field of token requests, where that is not left to Config.EndpointHeader.
+var headerSetBy = map[string]string{
 	"Authorization": "Auth",
 	"Content-Type":  "the form",
 	"Dpop":          "DPoPKey",
 }
 
-// headerFaults is what is wrong with Config.EndpointHeader. No value is
-// repeated.
+// headerFaults returns what is wrong with Config.EndpointHeader. It repeats no value.
 func headerFaults(h http.Header) (f faults) {
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		if err := field.CheckName(name); err != nil {
 			f.add("EndpointHeader", "%w", err)
-		} else if by, taken := setBy[http.CanonicalHeaderKey(name)]; taken {
+		} else if by, taken := headerSetBy[http.CanonicalHeaderKey(name)]; taken {
 			f.add("EndpointHeader", "%s is what %s sets", name, by)
 		}
 		for _, value := range h[name] {
@@ -34,7 +32,7 @@ func headerFaults(h http.Header) (f faults) {
 	return f
 }
 
-// canonicalHeader copies h, whose names may be spelt in any case.
+// canonicalHeader returns a copy of h, whose names may be spelt in any case.
 func canonicalHeader(h http.Header) http.Header {
 	c := make(http.Header, len(h))
 	for _, name := range slices.Sorted(maps.Keys(h)) {

@@ -1,6 +1,7 @@
 package ccclient_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
+	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
 func good() ccclient.Config {
@@ -188,5 +190,49 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	}
 	if got := c.Transport(nil).AllowedHosts[0]; got != "api.example.com" {
 		t.Errorf("AllowedHosts became %q", got)
+	}
+}
+
+// A tenantAuth is an Auth of the user's own that says what tells its tokens apart.
+type tenantAuth struct{ ccclient.Auth }
+
+func (tenantAuth) Identity() string { return "tenant" }
+
+func TestTokensOfAuthWithoutIdentityGoIntoNoStore(t *testing.T) {
+	library := ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret))
+	for name, c := range map[string]struct {
+		auth     ccclient.Auth
+		requests int // of two clients with one Store
+		warned   bool
+	}{
+		"the library's":    {library, 1, false},
+		"without identity": {ccclient.AuthFunc(library.Authenticate), 2, true},
+		"with an identity": {tenantAuth{library}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			var cfg ccclient.Config
+			configure := func(c2 *ccclient.Config) {
+				c2.Auth, c2.Cache.Store = c.auth, cache.Memory()
+				c2.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				cfg = *c2
+			}
+			requests := 0
+			inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
+				r.token() // and waits until it is stored
+				other, err := ccclient.New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer other.Close()
+				if _, err := other.Token(t.Context()); err != nil {
+					t.Error(err)
+				}
+				requests = len(r.as.TokenRequests())
+			})
+			if warned := strings.Contains(log.String(), "level=WARN"); requests != c.requests || warned != c.warned {
+				t.Errorf("%d token requests, want %d; logged: %s", requests, c.requests, log.String())
+			}
+		})
 	}
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-// endpoints says where token requests go: to a fixed token endpoint, or to the
-// one that an issuer's metadata names.
+// endpoints says where token requests go: to a fixed token endpoint, or to the one that an issuer's metadata name.
 type endpoints struct {
 	fixed      endpoint
 	discoverer *discovery.Discoverer // nil: fixed
@@ -39,9 +38,8 @@ func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls b
 	return e, err
 }
 
-// fetch gets a new token from wherever the endpoint is. Where it turns out to
-// be gone, the metadata is looked at again, and if they now name another place
-// the request is made there.
+// fetch gets a new token from wherever the endpoint is. Where it turns out to be gone, the metadata are looked at again,
+// and if they now name another place the request is made there.
 func (e *endpoints) fetch(ctx context.Context, x *exchanger, form url.Values) (*oauth2.Token, error) {
 	if e.discoverer == nil {
 		return x.fetch(ctx, e.fixed, form)
@@ -93,6 +91,7 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 	}
 }
 
+// supported returns what of the configuration the server with these metadata does not support.
 func (e *endpoints) supported(m *discovery.Metadata) error {
 	if e.dpop != nil {
 		if err := e.dpop.Negotiate(m.DPoPAlgs); err != nil {
@@ -112,6 +111,7 @@ func (e *endpoints) supported(m *discovery.Metadata) error {
 	return fault
 }
 
+// of returns the token endpoint that the metadata name, for mutual TLS where there is a certificate to show.
 func (e *endpoints) of(m *discovery.Metadata) endpoint {
 	ep := endpoint{tokenURL: m.TokenEndpoint, issuer: m.Issuer, algorithms: m.AssertionAlgs, methods: m.AuthMethods}
 	if e.mtls && m.MTLSTokenEndpoint != "" {
@@ -120,8 +120,7 @@ func (e *endpoints) of(m *discovery.Metadata) endpoint {
 	return ep
 }
 
-// gone reports whether err says that there is no token endpoint where the
-// metadata had it.
+// gone reports whether err says that there is no token endpoint where the metadata had it.
 func gone(err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone) {
 		return true

@@ -11,8 +11,10 @@ import (
 // Format prints the fields of cfg that say where tokens come from, who asks and what for; of EndpointParams and
 // EndpointHeader the names only, and nothing of keys, certificates or clients, whatever the verb.
 func (cfg Config) Format(s fmt.State, _ rune) {
-	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, EndpointParams: %q, EndpointHeader: %q}",
-		withoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience, cfg.Resources, names(cfg.EndpointParams), names(cfg.EndpointHeader))
+	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, "+
+		"EndpointParams: %q, EndpointHeader: %q}",
+		withoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience, cfg.Resources,
+		names(cfg.EndpointParams), names(cfg.EndpointHeader))
 }
 
 // LogValue returns what Format prints.

@@ -30,7 +30,8 @@ type certified struct {
 
 // errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be bound
 // to either.
-var errRotated = errors.New("the client certificate changes again and again: GetClientCertificate in Config.TLS should return the same one until it is replaced")
+var errRotated = errors.New("the client certificate changes again and again: " +
+	"GetClientCertificate in Config.TLS should return the same one until it is replaced")
 
 func (k *rotating) Token(ctx context.Context) (*oauth2.Token, error) {
 	return k.withCurrent(ctx, (*cache.Entry).Token)
@@ -46,8 +47,11 @@ func (k *rotating) Invalidate(rejected *oauth2.Token) {
 	}
 }
 
+// A getter is a method of an entry.
+type getter func(*cache.Entry, context.Context) (*oauth2.Token, error)
+
 // withCurrent calls get with the entry of the certificate that is shown now, and again when that rotated meanwhile.
-func (k *rotating) withCurrent(ctx context.Context, get func(*cache.Entry, context.Context) (*oauth2.Token, error)) (tok *oauth2.Token, err error) {
+func (k *rotating) withCurrent(ctx context.Context, get getter) (tok *oauth2.Token, err error) {
 	for range clientcert.RotationBurst + 2 { // more rotations are not followed so soon
 		tok, err = get(k.entryFor(k.registration.certificate.Recent()), ctx)
 		if !errors.Is(err, errRotated) {

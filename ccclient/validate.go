@@ -90,8 +90,11 @@ func (cfg *Config) validateConnections() (f faults) {
 	if auth := factsOf(cfg.Auth); auth.certificate && len(config.Certificates) == 0 && config.GetClientCertificate == nil {
 		f.add("TLS", "%s needs a client certificate: set Certificates or GetClientCertificate", auth.name)
 	}
-	if config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12 || config.MinVersion != 0 && config.MinVersion < tls.VersionTLS12 {
-		f.add("TLS", "allows versions below TLS 1.2: leave MinVersion and MaxVersion alone")
+	for _, version := range []uint16{config.MinVersion, config.MaxVersion} {
+		if version != 0 && version < tls.VersionTLS12 {
+			f.add("TLS", "allows versions below TLS 1.2: leave MinVersion and MaxVersion alone")
+			break
+		}
 	}
 	return f
 }
