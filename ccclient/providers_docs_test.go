@@ -10,7 +10,7 @@ import (
 )
 
 func TestProvidersPageShowsTheConfigsOfTheTests(t *testing.T) {
-	const name = "providers_example_test.go"
+	const name = "providers_configs_test.go"
 	source, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
