@@ -19,7 +19,7 @@ const root = ".."
 
 const core = "github.com/ccclient/go-ccclient"
 
-// files gives the slash-separated paths of all files in the repository that
+// files returns the slash-separated paths of all files in the repository that
 // are not ignored by git; without git, of all but installed packages.
 func files(t *testing.T) []string {
 	t.Helper()
@@ -48,7 +48,7 @@ func files(t *testing.T) []string {
 	return names
 }
 
-// read gives a file's text.
+// read returns a file's text.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
@@ -58,7 +58,7 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// modules gives the directories of the nested modules.
+// modules returns the directories of the nested modules.
 func modules(names []string) []string {
 	var dirs []string
 	for _, name := range names {
@@ -68,6 +68,10 @@ func modules(names []string) []string {
 	}
 	return dirs
 }
+
+// isLibrary reports whether a nested module is for users: those in internal and
+// examples are for work in the tree, and never released.
+func isLibrary(dir string) bool { return !within(dir, "internal", "examples") }
 
 // within reports whether a path is one of dirs or below one.
 func within(name string, dirs ...string) bool {
