@@ -1,5 +1,5 @@
 # Everything runs without make, too: see CONTRIBUTING.md.
-.PHONY: test race lint fuzz bench ci
+.PHONY: test race lint fuzz bench rehearse ci
 
 FUZZTIME ?= 20s
 TOOL = go tool -modfile=internal/tools/go.mod
@@ -22,6 +22,9 @@ fuzz: ## every target, as many at a time as there are processors
 
 bench: ## the targets, against x/oauth2
 	go -C internal/bench run .
+
+rehearse: ## a release of what is committed
+	bash .ci/rehearse.sh
 
 ci:
 	bash .ci/run
