@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
+
+	"github.com/ccclient/go-ccclient/cache"
 )
 
 // A failure is an [Error] with what the cache asks of it, in methods that Error
@@ -25,11 +26,10 @@ type failure struct {
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// RetryAfter is the server's word on when to ask again.
-func (f *failure) RetryAfter() time.Duration { return f.err.RetryAfter }
-
-// Permanent reports whether asking again without a change cannot help.
-func (f *failure) Permanent() bool { return f.permanent }
+// CoolDown tells the cache how long to leave the server alone.
+func (f *failure) CoolDown() cache.CoolDown {
+	return cache.CoolDown{RetryAfter: f.err.RetryAfter, Permanent: f.permanent}
+}
 
 // Outdated reports whether the secret that was refused, or could not be had, is
 // another one by now. While the server or the network is at fault the source of

@@ -191,7 +191,7 @@ func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
 			if e.Code != test.code || e.Description != test.description || e.StatusCode != a.status {
 				t.Errorf("got %d, %q, %q; want %d, %q, %q", e.StatusCode, e.Code, e.Description, a.status, test.code, test.description)
 			}
-			if f.temporary != test.temporary || f.Permanent() != test.permanent {
+			if f.temporary != test.temporary || f.CoolDown().Permanent != test.permanent {
 				t.Errorf("temporary %v, permanent %v; want %v, %v", f.temporary, f.permanent, test.temporary, test.permanent)
 			}
 			if got := f.Error(); !strings.Contains(got, test.text) || !strings.HasPrefix(got, "ccclient: ") {
@@ -226,8 +226,8 @@ func TestRetryAfterOfAnAnswerIsKept(t *testing.T) {
 		"error-html-502":  0,
 	} {
 		_, f := testInquiry(t).judge(readAnswer(t, file))
-		if f.RetryAfter() != want || f.err.RetryAfter != want {
-			t.Errorf("%s: RetryAfter %v, want %v", file, f.RetryAfter(), want)
+		if f.CoolDown().RetryAfter != want || f.err.RetryAfter != want {
+			t.Errorf("%s: RetryAfter %v, want %v", file, f.CoolDown().RetryAfter, want)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestLifetimesAreReadAsServersWriteThem(t *testing.T) {
 			if !errors.Is(err, ErrExpired) || !strings.HasPrefix(err.Error(), "ccclient: ") {
 				t.Errorf("%s: lives %v, %v; want ErrExpired", test.members, got, err)
 			}
-			if f, ok := errors.AsType[*failure](err); ok && f.Permanent() {
+			if f, ok := errors.AsType[*failure](err); ok && f.CoolDown().Permanent {
 				t.Errorf("%s: a clock is not wrong for ever", test.members)
 			}
 		case err != nil || got != test.want:

@@ -162,7 +162,7 @@ func TestWhatMayPassIsAttemptedAgainAndNothingElse(t *testing.T) {
 				if !ok || e.Attempts != 3 || len(s.requests) != 3 {
 					t.Errorf("%d requests, %+v", len(s.requests), err)
 				}
-				if f, ok := errors.AsType[*failure](err); !ok || f.Permanent() {
+				if f, ok := errors.AsType[*failure](err); !ok || f.CoolDown().Permanent {
 					t.Error("said to be permanent")
 				}
 			})
@@ -250,7 +250,7 @@ func TestRetryAfterIsHonouredWithinTheDeadlineAndLeftToTheCooldownBeyondIt(t *te
 		r, s = scripted(busy, granted)
 		_, err := ask(ctx, r)
 		f, ok := errors.AsType[*failure](err)
-		if !ok || f.RetryAfter() != 5*time.Second || len(s.requests) != 1 || time.Since(began) != 0 {
+		if !ok || f.CoolDown().RetryAfter != 5*time.Second || len(s.requests) != 1 || time.Since(began) != 0 {
 			t.Errorf("%d requests, %v after %v", len(s.requests), err, time.Since(began))
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -432,7 +432,7 @@ func TestARotatedSecretIsTriedAtOnceAfterARefusal(t *testing.T) {
 			t.Errorf("%d requests, asked %d times: %v", len(s.requests), asked, err)
 		}
 		f, _ := errors.AsType[*failure](err)
-		if !f.Permanent() || f.Outdated(t.Context()) {
+		if !f.CoolDown().Permanent || f.Outdated(t.Context()) {
 			t.Error("outdated though nothing changed")
 		}
 		secrets = []string{"new"}
@@ -470,7 +470,7 @@ func TestASecretThatComesBackEndsTheCooldown(t *testing.T) {
 	r.auth = ClientSecretPost(func(context.Context) (string, error) { return "secret", sealed })
 	_, err := ask(t.Context(), r)
 	f, ok := errors.AsType[*failure](err)
-	if !ok || !errors.Is(err, vault) || len(s.requests) != 0 || f.Permanent() || !strings.HasPrefix(err.Error(), "ccclient: ") {
+	if !ok || !errors.Is(err, vault) || len(s.requests) != 0 || f.CoolDown().Permanent || !strings.HasPrefix(err.Error(), "ccclient: ") {
 		t.Fatalf("%d requests, %v", len(s.requests), err)
 	}
 	if f.Outdated(t.Context()) {

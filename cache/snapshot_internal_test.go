@@ -119,8 +119,8 @@ func TestTokenThatComesExpiredIsAnErrorOfItsOwn(t *testing.T) {
 	}
 }
 
-// shiftMonotonic gives t with its monotonic reading moved by d, its wall clock
-// as it was: what a suspended host sees, or a stepped wall clock.
+// shiftMonotonic gives t with its monotonic reading moved by d, its wall clock as it was: what a suspended host sees,
+// or a stepped wall clock.
 func shiftMonotonic(tb testing.TB, t time.Time, d time.Duration) time.Time {
 	r := t
 	*(*int64)(unsafe.Add(unsafe.Pointer(&r), 8)) += int64(d)
@@ -192,7 +192,7 @@ func TestPause(t *testing.T) {
 		"Retry-After of an instant": {retryAfterError(1), 1, 0, 0.5, 1050 * time.Millisecond},
 		"Retry-After of no meaning": {retryAfterError(-s), 1, 0, 0, s},
 	} {
-		if got := pause(c.err, c.row, c.left, c.draw); got != c.want {
+		if got := pauseAfter(c.err, c.row, c.left, c.draw); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -200,9 +200,9 @@ func TestPause(t *testing.T) {
 
 type permanentError struct{ error }
 
-func (permanentError) Permanent() bool { return true }
+func (permanentError) CoolDown() CoolDown { return CoolDown{Permanent: true} }
 
 type retryAfterError time.Duration
 
-func (retryAfterError) Error() string               { return "later" }
-func (e retryAfterError) RetryAfter() time.Duration { return time.Duration(e) }
+func (retryAfterError) Error() string        { return "later" }
+func (e retryAfterError) CoolDown() CoolDown { return CoolDown{RetryAfter: time.Duration(e)} }

@@ -12,47 +12,19 @@ import (
 	"github.com/ccclient/go-ccclient/internal/seconds"
 )
 
-// ErrExpired is the error for a token that had already expired when it came. A
-// clock may be wrong.
+// ErrExpired is the error for a token that had already expired when it came. A clock may be wrong.
 var ErrExpired = errors.New("the token had already expired when it came: compare the clocks of this host and of the server")
 
-var errNoToken = errors.New("cache: the fetch gave neither a token nor an error")
+var errNoToken = errors.New("the fetch returned neither a token nor an error")
 
 // maxLifetime is what a longer lifetime is taken for.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// minRefreshIn is the least time, or half a shorter life, before a refresh: a
-// server or a RefreshAt that asks for less would make a stream of requests.
+// minRefreshIn is the least time, or half a shorter life, before a refresh: a server or a RefreshAt that asks for less
+// would make a stream of requests.
 const minRefreshIn = time.Second
 
-// An instant is a moment on both clocks: the monotonic one stands still while
-// a host sleeps, the wall clock is stepped.
-type instant struct {
-	mono int64 // nanoseconds since Cache.epoch
-	wall int64 // nanoseconds since 1970
-}
-
-func (c *Cache) at(t time.Time) instant {
-	return instant{int64(t.Sub(c.epoch)), t.UnixNano()}
-}
-
-func (i instant) add(d time.Duration) instant {
-	return instant{i.mono + int64(d), i.wall + int64(d)}
-}
-
-// before reports whether j is still to come on both clocks: whichever says
-// sooner counts.
-func (i instant) before(j instant) bool {
-	return i.mono < j.mono && i.wall < j.wall
-}
-
-// until is how long it is from i to j, by whichever clock says sooner.
-func (i instant) until(j instant) time.Duration {
-	return time.Duration(min(j.mono-i.mono, j.wall-i.wall))
-}
-
-// A snapshot is a token and the turning points of its life. Only its atomic
-// fields change once it is published.
+// A snapshot is a token and the turning points of its life. Only its atomic fields change once it is published.
 type snapshot struct {
 	token  *oauth2.Token
 	expiry instant       // not handed out from here on
@@ -60,22 +32,13 @@ type snapshot struct {
 	ahead  time.Duration // before the expiry, the margin or more: stale
 	life   time.Duration
 
-	// rejected says that the token was rejected inside the spacing of forced
-	// refreshes; it turns stale when the next one may be.
+	// rejected says that the token was rejected inside the spacing of forced refreshes; it turns stale when the next
+	// one may be.
 	rejected bool
 
-	asked atomic.Bool  // since it was published; kept only for KeepFresh
-	look  atomic.Int64 // stale: the next caller to look after this (instant.mono) starts a refresh
+	wanted     atomic.Bool  // somebody asked since it was published; kept only for KeepFresh
+	refreshDue atomic.Int64 // stale: the first caller after this (instant.mono) starts a refresh
 }
-
-type phase int
-
-const (
-	gone   phase = iota // nothing that may be handed out
-	margin              // still alive, but to be replaced first
-	stale               // handed out, and refreshed in the background
-	fresh
-)
 
 func (s *snapshot) phase(now instant) phase {
 	if s == nil {
@@ -85,7 +48,7 @@ func (s *snapshot) phase(now instant) phase {
 	case left <= 0:
 		return gone
 	case left <= s.margin:
-		return margin
+		return expiring
 	case left <= s.ahead:
 		return stale
 	}
@@ -115,8 +78,8 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 		left = maxLifetime
 		tok = withExpiry(tok, now.Add(left))
 	}
-	// The life began when the request was sent. A fetch with several
-	// attempts began before that: what the server said of the lifetime tells.
+	// The life began when the request was sent. A fetch with several attempts began before that: what the server said
+	// of the lifetime tells.
 	life := left + max(0, now.Sub(sent))
 	if said := tok.ExpiresIn; said > 0 && said < int64(life/time.Second) {
 		life = max(left, time.Duration(said)*time.Second)
@@ -141,15 +104,15 @@ func (c *Cache) refreshAfter(life time.Duration, draw float64) time.Duration {
 	return time.Duration(float64(life) * max(0, c.opt.RefreshAt-0.05*draw))
 }
 
-// withExpiry gives a copy: the fetch may have handed the token to others.
+// withExpiry returns a copy: the fetch may have handed the token to others.
 func withExpiry(tok *oauth2.Token, t time.Time) *oauth2.Token {
 	cp := *tok
 	cp.Expiry = t
 	return &cp
 }
 
-// rejectedUntil gives the snapshot of a token that was rejected too soon after
-// the last forced refresh: it is handed out on, and looked at again at next.
+// rejectedUntil returns the snapshot of a token that was rejected too soon after the last forced refresh: it is handed
+// out on, and looked at again at next.
 func (s *snapshot) rejectedUntil(next instant) *snapshot {
 	r := &snapshot{
 		token:    s.token,
@@ -159,17 +122,10 @@ func (s *snapshot) rejectedUntil(next instant) *snapshot {
 		life:     s.life,
 		rejected: true,
 	}
-	r.asked.Store(s.asked.Load())
-	r.look.Store(min(s.look.Load(), next.mono))
+	r.wanted.Store(s.wanted.Load())
+	r.refreshDue.Store(min(s.refreshDue.Load(), next.mono))
 	return r
 }
 
-// never is a look that no clock reaches: a refresh is running.
+// never is a refresh that no clock makes due: it is running.
 const never = math.MaxInt64
-
-// leave gives until when (instant.mono) the refresh of a stale token can be left
-// to another process: for a part of the time that remains.
-func (s *snapshot) leave(now instant) int64 {
-	d := min(max((now.until(s.expiry)-s.margin)/8, firstPoll), maxLeave)
-	return now.mono + int64(d/2+rand.N(d))
-}

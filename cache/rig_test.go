@@ -79,8 +79,7 @@ type rig struct {
 	*cache.Entry
 }
 
-// inBubble runs f with a rig in virtual time. A goroutine that is left over
-// fails the test by itself.
+// inBubble runs f with a rig in virtual time. A goroutine that is left over fails the test by itself.
 func inBubble(t *testing.T, o cache.Options, f func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -153,8 +153,8 @@ func TestCoolDownCallsTheStoreOnceASecond(t *testing.T) {
 
 type busy time.Duration
 
-func (busy) Error() string               { return "too many requests" }
-func (b busy) RetryAfter() time.Duration { return time.Duration(b) }
+func (busy) Error() string              { return "too many requests" }
+func (b busy) CoolDown() cache.CoolDown { return cache.CoolDown{RetryAfter: time.Duration(b)} }
 
 func TestSlowProcessDoesNotReplaceANewerToken(t *testing.T) {
 	fleet(t, 3, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
