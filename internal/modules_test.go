@@ -37,7 +37,7 @@ func readGoMod(t *testing.T, dir string) goMod {
 	return m
 }
 
-func TestTheCoreRequiresThreeModulesAndNothingElse(t *testing.T) {
+func TestCoreRequiresThreeModulesAndNothingElse(t *testing.T) {
 	m := readGoMod(t, ".")
 	if m.Module.Path != core || m.Go != "1.26.0" || m.Toolchain != "" {
 		t.Errorf("module %s, go %s, toolchain %q", m.Module.Path, m.Go, m.Toolchain)

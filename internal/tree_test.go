@@ -23,10 +23,13 @@ const core = "github.com/ccclient/go-ccclient"
 // are not ignored by git; without git, of all but installed packages.
 func files(t *testing.T) []string {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output(); err == nil {
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = root
+	if out, err := list.Output(); err == nil {
 		var names []string
 		for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err == nil { // else deleted, not yet committed
+			// A file that was deleted is listed until that is committed.
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err == nil {
 				names = append(names, name)
 			}
 		}
