@@ -24,8 +24,10 @@ type arrow struct {
 var arrows = []arrow{
 	{
 		part:    "examples",
-		core:    []string{"ccclient/clientcredentials", "ccclient/ccstatus", "ccclient/cctest", "ccclient", "cache", "transport"},
 		modules: []string{oauth2},
+		core: []string{
+			"ccclient/clientcredentials", "ccclient/ccstatus", "ccclient/cctest", "ccclient", "cache", "transport",
+		},
 	},
 	{part: "ccclient/clientcredentials", core: getting, modules: []string{oauth2}, lean: true},
 	{part: "ccclient/ccstatus", core: getting, modules: []string{oauth2}},
