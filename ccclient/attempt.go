@@ -44,7 +44,7 @@ func (r *requester) attempt(ctx context.Context, ep endpoint, form url.Values) (
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if r.dpop != nil {
 		if err := r.dpop.Sign(req, ""); err != nil {
-			return nil, q.failure(&Error{Err: err})
+			return nil, q.failure(&Error{Err: errors.Unwrap(err)}) // without the prefix
 		}
 	}
 	q.sent = time.Now()

@@ -1,5 +1,4 @@
-// Package field says which header fields a caller may name, and with what
-// values.
+// Package field says which header fields a caller may name, and with what values.
 package field
 
 import (
@@ -10,12 +9,12 @@ import (
 	"strings"
 )
 
-// framing are the fields that net/http writes or drops on its own: set in a
-// request's Header, they would not be sent, or would break the message.
+// framing are the fields that net/http writes or drops on its own: set in a request's Header, they would not be sent,
+// or would break the message.
 var framing = []string{"Connection", "Content-Length", "Host", "Trailer", "Transfer-Encoding"}
 
-// CheckName says why a field of this name cannot be added to a request, if so:
-// it is no token (RFC 9110, section 5.1), or belongs to the message's framing.
+// CheckName says why a field of this name cannot be added to a request, if so: it is no token (RFC 9110, section
+// 5.1), or belongs to the message's framing.
 func CheckName(name string) error {
 	switch {
 	case name == "":
