@@ -51,3 +51,13 @@ func TestValueHasNoControlCharactersAndNoSpaceAtItsEnds(t *testing.T) {
 		}
 	}
 }
+
+func TestOneWordOfHeaderIsVisibleASCII(t *testing.T) {
+	for s, want := range map[string]int{
+		"": -1, "eyJ.e30~!": -1, "a b": 1, " a": 0, "ab\n": 2, "a\x00": 1, "ab\x7f": 2, "caf\xc3\xa9": 3,
+	} {
+		if got := field.IndexNotVisible(s); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
+		}
+	}
+}
