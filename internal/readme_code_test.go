@@ -48,7 +48,7 @@ func readmeKeys(dpopKey crypto.Signer) (*ccclient.Client, error) {
 	})
 }
 
-func TestATokenADayForAWeek(t *testing.T) {
+func TestOneTokenADayForAWeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := cctest.NewServer(cctest.Options{Lifetime: 24 * time.Hour})
 		client, err := ccclient.New(ccclient.Config{

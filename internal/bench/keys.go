@@ -52,7 +52,9 @@ func heldByKeys(e entrant, keys int) outcome {
 	copies := make([]*oauth2.Token, keys)
 	before := heap()
 	for i, t := range tokens {
-		copies[i] = &oauth2.Token{AccessToken: strings.Clone(t.AccessToken), TokenType: t.TokenType, Expiry: t.Expiry, ExpiresIn: t.ExpiresIn}
+		copies[i] = &oauth2.Token{
+			AccessToken: strings.Clone(t.AccessToken), TokenType: t.TokenType, Expiry: t.Expiry, ExpiresIn: t.ExpiresIn,
+		}
 	}
 	alone := heap() - before
 	runtime.KeepAlive(copies)
