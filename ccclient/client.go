@@ -3,6 +3,7 @@ package ccclient
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -65,7 +66,7 @@ func New(cfg Config) (*Client, error) {
 	var err error
 	if cfg.DPoPKey != nil {
 		if c.dpop, err = transport.NewDPoP(cfg.DPoPKey); err != nil {
-			f.add("DPoPKey", "%w", err)
+			f.add("DPoPKey", "%w", errors.Unwrap(err)) // without the prefix
 		}
 	}
 	var config *tls.Config

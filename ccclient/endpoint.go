@@ -96,7 +96,7 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 func (e *endpoints) supported(m *discovery.Metadata) error {
 	if e.dpop != nil {
 		if err := e.dpop.Negotiate(m.DPoPAlgs); err != nil {
-			return fmt.Errorf("DPoPKey: %w", err)
+			return fmt.Errorf("DPoPKey: %w", errors.Unwrap(err)) // without the prefix
 		}
 	}
 	var fault error

@@ -89,8 +89,8 @@ func (p *parser) param(name, value string) {
 
 // token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 //
-// It counts only if the list goes on or ends after it: "a=b" is a parameter, and so is "a".
-// A bare word is taken as a token68, since no parameter is without a value.
+// It counts only if the list goes on or ends after it: "a=b" is a parameter, and so is "a". A bare word is taken as a
+// token68, since no parameter is without a value.
 func (p *parser) token68() string {
 	n := 0
 	for n < len(p.rest) && isToken68(p.rest[n]) {

@@ -9,8 +9,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
-// wellKnown returns where the metadata of an issuer may lie, in the order in
-// which to look.
+// wellKnown returns where the metadata of an issuer may lie, in the order in which to look.
 func wellKnown(issuer string, insecureHTTP bool) ([]string, error) {
 	if issuer == "" {
 		return nil, errors.New("empty")
@@ -35,8 +34,7 @@ func wellKnown(issuer string, insecureHTTP bool) ([]string, error) {
 	}, nil
 }
 
-// checkURL accepts an absolute https URL; http only to this machine itself,
-// unless anything goes.
+// checkURL accepts an absolute https URL; http only to this machine itself, unless anything goes.
 func checkURL(u *url.URL, insecureHTTP bool) error {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":

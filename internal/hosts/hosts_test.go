@@ -19,8 +19,9 @@ func parse(t *testing.T, s string) *url.URL {
 
 func TestOnlyThisMachineIsLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LocalHost": true, "localhost.": true, "127.0.0.1": true, "127.255.0.3": true,
-		"::1": true, "0:0:0:0:0:0:0:1": true, "::ffff:127.0.0.1": true,
+		"localhost": true, "LocalHost": false, "localhost.": false, "::1%lo": false, "127.0.0.1": true,
+		"127.255.0.3": true,
+		"::1":         true, "0:0:0:0:0:0:0:1": true, "::ffff:127.0.0.1": true,
 		"": false, "api.localhost": false, "localhost.example.com": false, "127.0.0.1.example.com": false,
 		"128.0.0.1": false, "10.0.0.1": false, "::": false, "0.0.0.0": false, "[::1]": false, "locaLhoſt": false,
 	} {
@@ -100,11 +101,13 @@ func TestPatternAllowsWhatItSays(t *testing.T) {
 		allowed string
 		refused string
 	}{
-		{"api.example.com", "https://api.example.com https://API.example.com:8443 https://api.example.com.", "https://example.com https://v1.api.example.com https://api.example.com.evil.example https://evilapi.example.com"},
+		{"api.example.com", "https://api.example.com https://API.example.com:8443 https://api.example.com.",
+			"https://example.com https://v1.api.example.com https://api.example.com.evil.example https://evilapi.example.com"},
 		{"API.Example.com.", "https://api.example.com", "https://api.example.org"},
 		{"api.example.com:8443", "https://api.example.com:8443", "https://api.example.com https://api.example.com:443"},
 		{"api.example.com:443", "https://api.example.com https://api.example.com:443", "http://api.example.com"},
-		{"*.example.com", "https://a.example.com https://a.b.example.com:8443", "https://example.com https://aexample.com https://.example.com https://a.example.com.evil.example"},
+		{"*.example.com", "https://a.example.com https://a.b.example.com:8443",
+			"https://example.com https://aexample.com https://.example.com https://a.example.com.evil.example"},
 		{"*.example.com:8443", "https://a.example.com:8443", "https://a.example.com"},
 		{"192.0.2.1", "https://192.0.2.1 https://192.0.2.1:8443", "https://192.0.2.10"},
 		{"::1", "http://[::1]:8080 http://[0:0:0:0:0:0:0:1]", "http://[::2]"},
@@ -130,8 +133,10 @@ func TestPatternAllowsWhatItSays(t *testing.T) {
 }
 
 var broken = []string{
-	"", "*", "*.", "*.*", "a.*.example", "https://api.example.com", "api.example.com/path", "api.example.com:", "api.example.com:0",
-	"api.example.com:65536", "api.example.com:http", "api.example.com:080", "user@api.example.com", "a b", " a", "a..b", ".a", "[::1", "[::1]x", "[::1]:",
+	"", "*", "*.", "*.*", "a.*.example", "https://api.example.com", "api.example.com/path", "api.example.com:",
+	"api.example.com:0",
+	"api.example.com:65536", "api.example.com:http", "api.example.com:080", "user@api.example.com", "a b", " a", "a..b",
+	".a", "[::1", "[::1]x", "[::1]:",
 	"[a.example]", "[a.example]:1", "*.127.0.0.1", "fe80::1%eth0", "a?b", "a#b", "*.[::1]", "::g", "a\x00b",
 }
 
