@@ -236,6 +236,3 @@ func (c Credentials) facts() facts {
 	}
 	return c.method.facts
 }
-
-// outdated reports whether the method that made c would use another secret or key by now.
-func (c Credentials) outdated(ctx context.Context) bool { return c.method.rotated(ctx, c.used) }

@@ -26,8 +26,9 @@ func ClientSecretJWT(s Secret, o AssertionOptions) Auth {
 		name:       "client_secret_jwt",
 		listed:     []string{"client_secret_jwt"},
 		parameters: assertionParameters,
-		remedy:     "check ClientID, the secret, AssertionOptions.Audience and the clock; if they are right, try ClientSecretBasic",
-		identity:   o.identity(),
+		remedy: "check ClientID, the secret, AssertionOptions.Audience and the clock; " +
+			"if they are right, try ClientSecretBasic",
+		identity: o.identity(),
 	}, func(r Request, secret string) (Credentials, error) {
 		algorithm, err := o.algorithm(r, jws.HMACAlgorithms())
 		if err != nil {
@@ -141,7 +142,7 @@ func (o AssertionOptions) over(k Key) AssertionOptions {
 	return o
 }
 
-// fault returns what is wrong with o, for a key that the algorithms in fitting fit.
+// fault returns what is wrong with o. fitting are the algorithms that the key can do.
 func (o AssertionOptions) fault(fitting []string) error {
 	var errs []error
 	if o.Algorithm != "" && !slices.Contains(fitting, o.Algorithm) {
@@ -158,7 +159,7 @@ func (o AssertionOptions) lifetimeFault() error {
 	return nil
 }
 
-// certificateFault returns what is wrong with o.Certificate, for the key whose public half is pub.
+// certificateFault returns what is wrong with o.Certificate. pub is the public half of the key that signs.
 func (o AssertionOptions) certificateFault(pub crypto.PublicKey) error {
 	if o.Certificate == nil {
 		return nil
@@ -186,7 +187,7 @@ func (o AssertionOptions) thumbprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// algorithm chooses one of those that fit the key, the first being the one to prefer.
+// algorithm returns the one to sign r with. fitting are those that the key can do, the best first.
 func (o AssertionOptions) algorithm(r Request, fitting []string) (string, error) {
 	if o.Algorithm != "" {
 		return o.Algorithm, nil
@@ -199,7 +200,8 @@ func (o AssertionOptions) algorithm(r Request, fitting []string) (string, error)
 			return alg, nil
 		}
 	}
-	return "", fmt.Errorf("the server lists the signature algorithms %.200q, but this key can do %s: use another key, or set AssertionOptions.Algorithm to try one nevertheless",
+	return "", fmt.Errorf("the server lists the signature algorithms %.200q, but this key can do %s: "+
+		"use another key, or set AssertionOptions.Algorithm to try one nevertheless",
 		strings.Join(r.Algorithms, " "), strings.Join(fitting, ", "))
 }
 

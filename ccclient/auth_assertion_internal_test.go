@@ -82,21 +82,21 @@ func TestKeySourceThatRotatedIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.outdated(t.Context()) {
+	if c.method.rotated(t.Context(), c.used) {
 		t.Error("nothing has changed")
 	}
 	key.ID = "k2"
-	if !c.outdated(t.Context()) {
+	if !c.method.rotated(t.Context(), c.used) {
 		t.Error("a new key id went unnoticed")
 	}
 	key = Key{Signer: parsed(t, "ed25519.pem"), ID: "k1"}
-	if !c.outdated(t.Context()) {
+	if !c.method.rotated(t.Context(), c.used) {
 		t.Error("a new key went unnoticed")
 	}
-	if fault = os.ErrNotExist; c.outdated(t.Context()) {
+	if fault = os.ErrNotExist; c.method.rotated(t.Context(), c.used) {
 		t.Error("a source that fails counts as rotated")
 	}
-	if fault, key = nil, (Key{}); c.outdated(t.Context()) {
+	if fault, key = nil, (Key{}); c.method.rotated(t.Context(), c.used) {
 		t.Error("a source that has no key counts as rotated")
 	}
 }
@@ -108,11 +108,11 @@ func TestSecretOfASignedAssertionThatRotatedIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.outdated(t.Context()) {
+	if c.method.rotated(t.Context(), c.used) {
 		t.Error("nothing has changed")
 	}
 	secret = strings.Repeat("b", 32)
-	if !c.outdated(t.Context()) {
+	if !c.method.rotated(t.Context(), c.used) {
 		t.Error("a new secret went unnoticed")
 	}
 }

@@ -69,7 +69,8 @@ func PrivateKeyJWTFrom(source KeySource, o AssertionOptions) Auth {
 	return m
 }
 
-const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), the audience it wants (AssertionOptions.Audience) and the clock"
+const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " +
+	"the audience it wants (AssertionOptions.Audience) and the clock"
 
 func keyMethod(o AssertionOptions) *method {
 	return newMethod(facts{
@@ -81,12 +82,14 @@ func keyMethod(o AssertionOptions) *method {
 	})
 }
 
-// An inspected key is one that can sign, and the options that go with it.
+// An inspected key is known to be able to sign what its options ask for.
 type inspected struct {
 	pub     crypto.PublicKey
 	fitting []string // the algorithms that fit it
 	options AssertionOptions
-	sign    func(algorithm string, header map[string]any) (*jws.Signer, error) // keeps the key out of reach of fmt
+
+	// sign has the key in its closure, out of reach of fmt.
+	sign func(algorithm string, header map[string]any) (*jws.Signer, error)
 
 	last atomic.Pointer[prepared]
 }
@@ -99,7 +102,7 @@ type prepared struct {
 	*jws.Signer
 }
 
-// inspect returns what is wrong with key and o, alone or together, as an error.
+// inspect returns key ready to sign. Its error says what is wrong with key and o, alone or together.
 func inspect(key Key, o AssertionOptions) (*inspected, error) {
 	pub, err := jws.Public(key.Signer)
 	if err != nil {
@@ -113,9 +116,10 @@ func inspect(key Key, o AssertionOptions) (*inspected, error) {
 	if err := errors.Join(o.fault(fitting), o.certificateFault(pub)); err != nil {
 		return nil, err
 	}
-	return &inspected{pub: pub, fitting: fitting, options: o, sign: func(algorithm string, header map[string]any) (*jws.Signer, error) {
+	sign := func(algorithm string, header map[string]any) (*jws.Signer, error) {
 		return jws.NewSigner(key.Signer, algorithm, header)
-	}}, nil
+	}
+	return &inspected{pub: pub, fitting: fitting, options: o, sign: sign}, nil
 }
 
 func (k *inspected) prove(r Request) (Credentials, error) {
@@ -168,14 +172,14 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(k.ID) }
 // be safe for concurrent use and should heed ctx. [KeyFile] and [KeyFrom] make one; any function will do.
 type KeySource func(ctx context.Context) (Key, error)
 
-// KeyFile returns the key in the file at path, in a form that [ParseKey] reads. The file is read at each token request,
-// as with [SecretFile], and parsed when it has changed. A file larger than 64 KiB is an error.
+// KeyFile makes a source of the file at path, which holds a key in a form that [ParseKey] reads. The file is read at
+// each token request, as with [SecretFile], and parsed when it has changed. A file larger than 64 KiB is an error.
 func KeyFile(path string) KeySource {
 	return KeyFrom(func(context.Context) (string, error) { return readFile("key file", path) })
 }
 
-// KeyFrom returns the key that s returns in a form that [ParseKey] reads: from a vault, for instance. It is parsed when
-// it has changed.
+// KeyFrom makes a source of a Secret that returns a key in a form that [ParseKey] reads: from a vault, for instance. It
+// is parsed when it has changed. Without a Secret there is no source, which [New] reports.
 func KeyFrom(s Secret) KeySource {
 	if s == nil {
 		return nil

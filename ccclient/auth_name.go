@@ -13,7 +13,8 @@ import (
 //	private_key_jwt                                                         needs k; heeds o
 //	tls_client_auth, self_signed_tls_client_auth                            need a certificate in Config.TLS
 //
-// What a method does not need may be nil, and is not looked at. An error names what is missing, or what names there are.
+// What a method does not need may be nil, and is not looked at. The error names what is missing, or what names there
+// are.
 func AuthByName(method string, s Secret, k KeySource, o AssertionOptions) (Auth, error) {
 	a, err := authByName(method, s, k, o)
 	if err != nil {
@@ -52,4 +53,5 @@ func authByName(method string, s Secret, k KeySource, o AssertionOptions) (a Aut
 	return a, nil
 }
 
-const methodNames = "use client_secret_basic, client_secret_basic_unencoded, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth or self_signed_tls_client_auth"
+const methodNames = "use client_secret_basic, client_secret_basic_unencoded, client_secret_post, client_secret_jwt, " +
+	"private_key_jwt, tls_client_auth or self_signed_tls_client_auth"

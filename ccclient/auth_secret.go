@@ -18,7 +18,8 @@ func ClientSecretBasic(s Secret) Auth {
 	return withSecret(s, facts{
 		name:   "client_secret_basic",
 		listed: []string{"client_secret_basic"},
-		remedy: "check ClientID and the secret; if they are right, try ClientSecretPost, or ClientSecretBasicUnencoded if the server does not form-decode",
+		remedy: "check ClientID and the secret; if they are right, try ClientSecretPost, " +
+			"or ClientSecretBasicUnencoded if the server does not form-decode",
 	}, func(r Request, secret string) (Credentials, error) {
 		return basic(formEncode(r.ClientID), formEncode(secret)), nil
 	})

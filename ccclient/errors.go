@@ -20,21 +20,22 @@ import (
 // errors.Is(err, ccclient.InvalidClient) works. Servers have codes of their own beside the registered ones below.
 type ErrorCode string
 
-// The registered error codes that a token endpoint may answer with.
+// The registered error codes that a token endpoint may answer with: of RFC 6749, and the last four of RFC 8707, 9396
+// and 9449.
 const (
-	InvalidRequest              ErrorCode = "invalid_request"               // RFC 6749: something is missing, repeated or malformed
-	InvalidClient               ErrorCode = "invalid_client"                // RFC 6749: the client was not authenticated
-	InvalidGrant                ErrorCode = "invalid_grant"                 // RFC 6749: the grant or a proof was not accepted
-	UnauthorizedClient          ErrorCode = "unauthorized_client"           // RFC 6749: this client may not use this grant type
-	UnsupportedGrantType        ErrorCode = "unsupported_grant_type"        // RFC 6749: no client may
-	InvalidScope                ErrorCode = "invalid_scope"                 // RFC 6749: a scope is unknown or not allowed
-	AccessDenied                ErrorCode = "access_denied"                 // RFC 6749: refused, by policy
-	ServerError                 ErrorCode = "server_error"                  // RFC 6749: the server's own fault
-	TemporarilyUnavailable      ErrorCode = "temporarily_unavailable"       // RFC 6749: worth another attempt
-	InvalidTarget               ErrorCode = "invalid_target"                // RFC 8707: a resource is unknown or not allowed
-	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // RFC 9396
-	UseDPoPNonce                ErrorCode = "use_dpop_nonce"                // RFC 9449: handled by the library
-	InvalidDPoPProof            ErrorCode = "invalid_dpop_proof"            // RFC 9449: for instance, a clock is wrong
+	InvalidRequest              ErrorCode = "invalid_request"               // something is missing, repeated or malformed
+	InvalidClient               ErrorCode = "invalid_client"                // the client was not authenticated
+	InvalidGrant                ErrorCode = "invalid_grant"                 // the grant or a proof was not accepted
+	UnauthorizedClient          ErrorCode = "unauthorized_client"           // this client may not use this grant type
+	UnsupportedGrantType        ErrorCode = "unsupported_grant_type"        // no client may
+	InvalidScope                ErrorCode = "invalid_scope"                 // a scope is unknown or not allowed
+	AccessDenied                ErrorCode = "access_denied"                 // refused, by policy
+	ServerError                 ErrorCode = "server_error"                  // the server's own fault
+	TemporarilyUnavailable      ErrorCode = "temporarily_unavailable"       // worth another attempt
+	InvalidTarget               ErrorCode = "invalid_target"                // a resource is unknown or not allowed
+	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // authorization details are unknown or wrong
+	UseDPoPNonce                ErrorCode = "use_dpop_nonce"                // handled by the library
+	InvalidDPoPProof            ErrorCode = "invalid_dpop_proof"            // for instance, a clock is wrong
 )
 
 // Error returns the code itself.
@@ -117,8 +118,9 @@ func (e *Error) CoolDown() cache.CoolDown {
 	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary()}
 }
 
-// Outdated reports whether the secret or key that was refused, or could not be had, is another one by now: package cache
-// asks while the error cools down. Where the server or the network is at fault, the secret's source is left in peace.
+// Outdated reports whether the request may do better before its cool-down is over, since the secret or key that was
+// refused, or could not be had, is another one by now. Package cache asks. A failure of the server or of the network is
+// not outdated by a secret, whose source is not asked then.
 func (e *Error) Outdated(ctx context.Context) bool {
 	return e.foresees() != passing && e.outdated != nil && e.outdated(ctx)
 }

@@ -34,7 +34,9 @@ func (x *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
 }
 
 // refused is an answer that says why there is no token. broken is why its body could not be read, if so.
-func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refusal, broken error, r *redact.Redactor) *Error {
+func (x *exchange) refused(
+	a tokenresponse.Response, refusal tokenresponse.Refusal, broken error, r *redact.Redactor,
+) *Error {
 	e := x.failed(&Error{
 		Code:        ErrorCode(refusal.Code),
 		Description: r.Clean(refusal.Description),
@@ -141,6 +143,7 @@ func (x *exchange) withoutURL(err error) error {
 // failed completes e with who asked whom.
 func (x *exchange) failed(e *Error) *Error {
 	e.client, e.host = x.clientID, x.endpoint.host()
-	e.outdated = x.credentials.outdated
+	m, used := x.credentials.method, x.credentials.used // not the credentials themselves
+	e.outdated = func(ctx context.Context) bool { return m.rotated(ctx, used) }
 	return e
 }

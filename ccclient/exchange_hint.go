@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ccclient/go-ccclient/internal/redact"
@@ -16,32 +17,36 @@ const rootCAsHint = "if its CA is a private one, add it to RootCAs in Config.TLS
 
 // hint says of a refusal what its cause is beyond what the server said, and what to do about it, where that can be
 // known. broken is why the answer's body could not be read, if so.
-func (x *exchange) hint(e *Error, a tokenresponse.Response, broken error, r *redact.Redactor) (cause error, hint string) {
+func (x *exchange) hint(
+	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
+) (cause error, hint string) {
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
 	page.Media, page.Title = r.Clean(page.Media), ""
+	grant, audience := x.form.Get("grant_type"), x.form.Get("audience")
 	switch {
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
 		return errors.New("a proxy in between wants authentication"), ""
 	case page.HTML && e.StatusCode >= 500:
-		return fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type")), "it may be from a proxy in front of the token endpoint"
+		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
+		return cause, "it may be from a proxy in front of the token endpoint"
 	case page.HTML:
 		return page, "check " + x.setting()
-	case !e.Code.registered() && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusMethodNotAllowed || e.StatusCode == http.StatusGone):
+	case !e.Code.registered() && slices.Contains(noEndpoint, e.StatusCode):
 		return errors.New("there is no token endpoint at this address"), "check " + x.setting()
 	case errors.Is(e, InvalidClient), !e.Code.registered() && e.StatusCode == http.StatusForbidden:
 		return nil, x.otherMethods(r)
 	case e.Code == UnauthorizedClient:
-		return nil, fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", x.form.Get("grant_type"))
+		return nil, fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", grant)
 	case e.Code == UnsupportedGrantType:
-		return nil, fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", x.form.Get("grant_type"))
+		return nil, fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", grant)
 	case e.Code == InvalidScope && x.form.Has("scope"):
 		return nil, fmt.Sprintf("the scopes asked for were %q", x.form.Get("scope"))
 	case e.Code == InvalidScope:
 		return nil, "no scope was asked for, and the server may want one: set Scopes"
 	case e.Code == InvalidTarget:
-		return nil, fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], x.form.Get("audience"))
+		return nil, fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], audience)
 	case e.Code == InvalidDPoPProof:
 		return nil, "this machine's clock may be wrong"
 	case e.Code == "" && e.Description == "" && e.StatusCode < 300:
@@ -49,6 +54,9 @@ func (x *exchange) hint(e *Error, a tokenresponse.Response, broken error, r *red
 	}
 	return nil, ""
 }
+
+// noEndpoint are the statuses of an address where there is no token endpoint.
+var noEndpoint = []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone}
 
 // setting is where the token endpoint's URL comes from.
 func (x *exchange) setting() string {

@@ -91,8 +91,8 @@ func (n *repetitions) take(ctx context.Context, e *Error, r Retry) (wait time.Du
 	return 0, false
 }
 
-// patience bounds a pause when the context has no deadline: who asks without one does not mean to wait out a
-// Retry-After of an hour.
+// patience is the longest pause where the context sets no deadline. A Retry-After beyond it is the error's at once, and
+// the cache's to wait out.
 const patience = 30 * time.Second
 
 // timeLeft returns how long ctx has, or the patience of one without a deadline.

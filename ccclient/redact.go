@@ -24,8 +24,11 @@ func (x *exchange) redactor(m tokenresponse.Members) *redact.Redactor {
 // server may make of them, and the secret with which they were made.
 func (c Credentials) secrets(clientID string) (all []string) {
 	if c.secret != nil {
-		s := c.secret() // and the pair of Basic, which a server may put together anew
-		all = append(all, s, clientID+":"+s, formEncode(clientID)+":"+formEncode(s), url.QueryEscape(clientID)+":"+url.QueryEscape(s))
+		s := c.secret()
+		all = append(all, s)
+		for _, encode := range []func(string) string{strings.Clone, formEncode, url.QueryEscape} {
+			all = append(all, encode(clientID)+":"+encode(s)) // of Basic, which a server may put together anew
+		}
 	}
 	for name, values := range c.Form {
 		if name != "client_id" && name != "client_assertion_type" {

@@ -29,7 +29,8 @@ func NewHMACSigner(secret, algorithm string, header map[string]any) (*Signer, er
 	case "HS512":
 		newHash = sha512.New
 	default:
-		return nil, fmt.Errorf("algorithm %.40q does not fit a secret, which can do %s", algorithm, strings.Join(fitting, ", "))
+		return nil, fmt.Errorf("algorithm %.40q does not fit a secret, which can do %s",
+			algorithm, strings.Join(fitting, ", "))
 	}
 	if size := newHash().Size(); len(secret) < size {
 		return nil, fmt.Errorf("the secret is shorter than the %d bytes that %s needs", size, algorithm)

@@ -43,7 +43,8 @@ func NewSigner(key crypto.Signer, algorithm string, header map[string]any) (*Sig
 		algorithm = fitting[0]
 	}
 	if !slices.Contains(fitting, algorithm) {
-		return nil, fmt.Errorf("algorithm %.40q does not fit the key, which can do %s", algorithm, strings.Join(fitting, ", "))
+		return nil, fmt.Errorf("algorithm %.40q does not fit the key, which can do %s",
+			algorithm, strings.Join(fitting, ", "))
 	}
 	return newSigner(algorithm, header, raw(key, pub, algorithm))
 }
