@@ -14,11 +14,17 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
+// shown is a client certificate that can be replaced.
+type shown struct {
+	atomic.Pointer[tls.Certificate]
+}
+
+func (s *shown) get(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return s.Load(), nil }
+
 func TestForRemembersNoMoreClientsThanMaxKeys(t *testing.T) {
 	const most = 4
-	var certificate atomic.Pointer[tls.Certificate]
-	shown := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate.Load(), nil }
-	for name, config := range map[string]*tls.Config{"plain": nil, "rotating": {GetClientCertificate: shown}} {
+	var certificate shown
+	for name, config := range map[string]*tls.Config{"plain": nil, "rotating": {GetClientCertificate: certificate.get}} {
 		certificate.Store(&tls.Certificate{Certificate: [][]byte{{0}}})
 		as := cctest.NewServer(cctest.Options{})
 		c, err := New(Config{
@@ -62,12 +68,13 @@ func TestForRemembersNoMoreClientsThanMaxKeys(t *testing.T) {
 func TestReplacedCertificatesEntryForgetsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := cctest.NewServer(cctest.Options{})
-		certificate := &tls.Certificate{Certificate: [][]byte{{0}}}
+		var certificate shown
+		certificate.Store(&tls.Certificate{Certificate: [][]byte{{0}}})
 		c, err := New(Config{
 			TokenURL:      "https://as.example.com/token",
 			ClientID:      cctest.DefaultClientID,
 			Auth:          ClientSecretBasic(SecretString(cctest.DefaultClientSecret)),
-			TLS:           &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }},
+			TLS:           &tls.Config{GetClientCertificate: certificate.get},
 			WrapTransport: func(http.RoundTripper) http.RoundTripper { return as.RoundTripper() },
 			Cache:         cache.Options{MaxKeys: 2},
 		})
@@ -77,7 +84,7 @@ func TestReplacedCertificatesEntryForgetsNobody(t *testing.T) {
 		defer c.Close()
 		d := c.For(Target{Audience: "x"})
 		for i := range byte(3) {
-			certificate = &tls.Certificate{Certificate: [][]byte{{i}}}
+			certificate.Store(&tls.Certificate{Certificate: [][]byte{{i}}})
 			for _, kept := range []*Client{d, c, d} { // both have entries, so those of the certificate before make room
 				if _, err := kept.Token(t.Context()); err != nil {
 					t.Fatal(err)
@@ -97,12 +104,13 @@ func TestReplacedCertificatesEntryForgetsNobody(t *testing.T) {
 func TestClientOfReplacedCertificateThatNobodyUsesIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := cctest.NewServer(cctest.Options{Lifetime: 100 * time.Second})
-		certificate := &tls.Certificate{Certificate: [][]byte{{0}}}
+		var certificate shown
+		certificate.Store(&tls.Certificate{Certificate: [][]byte{{0}}})
 		c, err := New(Config{
 			TokenURL:      "https://as.example.com/token",
 			ClientID:      cctest.DefaultClientID,
 			Auth:          ClientSecretBasic(SecretString(cctest.DefaultClientSecret)),
-			TLS:           &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }},
+			TLS:           &tls.Config{GetClientCertificate: certificate.get},
 			WrapTransport: func(http.RoundTripper) http.RoundTripper { return as.RoundTripper() },
 			Cache:         cache.Options{KeepFresh: true},
 		})
@@ -113,7 +121,7 @@ func TestClientOfReplacedCertificateThatNobodyUsesIsForgotten(t *testing.T) {
 		if _, err := c.For(Target{Audience: "x"}).Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		certificate = &tls.Certificate{Certificate: [][]byte{{1}}}
+		certificate.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
 		time.Sleep(100 * time.Second) // the refresh ahead finds another certificate
 		synctest.Wait()
 		r := c.registration
