@@ -26,7 +26,7 @@ func (c *Client) For(t Target) *Client {
 
 // derive makes the client for t and remembers it by the key of t.
 func (r *registration) derive(key string, t Target) *Client {
-	c := r.client(t)
+	c := r.client(key, t)
 	r.mu.Lock()
 	known := r.derived[key]
 	if known == nil {

@@ -25,7 +25,8 @@ func New(cfg Config) (*Client, error) {
 	}
 	r.prepareExchanges(&cfg)
 	r.openCache(&cfg)
-	r.root = r.client(cfg.target())
+	target := cfg.target()
+	r.root = r.client(string(target.key(nil, r.key)), target)
 	return r.root, nil
 }
 
@@ -105,10 +106,9 @@ func (r *registration) openCache(cfg *Config) {
 	r.cache = cache.New(o)
 }
 
-// client returns a new Client for t, which is complete and not shared.
-func (r *registration) client(t Target) *Client {
+// client returns a new Client for t, which is complete and not shared, and has this key.
+func (r *registration) client(key string, t Target) *Client {
 	c := &Client{registration: r, target: t}
-	key := string(t.key(nil, r.key))
 	if r.certificate.Rotates() {
 		c.tokens = &rotating{registration: r, key: key, fetch: c.fetch}
 	} else {

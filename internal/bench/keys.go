@@ -24,7 +24,7 @@ func keysHeld() *workload {
 		setting:  "10,000; x/oauth2: a map of token sources",
 		entrants: []entrant{ours, xoauth2, floor},
 		run:      func(e entrant) outcome { return heldByKeys(e, keys) },
-		targets:  []target{atMost(450, perKey), exactly(0, askedTwice)},
+		targets:  []target{atMost(480, perKey), exactly(0, askedTwice)},
 	}
 }
 
