@@ -4,8 +4,8 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 )
 
-// For returns a client for other scopes, another audience or other resources with the same credentials. Its token is its
-// own. What t leaves open is inherited from c; see [Target].
+// For returns a client for other scopes, another audience or other resources with the same credentials. Its token is
+// its own. What t leaves open is inherited from c; see [Target].
 //
 // Clients are remembered, about as many as Config.Cache.MaxKeys allows, so For may be called for each request: the same
 // t returns the same client, and costs no more than looking it up: no lock, and no allocation unless c and t both have

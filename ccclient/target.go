@@ -79,8 +79,8 @@ func hasEmpty(params url.Values) bool {
 	return false
 }
 
-// clone returns a copy that shares nothing with t, texts included: so whatever a caller of For builds for it can stay on
-// that caller's stack.
+// clone returns a copy that shares nothing with t, texts included: so whatever a caller of For builds for it can stay
+// on that caller's stack.
 func (t *Target) clone() Target {
 	c := Target{
 		Scopes:    copyOf(t.Scopes),

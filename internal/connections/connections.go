@@ -23,8 +23,8 @@ func New(config *tls.Config) *Pool {
 	return p
 }
 
-// open makes a pool for a server that calls a few hosts very often: net/http's own keeps two idle connections a host and
-// would dial anew for every caller beyond that.
+// open makes a pool for a server that calls a few hosts very often: net/http's own keeps two idle connections a host
+// and would dial anew for every caller beyond that.
 func (p *Pool) open() *http.Transport {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
