@@ -1,9 +1,11 @@
 package hosts_test
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
@@ -113,6 +115,33 @@ func TestPatternAllowsWhatItSays(t *testing.T) {
 	}
 }
 
+func TestPatternMatchesNothingThatIsNoHostName(t *testing.T) {
+	for pattern, refused := range map[string][]string{
+		"*.example.com": {
+			"[fe80::1%a.example.com]", "[::1%.example.com]", "[fe80::1%eth0.example.com]:443", "fe80::1%a.example.com",
+			"a:1.example.com",
+			"evil.example/.example.com", "evil.example?.example.com", "evil.example#.example.com",
+			"evil.example\\.example.com",
+			"user@a.example.com", "a b.example.com", "a\x00.example.com", "a\r\n.example.com", "%2e.example.com",
+			"*.example.com",
+			"a..example.com", ".example.com", "a.example.com..", "a.example.com:443:443", "a\u2044b.example.com",
+			"evil\u3002.example.com",
+			"a\u202e.example.com", "a\xff.example.com", "[a.example.com", "a].example.com", "a,b.example.com",
+			"a.example.com ",
+		},
+		"*.0.0.1": {"127.0.0.1", "127.0.0.1.", "[::ffff:127.0.0.1]"},
+		// with a dot it is a name, which the DNS is asked for
+		"192.0.2.1": {"192.0.2.1.", "[192.0.2.1%x]", "192.0.2.1%x"},
+		"fe80::1":   {"[fe80::1%eth0]", "[fe80::1%25eth0]"},
+	} {
+		for _, host := range refused {
+			if hosts.Match([]string{pattern}, &url.URL{Scheme: "https", Host: host}) {
+				t.Errorf("%q allows %q", pattern, host)
+			}
+		}
+	}
+}
+
 var broken = []string{
 	"", "*", "*.", "*.*", "a.*.example", "https://api.example.com", "api.example.com/path", "api.example.com:",
 	"api.example.com:0",
@@ -157,8 +186,18 @@ func FuzzPattern(f *testing.F) {
 		if match && hosts.Validate(pattern) != nil {
 			t.Errorf("the broken pattern %q allows %q", pattern, host)
 		}
-		if match && u.Hostname() == "" {
-			t.Errorf("%q allows no host at all", pattern)
+		if match && !plain(u.Hostname()) {
+			t.Errorf("%q allows %q", pattern, host)
 		}
 	})
+}
+
+// plain reports whether a host is an address without a zone, or made of what a name may have.
+func plain(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Zone() == ""
+	}
+	return host != "" && strings.IndexFunc(host, func(r rune) bool {
+		return r != '.' && r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
+	}) < 0
 }
