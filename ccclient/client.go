@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -38,7 +39,7 @@ type core struct {
 	clientKey    []byte
 	tokens       *requester
 	endpoints    endpoints
-	certificate  *certificate // nil: none
+	certificate  *clientcert.Certificate // nil: none
 	cache        *cache.Cache
 	connections  *connections
 	dpop         *transport.DPoP // nil: bearer tokens
@@ -69,7 +70,7 @@ func New(cfg Config) (*Client, error) {
 		}
 	}
 	var config *tls.Config
-	c.certificate, config = newCertificate(cfg.TLS)
+	c.certificate, config = clientcert.New(cfg.TLS, func() { c.connections.renew() })
 	c.connections = newConnections(config)
 	// A copy, with the default transport of now: a program may later make
 	// the authorized client its default, and a token request that went
@@ -103,9 +104,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.cache = cache.New(o)
 	c.root = &Client{core: c, request: Target{cfg.Scopes, cfg.Audience, cfg.Resources, maps.Clone(cfg.EndpointParams)}.over(Target{})}
-	if c.certificate.rotates() {
-		c.certificate.rotated = c.connections.renew
-	} else {
+	if !c.certificate.Rotates() {
 		c.root.entry = c.cache.Entry(string(c.root.request.key(nil, c.clientKey)), c.root.obtain)
 	}
 	return c.root, nil

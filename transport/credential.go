@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/field"
 )
 
 // credential is a token and the header made of it. Building that costs more than the rest of a request's
@@ -29,10 +31,8 @@ func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range len(tok.AccessToken) {
-		if c := tok.AccessToken[i]; c <= ' ' || c > '~' {
-			return nil, faultf("the token holds a character that may not be in a header")
-		}
+	if field.IndexNotVisible(tok.AccessToken) >= 0 {
+		return nil, faultf("the token holds a character that may not be in a header")
 	}
 	cred := &credential{token: tok, value: scheme + " " + tok.AccessToken}
 	if t.DPoP != nil {

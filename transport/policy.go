@@ -69,16 +69,12 @@ func leftOrigin(req *http.Request) bool {
 
 // allowed says why no token may go to u, if so.
 func (t *Transport) allowed(u *url.URL) error {
-	switch u.Scheme {
-	case "https":
-	case "http":
-		if !t.InsecureHTTP && !hosts.Loopback(u.Hostname()) {
-			return fmt.Errorf("%w: http to %.100q, which InsecureHTTP would allow", ErrInsecure, u.Host)
-		}
-	default:
+	switch secure := hosts.Secure(u, t.InsecureHTTP); {
+	case !secure && u.Scheme == "http":
+		return fmt.Errorf("%w: http to %.100q, which InsecureHTTP would allow", ErrInsecure, u.Host)
+	case !secure:
 		return fmt.Errorf("%w: %.20q is neither https nor http", ErrInsecure, u.Scheme)
-	}
-	if u.Host == "" {
+	case u.Host == "":
 		return faultf("the request's URL has no host")
 	}
 	if len(t.AllowedHosts) == 0 || hosts.Match(t.AllowedHosts, u) {

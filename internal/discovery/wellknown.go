@@ -43,7 +43,7 @@ func checkURL(u *url.URL, insecureHTTP bool) error {
 		return errors.New("a URL without a host")
 	case u.User != nil:
 		return errors.New("a URL with a user name or password in it")
-	case u.Scheme == "http" && !insecureHTTP && !hosts.Loopback(u.Hostname()):
+	case !hosts.Secure(u, insecureHTTP):
 		return fmt.Errorf("http:// to host %q: only https is safe beyond loopback (InsecureHTTP allows it)",
 			shorten(u.Host))
 	}

@@ -8,6 +8,12 @@ import (
 	"strings"
 )
 
+// Secure reports whether a credential may be sent to u: over https, or over http to this machine itself, or over http
+// to anywhere if insecureHTTP allows it. It is the one rule for token endpoints, issuers and APIs.
+func Secure(u *url.URL, insecureHTTP bool) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && (insecureHTTP || Loopback(u.Hostname()))
+}
+
 // Loopback reports whether host, without port or brackets, can only be this machine, in a spelling that net/http takes
 // for it too: localhost, 127.0.0.0/8 or ::1. What net/http does not take for loopback it sends to the environment's
 // proxy ("LocalHost", "localhost."), in clear if the scheme is http. Names below localhost do not count: Go's resolver

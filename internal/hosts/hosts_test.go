@@ -64,6 +64,25 @@ func TestOriginIsSchemeHostAndPort(t *testing.T) {
 	}
 }
 
+func TestCredentialsGoOverHTTPSOrStayOnThisMachine(t *testing.T) {
+	for u, want := range map[string]struct{ secure, insecureHTTP bool }{
+		"https://a.example":      {true, true},
+		"http://a.example":       {false, true},
+		"http://localhost:80":    {true, true},
+		"http://[::1]:8080/t":    {true, true},
+		"http://localhost.evil/": {false, true},
+		"ftp://localhost":        {false, false},
+		"//a.example":            {false, false},
+	} {
+		if got := hosts.Secure(parse(t, u), false); got != want.secure {
+			t.Errorf("Secure(%s, false) = %v", u, got)
+		}
+		if got := hosts.Secure(parse(t, u), true); got != want.insecureHTTP {
+			t.Errorf("Secure(%s, true) = %v", u, got)
+		}
+	}
+}
+
 func TestOriginIsWrittenInItsShortestForm(t *testing.T) {
 	for u, want := range map[string]string{
 		"HTTPS://API.Example.com:443/x?y#z": "https://api.example.com",
