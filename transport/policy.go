@@ -4,38 +4,74 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
 // mayAuthorize decides, before any token is asked for, whether req is to get one. If not, it is either to go out as
 // it is, or an error.
-func (t *Transport) mayAuthorize(req *http.Request) (bool, error) {
+func (t *Transport) mayAuthorize(req *http.Request, own fields) (bool, error) {
 	switch {
 	case req.URL == nil:
 		return false, faultf("the request has no URL")
-	case ownCredential(req.Header):
+	case own.authorization, own.proof && t.DPoP != nil:
 		return false, nil
 	case req.Response != nil && leftOrigin(req):
 		return false, nil
 	}
-	if err := t.allowed(req.URL); err != nil {
-		if req.Response != nil {
-			err = nil // A redirect is followed, only not with the token.
-		}
+	err := t.allowed(req)
+	switch {
+	case err != nil && req.Response != nil:
+		return false, nil // A redirect is followed, only not with the token.
+	case err != nil:
 		return false, err
-	}
-	if t.Source == nil {
+	case own.host:
+		return false, fmt.Errorf("%w: a Host field in the header names another server; set the request's Host",
+			ErrHostNotAllowed)
+	case t.Source == nil:
 		return false, faultf("the Transport has no Source to get a token from")
 	}
 	return true, nil
 }
 
-// ownCredential reports whether the caller has set the header that the token is for, be it by a map key in lower
-// case.
-func ownCredential(h http.Header) bool {
-	//lint:ignore SA1008 A map may hold what Header.Set never writes.
-	return anyNotEmpty(h["Authorization"]) || anyNotEmpty(h["authorization"])
+// fields are those in a header that decide over the token. A key is taken in any spelling, since net/http sends it as
+// it is spelled and servers read it in any; an empty value counts as none.
+type fields struct {
+	authorization bool // the caller's own
+	proof         bool // the caller's own, for DPoP
+	stray         bool // an empty Authorization under a key that would go out beside the token's
+	host          bool // a second Host field: net/http leaves out only the key that it would write itself
+}
+
+func ownFields(h http.Header) (own fields) {
+	for name := range h {
+		if len(name) == len("Authorization") || len(name) == len("DPoP") { // All others cost a request next to nothing.
+			own.note(name, h[name])
+		}
+	}
+	return own
+}
+
+func (own *fields) note(name string, values []string) {
+	switch {
+	case strings.EqualFold(name, "Authorization"):
+		own.authorization = own.authorization || anyNotEmpty(values)
+		own.stray = own.stray || name != "Authorization"
+	case strings.EqualFold(name, "DPoP"):
+		own.proof = own.proof || anyNotEmpty(values)
+	case strings.EqualFold(name, "Host"):
+		own.host = own.host || name != "Host"
+	}
+}
+
+// deleteField deletes all spellings of a name from h.
+func deleteField(h http.Header, name string) {
+	for key := range h {
+		if strings.EqualFold(key, name) {
+			delete(h, key)
+		}
+	}
 }
 
 func anyNotEmpty(values []string) bool {
@@ -60,15 +96,16 @@ func leftOrigin(req *http.Request) bool {
 			return false
 		}
 		hop = hop.Response.Request
-		if hop == nil || hop.URL == nil || !hosts.SameOrigin(hop.URL, req.URL) {
+		if hop == nil || hop.URL == nil || !sameServer(hop, req) || checkTarget(hop) != nil {
 			return true
 		}
 	}
 	return true
 }
 
-// allowed says why no token may go to u, if so.
-func (t *Transport) allowed(u *url.URL) error {
+// allowed returns why no token may go where req goes, nil if it may.
+func (t *Transport) allowed(req *http.Request) error {
+	u := req.URL
 	switch secure := hosts.Secure(u, t.InsecureHTTP); {
 	case !secure && u.Scheme == "http":
 		return fmt.Errorf("%w: http to %.100q, which InsecureHTTP would allow", ErrInsecure, u.Host)
@@ -77,13 +114,28 @@ func (t *Transport) allowed(u *url.URL) error {
 	case u.Host == "":
 		return faultf("the request's URL has no host")
 	}
-	if len(t.AllowedHosts) == 0 || hosts.Match(t.AllowedHosts, u) {
+	if err := checkTarget(req); err != nil {
+		return err
+	}
+	if len(t.AllowedHosts) == 0 {
 		return nil
 	}
+	if !hosts.Match(t.AllowedHosts, u) {
+		return t.notAllowed(u.Host)
+	}
+	if req.Host != "" && req.Host != u.Host &&
+		!hosts.Match(t.AllowedHosts, &url.URL{Scheme: u.Scheme, Host: req.Host}) {
+		return t.notAllowed(req.Host)
+	}
+	return nil
+}
+
+// notAllowed returns the error for a host that is none of AllowedHosts, which may be a pattern's fault.
+func (t *Transport) notAllowed(host string) error {
 	for _, pattern := range t.AllowedHosts {
 		if err := hosts.Validate(pattern); err != nil {
-			return fmt.Errorf("%w: %.100q; AllowedHosts: %w", ErrHostNotAllowed, u.Host, err)
+			return fmt.Errorf("%w: %.100q; AllowedHosts: %w", ErrHostNotAllowed, host, err)
 		}
 	}
-	return fmt.Errorf("%w: %.100q is none of AllowedHosts", ErrHostNotAllowed, u.Host)
+	return fmt.Errorf("%w: %.100q is none of AllowedHosts", ErrHostNotAllowed, host)
 }

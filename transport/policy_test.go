@@ -164,7 +164,7 @@ func TestRedirectToWhereNoTokenMayGoIsFollowedWithoutIt(t *testing.T) {
 }
 
 func TestCallersOwnAuthorizationIsLeftAlone(t *testing.T) {
-	for _, key := range []string{"Authorization", "authorization"} {
+	for _, key := range []string{"Authorization", "authorization", "AUTHORIZATION", "aUTHORIZATION"} {
 		b, s := answers(reply{status: 401}), bearer("token")
 		req := request(t, "GET", "http://a.example/", nil)
 		req.Header[key] = []string{"Basic eDp5"}
@@ -178,12 +178,52 @@ func TestCallersOwnAuthorizationIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestEmptyAuthorizationIsNotTheCallersOwn(t *testing.T) {
-	b := answers()
-	req := request(t, "GET", "https://a.example/", nil)
-	req.Header["Authorization"] = []string{""}
-	roundTrip(t, &transport.Transport{Source: bearer("token"), Base: b}, req)
-	equal(t, "Authorization", b.authorizations(), "Bearer token")
+func TestCallersOwnProofIsLeftAlone(t *testing.T) {
+	for _, key := range []string{"Dpop", "DPoP", "dpop", "DPOP"} {
+		b, s := answers(reply{status: 401, header: challenges(`DPoP error="invalid_dpop_proof"`)}), bound("token")
+		req := request(t, "GET", "https://a.example/", nil)
+		req.Header[key] = []string{"proof"}
+		roundTrip(t, &transport.Transport{Source: s, Base: b, DPoP: newDPoP(t, p256(t))}, req)
+		equal(t, "tokens asked for", s.asked, 0)
+		equal(t, "headers", len(b.seen[0].header), 1)
+		equal(t, key, b.seen[0].header[key][0], "proof")
+		// Without DPoP the field means nothing to the Transport.
+		b = answers()
+		roundTrip(t, &transport.Transport{Source: bearer("token"), Base: b}, req)
+		equal(t, "Authorization", b.authorizations(), "Bearer token")
+		equal(t, key, b.seen[0].header[key][0], "proof")
+	}
+}
+
+// sent returns the values of all fields that a server takes for name.
+func sent(h http.Header, name string) []string {
+	var all []string
+	for key, values := range h {
+		if strings.EqualFold(key, name) {
+			all = append(all, values...)
+		}
+	}
+	return all
+}
+
+func TestEmptyFieldIsNotTheCallersOwnAndGoesOutOnce(t *testing.T) {
+	for _, authorization := range []string{"Authorization", "authorization", "AUTHORIZATION"} {
+		for _, proof := range []string{"Dpop", "DPoP", "dpop"} {
+			b := answers(reply{status: 401}, reply{status: 200})
+			req := request(t, "GET", "https://a.example/", nil)
+			req.Header[authorization], req.Header[proof] = []string{""}, nil
+			roundTrip(t, &transport.Transport{Source: bound("first", "second"), Base: b, DPoP: newDPoP(t, p256(t))},
+				req)
+			equal(t, "requests", len(b.seen), 2)
+			for i, token := range []string{"DPoP first", "DPoP second"} {
+				h := b.seen[i].header
+				equal(t, authorization, strings.Join(sent(h, "Authorization"), ", "), token)
+				equal(t, proof, len(sent(h, "DPoP")), 1)
+				equal(t, "fields", len(h), 2)
+			}
+			equal(t, "fields of the caller's request", len(req.Header), 2)
+		}
+	}
 }
 
 func TestUnsendableRequestIsAClearErrorAndItsBodyIsClosed(t *testing.T) {

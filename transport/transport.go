@@ -106,7 +106,8 @@ func (e *tokenError) Timeout() bool {
 // Errors are the Source's and the Base's, wrapped or as they are, or one of those above; nothing was sent if the
 // cause was not the Base.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	authorize, err := t.mayAuthorize(req)
+	own := ownFields(req.Header)
+	authorize, err := t.mayAuthorize(req, own)
 	if err != nil {
 		closeBody(req)
 		return nil, err
@@ -124,7 +125,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	out := cred.authorize(req)
+	out := cred.authorize(req, own.stray)
 	body, err := t.prepareBody(out)
 	if err != nil {
 		return nil, err

@@ -74,9 +74,12 @@ func TestErrorsOfAClientHaveOnePrefix(t *testing.T) {
 		"the token holds a character":                                                {Source: token("a b", "")},
 		"the host may not have the token: ":                                          {AllowedHosts: []string{"b.example"}},
 		"the host may not have the token: \"a.example\"; AllowedHosts: host pattern": {AllowedHosts: []string{"*"}},
-		"a DPoP is made by NewDPoP":                                                  {Source: token("t", "DPoP"), DPoP: new(transport.DPoP)},
-		"transport_test.roundTripper, the Base, returned neither":                    {Source: bearer("t"), Base: silent},
-		"read the request's body: unexpected EOF":                                    {Source: bearer("t"), ReplayLimit: 10},
+		"a DPoP is made by NewDPoP": {Source: token("t", "DPoP"),
+			DPoP: new(transport.DPoP)},
+		"transport_test.roundTripper, the Base, returned neither": {Source: bearer("t"),
+			Base: silent},
+		"read the request's body: unexpected EOF": {Source: bearer("t"),
+			ReplayLimit: 10},
 	} {
 		req := request(t, "POST", "https://a.example/", iotest.ErrReader(io.ErrUnexpectedEOF))
 		_, err := (&http.Client{Transport: tr}).Do(req)
