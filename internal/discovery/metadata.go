@@ -85,7 +85,7 @@ func parse(data []byte, issuer string, insecureHTTP bool) (*Metadata, error) {
 	if err := member(doc, "token_endpoint", &m.TokenEndpoint); err != nil {
 		return nil, err
 	}
-	if err := checkEndpoint(m.TokenEndpoint, insecureHTTP); err != nil {
+	if err := checkEndpoint(m.TokenEndpoint, issuer, insecureHTTP); err != nil {
 		return nil, fmt.Errorf("token_endpoint: %w", err)
 	}
 	var aliases map[string]json.RawMessage
@@ -93,7 +93,7 @@ func parse(data []byte, issuer string, insecureHTTP bool) (*Metadata, error) {
 		if err := member(aliases, "token_endpoint", &m.MTLSTokenEndpoint); err != nil {
 			return nil, fmt.Errorf("mtls_endpoint_aliases: %w", err)
 		}
-		if err := checkEndpoint(m.MTLSTokenEndpoint, insecureHTTP); err != nil {
+		if err := checkEndpoint(m.MTLSTokenEndpoint, issuer, insecureHTTP); err != nil {
 			return nil, fmt.Errorf("mtls_endpoint_aliases: token_endpoint: %w", err)
 		}
 	}
@@ -119,13 +119,18 @@ func list(raw json.RawMessage) []string {
 	return l
 }
 
-func checkEndpoint(endpoint string, insecureHTTP bool) error {
+// checkEndpoint returns what is wrong with an endpoint of the issuer, nil if it can be used. Only an http issuer names
+// http endpoints: that of an https one would have the credentials go in clear, or to whoever listens on loopback.
+func checkEndpoint(endpoint, issuer string, insecureHTTP bool) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return fmt.Errorf("%q is not a URL", shorten(endpoint))
 	}
 	if strings.Contains(endpoint, "#") {
 		return fmt.Errorf("%q has a fragment", shorten(endpoint)) // RFC 6749, section 3.2
+	}
+	if scheme, _, _ := strings.Cut(issuer, ":"); u.Scheme == "http" && !strings.EqualFold(scheme, "http") {
+		return fmt.Errorf("http:// to host %q, while the issuer is https", shorten(u.Host))
 	}
 	return checkURL(u, insecureHTTP)
 }

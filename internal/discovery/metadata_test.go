@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -100,7 +101,8 @@ func TestMetadataDocuments(t *testing.T) {
 			"token_endpoint is not a string, or empty"},
 		"relative token endpoint": {`{"issuer":"https://as.example.com","token_endpoint":"/token"}`,
 			"not an absolute https URL"},
-		"endpoint without TLS":   {`{"issuer":"https://as.example.com","token_endpoint":"http://as.example.com/token"}`, "only https"},
+		"endpoint without TLS": {`{"issuer":"https://as.example.com","token_endpoint":"http://as.example.com/token"}`,
+			"the issuer is https"},
 		"endpoint with fragment": {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/token#"}`, "fragment"},
 		"endpoint with password": {`{"issuer":"https://as.example.com","token_endpoint":"https://u:p@as.example.com/token"}`, "password"},
 		"endpoint not a URL": {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/%zz"}`,
@@ -119,6 +121,36 @@ func TestMetadataDocuments(t *testing.T) {
 			t.Errorf("%s: error %v, want one about %q", name, err, tc.fault)
 		case tc.fault != "" && len(err.Error()) > 400:
 			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
+		}
+	}
+}
+
+func TestHTTPSIssuerNamesNoHTTPEndpoint(t *testing.T) {
+	for _, tc := range []struct {
+		issuer, endpoint string
+		insecureHTTP     bool
+		good             bool
+	}{
+		{"https://as.example.com", "https://other.example/token", false, true},
+		{"https://as.example.com", "http://localhost:8080/token", false, false},
+		{"https://as.example.com", "http://127.0.0.1/token", true, false},
+		{"https://as.example.com", "http://as.example.com/token", true, false},
+		{"https://localhost", "http://localhost/token", false, false},
+		{"http://localhost:8080", "http://localhost:8080/token", false, true},
+		{"http://localhost:8080", "http://[::1]/token", false, true},
+		{"http://localhost:8080", "https://as.example.com/token", false, true},
+		{"http://localhost:8080", "http://as.example.com/token", false, false},
+		{"http://localhost:8080", "http://LocalHost:8080/token", false, false},
+		{"http://as.example.com", "http://as.example.com/token", true, true},
+	} {
+		for name, doc := range map[string]string{
+			"endpoint": fmt.Sprintf(`{"issuer":%q,"token_endpoint":%q}`, tc.issuer, tc.endpoint),
+			"alias": fmt.Sprintf(`{"issuer":%q,"token_endpoint":"https://as.example.com/t","mtls_endpoint_aliases":{"token_endpoint":%q}}`,
+				tc.issuer, tc.endpoint),
+		} {
+			if _, err := parse([]byte(doc), tc.issuer, tc.insecureHTTP); (err == nil) != tc.good {
+				t.Errorf("%s %s of %s, InsecureHTTP %v: %v", name, tc.endpoint, tc.issuer, tc.insecureHTTP, err)
+			}
 		}
 	}
 }
@@ -221,7 +253,7 @@ func FuzzMetadata(f *testing.F) {
 			if u == "" && u != m.TokenEndpoint {
 				continue
 			}
-			if err := checkEndpoint(u, false); err != nil {
+			if err := checkEndpoint(u, issuer, false); err != nil {
 				t.Errorf("endpoint %q: %v", u, err)
 			}
 			if _, err := http.NewRequest(http.MethodPost, u, nil); err != nil {
