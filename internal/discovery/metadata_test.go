@@ -1,13 +1,18 @@
 package discovery
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestWellKnownPlaces(t *testing.T) {
@@ -155,6 +160,101 @@ func TestHTTPSIssuerNamesNoHTTPEndpoint(t *testing.T) {
 	}
 }
 
+// hostile is text that would break a line, turn it around, or clear a terminal.
+const hostile = "evil\r\n\x1b[2J\u202e\u2028\u0085\x00\xff"
+
+// fit reports whether an error's text is one line of sane length that a terminal shows as it is.
+func fit(text string) bool {
+	return utf8.ValidString(text) && len(text) < 1500 &&
+		strings.IndexFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) < 0
+}
+
+func TestForeignTextReachesNoErrorAsItIs(t *testing.T) {
+	const issuer = "https://as.example.com"
+	long := strings.Repeat("<", 100_000)
+	quoted := func(s string) string { // as JSON, whatever it holds
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for _, text := range []string{hostile, long} {
+		for name, doc := range map[string]string{
+			"no JSON":        text,
+			"half JSON":      `{"issuer":` + text,
+			"issuer":         `{"issuer":` + quoted(text) + `}`,
+			"endpoint":       `{"issuer":"https://as.example.com","token_endpoint":` + quoted(text) + `}`,
+			"endpoint, http": `{"issuer":"https://as.example.com","token_endpoint":` + quoted("http://"+text) + `}`,
+			"endpoint, #": `{"issuer":"https://as.example.com","token_endpoint":` +
+				quoted("https://a.example/#"+text) + `}`,
+			"host": `{"issuer":"https://as.example.com","token_endpoint":` + quoted("https://"+text+"/t") +
+				`}`,
+			"path": `{"issuer":"https://as.example.com","token_endpoint":` +
+				quoted("https://a.example/"+text) + `}`,
+			"alias": `{"issuer":"https://as.example.com","token_endpoint":"https://a.example","mtls_endpoint_aliases":{"token_endpoint":` +
+				quoted("https://"+text) + `}}`,
+		} {
+			if _, err := parse([]byte(doc), issuer, false); err == nil || !fit(err.Error()) {
+				t.Errorf("%s: %.300q", name, fmt.Sprint(err))
+			}
+		}
+		m, err := parse([]byte(`{"issuer":"https://as.example.com","token_endpoint":"https://a.example",`+
+			`"token_endpoint_auth_methods_supported":[`+quoted(text)+`,"client_secret_post"],`+
+			`"dpop_signing_alg_values_supported":[`+quoted(text)+`]}`), issuer, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Supports("client_secret_basic"); err == nil || !fit(err.Error()) {
+			t.Errorf("Supports: %.300q", err)
+		}
+		if !slices.Equal(m.AuthMethods, []string{"client_secret_post"}) || len(m.DPoPAlgs) != 0 {
+			t.Errorf("%.300q", fmt.Sprint(m))
+		}
+	}
+}
+
+func TestDocumentCostsMemoryOfItsOwnSize(t *testing.T) {
+	const head = `{"issuer":"https://as.example.com","token_endpoint":"https://a.example"`
+	fill := func(open, item, end string) string {
+		return head + open + strings.Repeat(item, (maxBody-len(head)-len(open)-len(end))/len(item)) + end
+	}
+	for name, doc := range map[string]string{
+		"members":      fill(`,"":0`, `,"":0`, `}`),
+		"more members": head + manyMembers(150_000) + `}`,
+		"a list":       fill(`,"grant_types_supported":[""`, `,""`, `]}`),
+		"lists":        fill(``, `,"grant_types_supported":["","","","","","","",""]`, `}`),
+		"aliases":      fill(`,"mtls_endpoint_aliases":{"":0`, `,"":0`, `}}`),
+		"depth":        fill(`,"x":`, `[`, ``),
+		"objects":      fill(`,"x":[{}`, `,{}`, `]}`),
+		"a string":     fill(`,"x":"`, `x`, `"}`),
+		"escapes":      fill(`,"x":"`, `\u0041`, `"}`),
+		"nothing":      fill(``, ` `, ``) + `}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, err := parse([]byte(doc), "https://as.example.com", false)
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 12 {
+			t.Errorf("%s: a document of %d bytes took %d MiB", name, len(doc), took)
+		}
+		if m != nil && (len(m.GrantTypes) > maxList || m.TokenEndpoint != "https://a.example") {
+			t.Errorf("%s: %d grant types", name, len(m.GrantTypes))
+		}
+		if tooMuch := strings.Contains(name, "members") || name == "depth" || name == "lists"; (err != nil) != tooMuch {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func manyMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"%x":0`, i)
+	}
+	return b.String()
+}
+
 func TestEveryUsefulMemberIsRead(t *testing.T) {
 	data, err := os.ReadFile("testdata/full.json")
 	if err != nil {
@@ -241,8 +341,8 @@ func FuzzMetadata(f *testing.F) {
 		const issuer = "https://server.example.com"
 		m, err := parse(data, issuer, false)
 		if err != nil {
-			if len(err.Error()) > 1000 {
-				t.Errorf("an error of %d bytes", len(err.Error()))
+			if !fit(err.Error()) {
+				t.Errorf("unfit: %.1000q", err)
 			}
 			return
 		}
@@ -260,6 +360,8 @@ func FuzzMetadata(f *testing.F) {
 				t.Errorf("endpoint %q: %v", u, err)
 			}
 		}
-		m.Supports("client_secret_basic")
+		if err := m.Supports("client_secret_basic"); err != nil && !fit(err.Error()) {
+			t.Errorf("unfit: %.1000q", err)
+		}
 	})
 }
