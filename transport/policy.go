@@ -9,30 +9,36 @@ import (
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
-// mayAuthorize decides, before any token is asked for, whether req is to get one. If not, it is either to go out as
-// it is, or an error.
-func (t *Transport) mayAuthorize(req *http.Request, own fields) (bool, error) {
-	switch {
-	case req.URL == nil:
-		return false, faultf("the request has no URL")
-	case own.authorization, own.proof && t.DPoP != nil:
-		return false, nil
-	case req.Response != nil && leftOrigin(req):
-		return false, nil
+// passage is how a request may go out.
+type passage int
+
+const (
+	outside   passage = iota // with nothing of ours: neither the token nor the certificate of Base
+	asItIs                   // without the token, to where it might go
+	withToken                // as the caller wants
+)
+
+// passage decides, before any token is asked for, how req goes out. An error means that it does not.
+func (t *Transport) passage(req *http.Request, own fields) (passage, error) {
+	if req.URL == nil {
+		return outside, faultf("the request has no URL")
 	}
-	err := t.allowed(req)
-	switch {
-	case err != nil && req.Response != nil:
-		return false, nil // A redirect is followed, only not with the token.
+	if req.Response != nil && leftOrigin(req) {
+		return outside, nil
+	}
+	err := t.allowed(req, own)
+	switch own := own.authorization || own.proof && t.DPoP != nil; {
+	case err != nil && (own || req.Response != nil):
+		// The caller's own are the caller's to give; a redirect is followed, only not with the token.
+		return outside, nil
 	case err != nil:
-		return false, err
-	case own.host:
-		return false, fmt.Errorf("%w: a Host field in the header names another server; set the request's Host",
-			ErrHostNotAllowed)
+		return outside, err
+	case own:
+		return asItIs, nil
 	case t.Source == nil:
-		return false, faultf("the Transport has no Source to get a token from")
+		return outside, faultf("the Transport has no Source to get a token from")
 	}
-	return true, nil
+	return withToken, nil
 }
 
 // fields are those in a header that decide over the token. A key is taken in any spelling, since net/http sends it as
@@ -104,7 +110,7 @@ func leftOrigin(req *http.Request) bool {
 }
 
 // allowed returns why no token may go where req goes, nil if it may.
-func (t *Transport) allowed(req *http.Request) error {
+func (t *Transport) allowed(req *http.Request, own fields) error {
 	u := req.URL
 	switch secure := hosts.Secure(u, t.InsecureHTTP); {
 	case !secure && u.Scheme == "http":
@@ -116,6 +122,10 @@ func (t *Transport) allowed(req *http.Request) error {
 	}
 	if err := checkTarget(req); err != nil {
 		return err
+	}
+	if own.host {
+		return fmt.Errorf("%w: a Host field in the header names another server; set the request's Host",
+			ErrHostNotAllowed)
 	}
 	if len(t.AllowedHosts) == 0 {
 		return nil

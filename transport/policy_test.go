@@ -178,6 +178,56 @@ func TestCallersOwnAuthorizationIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestWhatMayNotHaveTheTokenGoesOutside(t *testing.T) {
+	const own = "Basic mine"
+	for _, tc := range []struct {
+		name          string
+		chain         []string
+		authorization string
+		allowed       string
+		want          string // "base", "outside" or "error"
+	}{
+		{"a request", []string{"https://a.example/"}, "", "a.example", "base"},
+		{"a redirect at home", []string{"https://a.example/", "https://a.example/2"}, "", "a.example", "base"},
+		{"a redirect away", []string{"https://a.example/", "https://b.example/"}, "", "a.example b.example", "outside"},
+		{"away and back", []string{"https://a.example/", "https://b.example/", "https://a.example/"}, "", "",
+			"outside"},
+		{"down to http", []string{"https://a.example/", "http://a.example/"}, "", "", "outside"},
+		{"away with the caller's own", []string{"https://a.example/", "https://b.example/"}, own, "", "outside"},
+		{"the caller's own", []string{"https://a.example/"}, own, "a.example", "base"},
+		{"the caller's own to any host", []string{"https://a.example/"}, own, "", "base"},
+		{"the caller's own to another host", []string{"https://b.example/"}, own, "a.example", "outside"},
+		{"the caller's own over http", []string{"http://a.example/"}, own, "", "outside"},
+		{"the caller's own, redirected", []string{"https://b.example/", "https://b.example/2"}, own, "a.example",
+			"outside"},
+		{"another host", []string{"https://b.example/"}, "", "a.example", "error"},
+	} {
+		base, away, s := answers(), answers(), bearer("token")
+		tr := &transport.Transport{Source: s, Base: base, Outside: away, AllowedHosts: strings.Fields(tc.allowed)}
+		req := redirected(t, tc.chain...)
+		if tc.authorization != "" {
+			req.Header.Set("Authorization", tc.authorization)
+		}
+		_, err := tr.RoundTrip(req)
+		equal(t, tc.name+": error", err != nil, tc.want == "error")
+		equal(t, tc.name+": by Base", len(base.seen), map[string]int{"base": 1}[tc.want])
+		equal(t, tc.name+": outside", len(away.seen), map[string]int{"outside": 1}[tc.want])
+		if tc.want == "outside" {
+			equal(t, tc.name, away.authorizations(), tc.authorization)
+			equal(t, tc.name+": tokens asked for", s.asked, 0)
+			tr.Outside = nil
+			roundTrip(t, tr, req)
+			equal(t, tc.name+": by Base, there being no Outside", len(base.seen), 1)
+		}
+	}
+	req := request(t, "GET", "https://a.example/", nil)
+	req.URL.Opaque = "//b.example/"
+	req.Header.Set("Authorization", own)
+	base, away := answers(), answers()
+	roundTrip(t, &transport.Transport{Source: bearer("token"), Base: base, Outside: away}, req)
+	equal(t, "an Opaque: outside", len(away.seen), 1)
+}
+
 func TestCallersOwnProofIsLeftAlone(t *testing.T) {
 	for _, key := range []string{"Dpop", "DPoP", "dpop", "DPOP"} {
 		b, s := answers(reply{status: 401, header: challenges(`DPoP error="invalid_dpop_proof"`)}), bound("token")

@@ -32,6 +32,11 @@ type Transport struct {
 	// Base sends the authorized requests. Nil means http.DefaultTransport.
 	Base http.RoundTripper
 
+	// Outside sends what may not have the token: requests that a redirect has led away from where the first one went,
+	// and those with an Authorization header of the caller's own to where the token may not go. It is for a Base that
+	// shows a client certificate, which must not go there either. Nil means Base.
+	Outside http.RoundTripper
+
 	// AllowedHosts are the only hosts that may have the token: "api.example.com" (any port), "host:8443",
 	// "*.example.com" (one or more labels, not example.com itself). Empty means any.
 	AllowedHosts []string
@@ -107,13 +112,15 @@ func (e *tokenError) Timeout() bool {
 // cause was not the Base.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	own := ownFields(req.Header)
-	authorize, err := t.mayAuthorize(req, own)
-	if err != nil {
+	how, err := t.passage(req, own)
+	switch {
+	case err != nil:
 		closeBody(req)
 		return nil, err
-	}
-	if !authorize {
-		return t.send(req, req)
+	case how == outside:
+		return send(t.outside(), req, req)
+	case how == asItIs:
+		return send(t.base(), req, req)
 	}
 	tok, err := t.Source.Token(req.Context())
 	if err != nil {
@@ -136,21 +143,21 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	resp, err := t.send(out, req)
+	resp, err := send(t.base(), out, req)
 	if err != nil {
 		return nil, err
 	}
 	return t.retryRejected(req, body, cred, resp)
 }
 
-// send sends out in the name of req.
-func (t *Transport) send(out, req *http.Request) (*http.Response, error) {
-	resp, err := t.base().RoundTrip(out)
+// send sends out through rt in the name of req.
+func send(rt http.RoundTripper, out, req *http.Request) (*http.Response, error) {
+	resp, err := rt.RoundTrip(out)
 	if err != nil {
 		return nil, err
 	}
 	if resp == nil {
-		return nil, faultf("%T, the Base, returned neither a response nor an error", t.base())
+		return nil, faultf("%T, the Base, returned neither a response nor an error", rt)
 	}
 	resp.Request = req // not the clone: that one holds the token, and responses get logged
 	return resp, nil
@@ -163,9 +170,18 @@ func (t *Transport) base() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// CloseIdleConnections closes the idle connections of Base, if that can do so.
+func (t *Transport) outside() http.RoundTripper {
+	if t.Outside != nil {
+		return t.Outside
+	}
+	return t.base()
+}
+
+// CloseIdleConnections closes the idle connections of Base and of Outside, if they can do so.
 func (t *Transport) CloseIdleConnections() {
-	if base, ok := t.base().(interface{ CloseIdleConnections() }); ok {
-		base.CloseIdleConnections()
+	for _, rt := range []http.RoundTripper{t.base(), t.Outside} {
+		if rt, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			rt.CloseIdleConnections()
+		}
 	}
 }

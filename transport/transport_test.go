@@ -149,6 +149,8 @@ func TestIdleConnectionsOfTheBaseAreClosed(t *testing.T) {
 	i := new(idler)
 	(&http.Client{Transport: &transport.Transport{Base: i}}).CloseIdleConnections()
 	equal(t, "closed", i.closed, 1)
+	(&http.Client{Transport: &transport.Transport{Base: i, Outside: i}}).CloseIdleConnections()
+	equal(t, "closed, with those of Outside", i.closed, 3)
 	(&transport.Transport{Base: answers()}).CloseIdleConnections() // It has none to close.
 }
 
