@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -144,6 +146,14 @@ func (d *DPoP) Learn(resp *http.Response) bool {
 	}
 	return d.nonces.learn(origin(resp.Request), resp.Header)
 }
+
+// Format prints the thumbprint of the key, for every verb.
+func (d *DPoP) Format(f fmt.State, _ rune) { io.WriteString(f, d.text()) }
+
+// MarshalText returns what Format prints, for encoding/json and log/slog.
+func (d *DPoP) MarshalText() ([]byte, error) { return []byte(d.text()), nil }
+
+func (d *DPoP) text() string { return "transport.DPoP(" + d.Thumbprint() + ")" }
 
 var errZeroDPoP = faultf("a DPoP is made by NewDPoP")
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // Source returns the token for a request. It is asked once for each, on the request's context, and once more after a
@@ -57,7 +60,7 @@ type Transport struct {
 	// may be.
 	DPoP *DPoP
 
-	last atomic.Pointer[credential]
+	last atomic.Pointer[func() *credential] // the one that was spent last
 }
 
 // prefix is what every error of this module has in front, once.
@@ -143,11 +146,20 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	resp, err := send(t.base(), out, req)
+	resp, err := t.spend(cred, out, req)
 	if err != nil {
 		return nil, err
 	}
 	return t.retryRejected(req, body, cred, resp)
+}
+
+// spend sends out, which has cred, in the name of req. An error of net/http may quote what a server echoes.
+func (t *Transport) spend(cred *credential, out, req *http.Request) (*http.Response, error) {
+	resp, err := send(t.base(), out, req)
+	if _, ours := err.(*fault); err != nil && !ours {
+		err = redact.New(cred.token.AccessToken).Scrub(err)
+	}
+	return resp, err
 }
 
 // send sends out through rt in the name of req.
@@ -184,4 +196,17 @@ func (t *Transport) CloseIdleConnections() {
 			rt.CloseIdleConnections()
 		}
 	}
+}
+
+// Format prints the hosts that may have tokens, for every verb: Source may be a type that fmt would print.
+func (t *Transport) Format(f fmt.State, _ rune) { io.WriteString(f, t.text()) }
+
+// MarshalText returns what Format prints, for encoding/json and log/slog.
+func (t *Transport) MarshalText() ([]byte, error) { return []byte(t.text()), nil }
+
+func (t *Transport) text() string {
+	if t == nil {
+		t = new(Transport)
+	}
+	return fmt.Sprintf("transport.Transport{AllowedHosts: %q, DPoP: %v}", t.AllowedHosts, t.DPoP != nil)
 }
