@@ -82,10 +82,9 @@ func targetURI(req *http.Request) (string, error) {
 	if path == "" || path == "*" { // RFC 9112, section 3.3: no path
 		path = "/"
 	}
-	host := authority(req)
-	if i := strings.LastIndexByte(host, ']'); strings.HasPrefix(host, "[") && i > 0 { // RFC 6874: no zone is sent
-		address, _, _ := strings.Cut(host[:i], "%")
-		host = address + host[i:]
+	host := hosts.AsSent(authority(req))
+	if host == "" {
+		return "", faultf("a DPoP proof is for a server that can be named, and %.100q is no host", authority(req))
 	}
 	return hosts.Origin(&url.URL{Scheme: req.URL.Scheme, Host: host}) + path, nil
 }

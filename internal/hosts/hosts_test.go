@@ -1,6 +1,9 @@
 package hosts_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -93,6 +96,41 @@ func TestOriginIsWrittenInItsShortestForm(t *testing.T) {
 	} {
 		if got := hosts.Origin(parse(t, u)); got != want {
 			t.Errorf("Origin(%s) = %s", u, got)
+		}
+	}
+}
+
+func TestHostIsAsNetHTTPSendsIt(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.WriteString(w, r.Host)
+	}))
+	defer server.Close()
+	for host, want := range map[string]string{
+		"api.example.com": "api.example.com", "API.example.com:8443": "API.example.com:8443", "[::1]:80": "[::1]:80",
+		"bücher.example": "xn--bcher-kva.example", "BÜCHER.example:8443": "xn--BCHER-2pa.example:8443",
+		"[fe80::1%eth0]:8080": "[fe80::1]:8080", "[fe80::1%25eth0]": "[fe80::1]",
+		"evil.example/": "", "a b": "", "a\r\nb": "", "a\x00": "",
+	} {
+		if got := hosts.AsSent(host); got != want {
+			t.Errorf("AsSent(%q) = %q, want %q", host, got, want)
+		}
+		if want == "" {
+			continue // a server refuses it
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || string(got) != want {
+			t.Errorf("%q: a server got %q, %v; want %q", host, got, err, want)
 		}
 	}
 }
