@@ -12,39 +12,32 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrClosed is the error of everything after Close.
-var ErrClosed = errors.New("cache: closed")
+// ErrClosed is the error of everything after Close. Its text is that of a ccclient.Client, through which most see it.
+var ErrClosed = errors.New("ccclient: the client is closed")
 
 // closePatience is how long Close waits for a fetch that ignores its context.
 const closePatience = 5 * time.Second
 
-// A Fetch obtains a new token from wherever tokens come from. It runs with the
-// values of the context of the caller who made it necessary, on a life of its
-// own: FetchTimeout and Close end it. The Cache owns what it returns.
+// A Fetch obtains a new token from wherever tokens come from. It runs with the values of the context of the caller who
+// made it necessary, on a life of its own: FetchTimeout and Close end it. The Cache owns what it returns.
 //
-// Expiry says when the token ends; if it is zero, ExpiresIn does, in seconds
-// from when the Fetch began; if that is zero too nobody knows, and
-// Options.DefaultLifetime counts. An extra field "refresh_in" is heeded if it
-// is there.
+// Expiry says when the token ends; if it is zero, ExpiresIn does, in seconds from when the Fetch began; if that is zero
+// too nobody knows, and Options.DefaultLifetime counts. An extra field "refresh_in" is heeded if it is there.
 //
-// Its error may say how it wants to cool down, by any of these methods:
-//
-//	RetryAfter() time.Duration      // the server's word
-//	Permanent() bool                // a retry without a change cannot help
-//	Outdated(context.Context) bool  // asked at most once a second while cooling down: has its cause gone?
+// Its error may say how it wants to cool down: see [CoolDowner] and [Outdater].
 type Fetch func(ctx context.Context) (*oauth2.Token, error)
 
-// A Cache holds one Entry for each kind of token that a process uses. All
-// methods of a Cache and its Entries may be called concurrently.
+// A Cache holds one Entry for each kind of token that a process uses. All methods of a Cache and its Entries may be
+// called concurrently.
 type Cache struct {
 	opt    Options
 	epoch  time.Time // monotonic times count from here
 	life   context.Context
 	cancel context.CancelFunc
 
-	shared  *shared            // nil: no Store
+	second  *secondLevel       // nil: no Store
 	flights singleflight.Group // by key: one fetch at a time
-	clock   atomic.Uint64      // ticks at each use that is worth noting; orders Entries by recency
+	uses    atomic.Uint64      // ticks at each use that is worth noting; orders Entries by recency
 	slack   uint64             // how many ticks an Entry may lag behind before a use is worth noting
 
 	mu      sync.Mutex // guards what follows, and Entry.place and Entry.stamp
@@ -56,8 +49,7 @@ type Cache struct {
 	idle    chan struct{} // closed when closed and running is 0
 }
 
-// New makes a Cache. It starts nothing; Close it when its tokens are no longer
-// needed.
+// New makes a Cache. It starts nothing; Close it when its tokens are no longer needed.
 func New(o Options) *Cache {
 	o = o.withDefaults()
 	c := &Cache{
@@ -67,18 +59,21 @@ func New(o Options) *Cache {
 		entries: make(map[string]*Entry),
 		idle:    make(chan struct{}),
 	}
-	c.shared = newShared(c)
+	c.second = newSecondLevel(c)
 	c.life, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
-// Entry gives the entry of key; the same key gives the same Entry, with the
-// Fetch that it was first made with. It does no I/O.
+// Entry returns the entry of key; the same key gives the same Entry, with the Fetch that it was first made with. It
+// does no I/O. The entry of a Cache that New has not made returns an error from its methods.
 func (c *Cache) Entry(key string, f Fetch) *Entry {
+	if c.life == nil {
+		return &Entry{key: key}
+	}
 	c.mu.Lock()
 	e := c.entries[key]
 	if e != nil {
-		e.used.Store(c.clock.Add(1))
+		e.used.Store(c.uses.Add(1))
 		c.mu.Unlock()
 		return e
 	}
@@ -89,10 +84,12 @@ func (c *Cache) Entry(key string, f Fetch) *Entry {
 	return e
 }
 
-// Close ends background work, fails those who wait with ErrClosed, and joins
-// what it ended; a fetch that ignores its context is waited for 5 s at most.
-// Tokens held are forgotten. It is idempotent.
+// Close ends background work, fails those who wait with ErrClosed, and joins what it ended; a fetch that ignores its
+// context is waited for 5 s at most. Tokens held are forgotten. It is idempotent.
 func (c *Cache) Close() error {
+	if c.life == nil {
+		return nil // New has not made it; there is nothing to end.
+	}
 	c.mu.Lock()
 	if !c.closed {
 		c.closed = true
@@ -121,9 +118,8 @@ func (c *Cache) Close() error {
 // Format prints nothing of what c holds.
 func (c *Cache) Format(s fmt.State, _ rune) { fmt.Fprint(s, "cache.Cache") }
 
-// begin and end bracket whatever Close has to join. begin reports false once
-// the cache is closed; join is for what begins inside of such brackets, which
-// may have to tidy up after Close.
+// begin and end bracket whatever Close has to join. begin reports false once the cache is closed; join is for what
+// begins inside of such brackets, which may have to tidy up after Close.
 func (c *Cache) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

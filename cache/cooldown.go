@@ -7,31 +7,54 @@ import (
 	"time"
 )
 
+// A CoolDown says how long a Fetch that failed leaves the server alone.
+type CoolDown struct {
+	RetryAfter time.Duration // the server's word (Retry-After), heeded for an hour at most; 0: none
+	Permanent  bool          // a retry without a change cannot help: 5 s doubling to 60 s, rather than 1 s doubling to 10 s
+}
+
+// A CoolDowner is an error of a [Fetch] that says how it wants to cool down. It is found with errors.As.
+type CoolDowner interface {
+	error
+	CoolDown() CoolDown
+}
+
+// An Outdater is an error of a [Fetch] whose cause may go before its time: a secret that is rotated. While it cools down
+// it is asked, at most once a second, whether its cause has gone; that ends the cool-down. It is found with errors.As.
+type Outdater interface {
+	error
+	Outdated(ctx context.Context) bool
+}
+
 const (
 	minRetryAfter = time.Second
 	maxRetryAfter = time.Hour
 	probeEvery    = time.Second
 )
 
-// A failure is the last of a row of fetches that failed; a success ends it.
-// Entry.mu guards its fields.
-type failure struct {
-	err   error
-	row   int     // how many failed, one after the other
-	until instant // no fetch before this
-	asked instant // when it was last probed
+// A cooldown is the last of a row of fetches that failed; a success ends it. Entry.mu guards its fields.
+type cooldown struct {
+	err      error
+	row      int     // how many failed, one after the other
+	until    instant // no fetch before this
+	probedAt instant // when somebody last saw whether it may end before its time
 }
 
-func (f *failure) cooling(now instant) bool { return f != nil && now.before(f.until) }
+func (f *cooldown) cooling(now instant) bool { return f != nil && now.before(f.until) }
 
-// pause says how long to leave the server alone after a row of failures of
-// which err is the last, for a draw in [0, 1). left is how long a live token
-// can still be handed out, zero if there is none.
-func pause(err error, row int, left time.Duration, draw float64) time.Duration {
-	if d := retryAfter(err); d > 0 {
-		// The server's word: never sooner, even if the token runs out. It
-		// has no unit below the second; less is what a date that is nearly
-		// over comes to, and would be no pause at all.
+// probeDue reports whether it is time to see if the cool-down may end before its time: its error may know whether its
+// cause has gone, and another process may have put a token into the Store, if that is looked into.
+func (f *cooldown) probeDue(now instant, store bool) bool {
+	return f.cooling(now) && (store || outdater(f.err) != nil) && !now.before(f.probedAt.add(probeEvery))
+}
+
+// pauseAfter says how long to leave the server alone after a row of failures of which err is the last, for a draw in
+// [0, 1). left is how long a live token can still be handed out, zero if there is none.
+func pauseAfter(err error, row int, left time.Duration, draw float64) time.Duration {
+	said := coolDownOf(err)
+	if d := said.RetryAfter; d > 0 {
+		// The server's word: never sooner, even if the token runs out. It has no unit below the second; less is what a
+		// date that is nearly over comes to, and would be no pause at all.
 		d = min(max(d, minRetryAfter), maxRetryAfter)
 		return min(d+time.Duration(draw*float64(d)/10), maxRetryAfter)
 	}
@@ -39,7 +62,7 @@ func pause(err error, row int, left time.Duration, draw float64) time.Duration {
 	if left > 0 {
 		most = time.Minute
 	}
-	if permanent(err) {
+	if said.Permanent {
 		first, most = 5*time.Second, time.Minute
 	}
 	d := most
@@ -53,32 +76,22 @@ func pause(err error, row int, left time.Duration, draw float64) time.Duration {
 	return d
 }
 
-func retryAfter(err error) time.Duration {
-	var e interface{ RetryAfter() time.Duration }
-	if errors.As(err, &e) {
-		return e.RetryAfter()
+func coolDownOf(err error) CoolDown {
+	if e, ok := errors.AsType[CoolDowner](err); ok {
+		return e.CoolDown()
 	}
-	return 0
+	return CoolDown{}
 }
 
-func permanent(err error) bool {
-	var e interface{ Permanent() bool }
-	return errors.As(err, &e) && e.Permanent()
-}
-
-// outdater gives the method by which err can be asked whether its cause has
-// gone, nil if it has none.
-func outdater(err error) func(context.Context) bool {
-	var e interface{ Outdated(context.Context) bool }
-	if errors.As(err, &e) {
-		return e.Outdated
-	}
-	return nil
+// outdater returns the error that can be asked whether its cause has gone, nil if there is none.
+func outdater(err error) Outdater {
+	e, _ := errors.AsType[Outdater](err)
+	return e
 }
 
 // fail notes that a fetch failed. e.mu is held.
-func (e *Entry) fail(err error, now instant) *failure {
-	f := &failure{err: err, row: 1, asked: now}
+func (e *Entry) fail(err error, now instant) *cooldown {
+	f := &cooldown{err: err, row: 1, probedAt: now}
 	if e.failed != nil {
 		f.row = e.failed.row + 1
 	}
@@ -86,31 +99,20 @@ func (e *Entry) fail(err error, now instant) *failure {
 	switch s := e.current.Load(); s.phase(now) {
 	case fresh, stale:
 		left = now.until(s.expiry) - s.margin
-	case margin:
+	case expiring:
 		left = now.until(s.expiry)
 	}
-	f.until = now.add(pause(err, f.row, left, rand.Float64()))
+	f.until = now.add(pauseAfter(err, f.row, left, rand.Float64()))
 	e.failed = f
 	return f
 }
 
-// probe reports whether it is time to look if the cool-down is over before its
-// time: the error may know whether its cause has gone, and another process may
-// have put a token into the Store. It notes that somebody looks. e.mu is held.
-func (f *failure) probe(now instant, store bool) bool {
-	if outdater(f.err) == nil && !store || now.before(f.asked.add(probeEvery)) {
-		return false
-	}
-	f.asked = now
-	return true
-}
-
 // outdated asks the error whether its cause has gone.
-func (f *failure) outdated(ctx context.Context, c *Cache) bool {
-	ask := outdater(f.err)
-	if ask == nil {
+func (f *cooldown) outdated(ctx context.Context, c *Cache) bool {
+	o := outdater(f.err)
+	if o == nil {
 		return false
 	}
-	gone, err := run(c, ctx, grace, func(ctx context.Context) (bool, error) { return ask(ctx), nil })
+	gone, err := callAside(ctx, c, grace, func(ctx context.Context) (bool, error) { return o.Outdated(ctx), nil })
 	return err == nil && gone
 }

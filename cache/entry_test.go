@@ -248,9 +248,10 @@ type failure struct {
 	outdated   func() bool
 }
 
-func (f *failure) Error() string             { return "told" }
-func (f *failure) RetryAfter() time.Duration { return f.retryAfter }
-func (f *failure) Permanent() bool           { return f.permanent }
+func (f *failure) Error() string { return "told" }
+func (f *failure) CoolDown() cache.CoolDown {
+	return cache.CoolDown{RetryAfter: f.retryAfter, Permanent: f.permanent}
+}
 
 type outdatable struct{ failure }
 
@@ -271,10 +272,9 @@ func TestRefreshInOfAnInstantIsNoStreamOfRequests(t *testing.T) {
 	}
 }
 
-func TestTheSameTokenWithoutALifetimeHasNotBecomeYounger(t *testing.T) {
-	// Some servers give one token until it has expired, with what is left of
-	// its life in whole seconds: 0 in the last, which else means that nobody
-	// knows.
+func TestSameTokenWithoutALifetimeHasNotBecomeYounger(t *testing.T) {
+	// Some servers give one token until it has expired, with what is left of its life in whole seconds: 0 in the last,
+	// which else means that nobody knows.
 	synctest.Test(t, func(t *testing.T) {
 		const life = 100 * time.Second
 		c := cache.New(cache.Options{})
@@ -419,7 +419,7 @@ func TestChangedSecretEndsTheCoolDownBehindALiveToken(t *testing.T) {
 	})
 }
 
-func TestTheSameKeyGivesTheSameEntry(t *testing.T) {
+func TestSameKeyGivesTheSameEntry(t *testing.T) {
 	c := cache.New(cache.Options{})
 	defer c.Close()
 	s := newServer()

@@ -12,8 +12,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Between a caller's look and its flight another flight may land. What that
-// brought is good enough.
+// Between a caller's look and its flight another flight may land. What that brought is good enough.
 func TestFlightThatComesTooLateFetchesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := New(Options{})
@@ -25,7 +24,7 @@ func TestFlightThatComesTooLateFetchesNothing(t *testing.T) {
 			return &oauth2.Token{AccessToken: "a", Expiry: time.Now().Add(time.Hour)}, outage
 		})
 		for range 3 {
-			r := <-e.fly(t.Context(), false)
+			r := <-e.startFlight(t.Context(), false)
 			if r.Err != nil || r.Val.(*oauth2.Token).AccessToken != "a" {
 				t.Errorf("got %v, %v", r.Val, r.Err)
 			}
@@ -37,7 +36,7 @@ func TestFlightThatComesTooLateFetchesNothing(t *testing.T) {
 		e.Invalidate(&oauth2.Token{AccessToken: "a"})
 		outage = errors.New("outage")
 		for range 3 {
-			if r := <-e.fly(t.Context(), false); r.Err != outage {
+			if r := <-e.startFlight(t.Context(), false); r.Err != outage {
 				t.Errorf("got %v, want the failure that cools down", r.Err)
 			}
 		}
@@ -60,7 +59,7 @@ func TestFlightDoesNotReplaceWhatFetchGotMeanwhile(t *testing.T) {
 			}
 			return &oauth2.Token{AccessToken: fmt.Sprint(n), Expiry: time.Now().Add(time.Hour)}, nil
 		})
-		flight := e.fly(t.Context(), false)
+		flight := e.startFlight(t.Context(), false)
 		time.Sleep(time.Second)
 		if tok, err := e.Refresh(t.Context()); err != nil || tok.AccessToken != "2" {
 			t.Fatalf("Fetch gave %v, %v", tok, err)

@@ -132,7 +132,7 @@ func TestPanicInAFetchIsAnErrorForAllAndWedgesNothing(t *testing.T) {
 				for range 10 {
 					wg.Go(func() {
 						_, err := e.Token(t.Context())
-						if err == nil || !strings.HasPrefix(err.Error(), "cache: the call ") {
+						if err == nil || !strings.HasPrefix(err.Error(), "the call ") {
 							t.Errorf("got %v, want an error that tells of the fetch", err)
 						} else if strings.Contains(err.Error(), "canary") {
 							t.Errorf("the error shows the panic's value: %v", err)

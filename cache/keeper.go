@@ -8,11 +8,11 @@ import (
 // unaskedMost is how long KeepFresh goes on for a token that nobody asks for.
 const unaskedMost = 24 * time.Hour
 
-// A keeper refreshes an Entry on time though nobody asks. Between refreshes it
-// is a timer, not a goroutine. Entry.mu guards it.
+// A keeper refreshes an Entry on time though nobody asks. Between refreshes it is a timer, not a goroutine. Entry.mu
+// guards it.
 type keeper struct {
-	timer *time.Timer
-	asked instant // when somebody last asked, as far as was noted
+	timer   *time.Timer
+	lastUse instant // when somebody last asked, as far as was noted
 }
 
 // keep sets the timer for the next refresh, or try. e.mu is held.
@@ -21,16 +21,16 @@ func (e *Entry) keep() {
 	if !c.opt.KeepFresh || e.evicted || c.life.Err() != nil {
 		return
 	}
-	now := c.at(time.Now())
+	now := c.now()
 	wait := time.Duration(0)
 	if s := e.current.Load(); s != nil {
-		wait = max(now.until(s.refresh()), time.Duration(s.look.Load()-now.mono))
+		wait = max(now.until(s.refresh()), time.Duration(s.refreshDue.Load()-now.mono))
 	}
 	if f := e.failed; f.cooling(now) {
 		wait = now.until(f.until)
 	}
 	if e.keeper == nil {
-		e.keeper = &keeper{asked: now}
+		e.keeper = &keeper{lastUse: now}
 		e.keeper.timer = time.AfterFunc(wait, e.refresh)
 		return
 	}
@@ -39,20 +39,20 @@ func (e *Entry) keep() {
 
 // refresh is what the timer calls.
 func (e *Entry) refresh() {
-	now := e.cache.at(time.Now())
+	now := e.cache.now()
 	e.mu.Lock()
 	k := e.keeper
 	if k == nil {
 		e.mu.Unlock()
 		return
 	}
-	if s := e.current.Load(); s != nil && s.asked.Swap(false) {
-		k.asked = now
+	if s := e.current.Load(); s != nil && s.wanted.Swap(false) {
+		k.lastUse = now
 	}
-	tired := !now.before(k.asked.add(unaskedMost))
+	tired := !now.before(k.lastUse.add(unaskedMost))
 	e.mu.Unlock()
 	if !tired {
-		e.fly(context.Background(), false) // It lands by itself and sets the timer again.
+		e.startFlight(context.Background(), false) // It lands by itself and sets the timer again.
 	}
 }
 

@@ -5,9 +5,8 @@ import (
 	"log/slog"
 )
 
-// logFetchFailed warns of what callers do not see, since they have a living
-// token; they see the rest themselves.
-func (c *Cache) logFetchFailed(key string, f *failure, unseen bool) {
+// logFetchFailed warns of what callers do not see, since they have a living token; they see the rest themselves.
+func (c *Cache) logFetchFailed(key string, f *cooldown, unseen bool) {
 	level := slog.LevelDebug
 	if unseen {
 		level = slog.LevelWarn

@@ -10,13 +10,12 @@ import (
 
 var errTTL = errors.New("cache: ttl must be positive")
 
-// Memory returns a Store in this process's memory, which is a Locker too. It
-// lets several Caches of one process share their tokens, and stands in for a
-// shared store in tests: inside a testing/synctest bubble its ttls run on the
+// Memory returns a Store in this process's memory, which is a Locker too. It lets several Caches of one process share
+// their tokens, and stands in for a shared store in tests: inside a testing/synctest bubble its ttls run on the
 // bubble's clock.
 //
-// It drops what has expired as new data comes in, and runs no goroutine. It
-// has no bound of its own: each Cache bounds the keys it uses.
+// It drops what has expired as new data comes in, and runs no goroutine. It has no bound of its own: each Cache bounds
+// the keys it uses.
 func Memory() Store {
 	return &memory{
 		records: make(map[string]*memoryRecord),
@@ -116,8 +115,8 @@ func (m *memory) TryLock(ctx context.Context, key string, ttl time.Duration) (fu
 	return unlock, true, nil
 }
 
-// sweep drops what has expired whenever the number of things held has doubled
-// since it last did, so that its cost is spread over the writes. m.mu is held.
+// sweep drops what has expired whenever the number of things held has doubled since it last did, so that its cost is
+// spread over the writes. m.mu is held.
 func (m *memory) sweep(now time.Time) {
 	const least = 64
 	if len(m.records)+len(m.locks) < max(m.sweepAt, least) {

@@ -100,8 +100,7 @@ func TestPrintingAMemoryShowsNoData(t *testing.T) {
 	checkNoCanary(t, canary, m)
 }
 
-// checkNoCanary prints v in every way and looks for the canary, as text and in
-// the forms in which fmt writes bytes.
+// checkNoCanary prints v in every way and looks for the canary, as text and in the forms in which fmt writes bytes.
 func checkNoCanary(t *testing.T, canary string, v any) {
 	t.Helper()
 	decimal := strings.Trim(fmt.Sprint([]byte(canary)), "[]")

@@ -6,48 +6,41 @@ import (
 	"time"
 )
 
-// Options says when a Cache refreshes and what it may hold. The zero value is
-// a good default; a value out of range is brought into it.
+// Options says when a Cache refreshes and what it may hold. The zero value is a good default; a value out of range is
+// brought into it.
 type Options struct {
-	// ExpiryMargin is how close to its expiry a token is no longer handed
-	// out without a try to replace it. Zero means 10 s. It never takes more
-	// than a tenth of a token's life.
+	// ExpiryMargin is how close to its expiry a token is no longer handed out without a try to replace it. Zero means
+	// 10 s. It never takes more than a tenth of a token's life.
 	ExpiryMargin time.Duration
 
-	// RefreshAt is the part of its life after which a token is refreshed in
-	// the background while callers go on with it. Zero means 0.8; up to 0.05
-	// is taken off, drawn once per token, so that a fleet does not ask all at
-	// once. 1 means no background refresh: callers wait at each expiry. A
-	// "refresh_in" that the server sent with the token goes before it.
+	// RefreshAt is the part of its life after which a token is refreshed in the background while callers go on with it.
+	// Zero means 0.8; up to 0.05 is taken off, drawn once per token, so that a fleet does not ask all at once. 1 means
+	// no background refresh: callers wait at each expiry. A "refresh_in" that the server sent with the token goes
+	// before it.
 	RefreshAt float64
 
-	// DefaultLifetime is how long a token is taken to live when the server
-	// does not say. Zero means 5 min.
+	// DefaultLifetime is how long a token is taken to live when the server does not say. Zero means 5 min.
 	DefaultLifetime time.Duration
 
 	// FetchTimeout bounds one fetch with all its attempts. Zero means 30 s.
 	FetchTimeout time.Duration
 
-	// KeepFresh refreshes a token on time though nobody asks for it: from
-	// the first Token on, until Close, eviction, or a day unasked.
+	// KeepFresh refreshes a token on time though nobody asks for it: from the first Token on, until Close, eviction, or
+	// a day unasked.
 	KeepFresh bool
 
-	// MaxKeys bounds how many tokens are held. Zero means 10,000. The
-	// expired and the least recently used make room.
+	// MaxKeys bounds how many tokens are held. Zero means 10,000. The expired and the least recently used make room.
 	MaxKeys int
 
-	// Store is a second level that outlives the process or is shared by
-	// several: a token found there spares a fetch. If it is a Locker too,
-	// all who share it make one fetch. Nil: this process only. A Store that
-	// fails or hangs is a miss, and costs callers half a second at most, once
-	// in a while; a caller with a living token never waits for it.
+	// Store is a second level that outlives the process or is shared by several: a token found there spares a fetch. If
+	// it is a Locker too, all who share it make one fetch. Nil: this process only. A Store that fails or hangs is a
+	// miss, and costs callers half a second at most, once in a while; a caller with a living token never waits for it.
 	//
-	// It holds tokens: wrap it with Seal unless what lies behind it may read
-	// them.
+	// It holds tokens: wrap it with Seal unless what lies behind it may read them.
 	Store Store
 
-	// Evicted, if set, is called with the key of each Entry that made room,
-	// so that what the caller keeps beside it can go too. It must not block.
+	// Evicted, if set, is called with the key of each Entry that made room, so that what the caller keeps beside it can
+	// go too. It must not block.
 	Evicted func(key string)
 
 	// Logger receives what callers do not see. Nil is silent.

@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// sweepEvery bounds how often a full cache looks through all its entries for
-// expired ones.
+// sweepEvery bounds how often a full cache looks through all its entries for expired ones.
 const sweepEvery = time.Second
 
-// insert puts e among the entries and takes out those that have to make room.
-// c.mu is held; the caller passes the victims to evict without it.
+// insert puts e among the entries and takes out those that have to make room. c.mu is held; the caller passes the
+// victims to evict without it.
 func (c *Cache) insert(e *Entry) (victims []*Entry) {
 	if c.closed {
 		return nil
 	}
-	e.used.Store(c.clock.Add(1))
+	e.used.Store(c.uses.Add(1))
 	e.stamp = e.used.Load()
 	c.entries[e.key] = e
 	heap.Push(&c.recency, e)
@@ -29,9 +28,12 @@ func (c *Cache) insert(e *Entry) (victims []*Entry) {
 	return victims
 }
 
-// Remove forgets the token of key, and keeps it fresh no more, as if its entry
-// had made room. Use of the entry brings it back.
+// Remove forgets the token of key, and keeps it fresh no more, as if its entry had made room. Use of the entry brings
+// it back.
 func (c *Cache) Remove(key string) {
+	if c.life == nil {
+		return
+	}
 	c.mu.Lock()
 	e := c.entries[key]
 	if e != nil {
@@ -44,8 +46,8 @@ func (c *Cache) Remove(key string) {
 	}
 }
 
-// readmit makes e, which was evicted, known again, and returns the entry that
-// serves its key: another one, if that was made in the meantime.
+// readmit makes e, which was evicted, known again, and returns the entry that serves its key: another one, if that was
+// made in the meantime.
 func (c *Cache) readmit(e *Entry) *Entry {
 	c.mu.Lock()
 	if other := c.entries[e.key]; other != nil {
@@ -71,8 +73,7 @@ func (c *Cache) evict(victims []*Entry) {
 	}
 }
 
-// sweep takes out the entries whose token has expired, if it has not looked
-// for them just now.
+// sweep takes out the entries whose token has expired, if it has not looked for them just now.
 func (c *Cache) sweep(now time.Time) (expired []*Entry) {
 	if now.Sub(c.swept) < sweepEvery {
 		return nil
@@ -97,8 +98,7 @@ func (c *Cache) sweep(now time.Time) (expired []*Entry) {
 	return expired
 }
 
-// leastRecentlyUsed takes out one entry. A use only moves Entry.used; the heap
-// learns of it here, when it matters.
+// leastRecentlyUsed takes out one entry. A use only moves Entry.used; the heap learns of it here, when it matters.
 func (c *Cache) leastRecentlyUsed() *Entry {
 	for {
 		e := c.recency[0]
@@ -113,13 +113,12 @@ func (c *Cache) leastRecentlyUsed() *Entry {
 	}
 }
 
-// touch notes that e was used. An entry that is already among the most
-// recently used eighth of a full cache stays as it is: readers that take turns
-// at a few entries then write nothing, and share no cache line.
+// touch notes that e was used. An entry that is already among the most recently used eighth of a full cache stays as it
+// is: readers that take turns at a few entries then write nothing, and share no cache line.
 func (e *Entry) touch() {
 	c := e.cache
-	if c.clock.Load()-e.used.Load() > c.slack {
-		e.used.Store(c.clock.Add(1))
+	if c.uses.Load()-e.used.Load() > c.slack {
+		e.used.Store(c.uses.Add(1))
 	}
 }
 

@@ -15,8 +15,8 @@ const recordVersion = 1
 
 var errRecord = errors.New("cache: not a token record of this version")
 
-// A record is a token in a Store, with what another process needs to judge it.
-// Times are milliseconds since 1970 by the clock of the host that wrote them.
+// A record is a token in a Store, with what another process needs to judge it. Times are milliseconds since 1970 by the
+// clock of the host that wrote them.
 type record struct {
 	Version     int            `json:"v"`
 	AccessToken string         `json:"access_token"`
@@ -50,10 +50,9 @@ func (c *Cache) writeRecord(s *snapshot, now time.Time) ([]byte, error) {
 	return data, nil
 }
 
-// readRecord judges a record by this host's clock. Where the writer's is
-// ahead, so that the record seems to come from the future, the life that was
-// left when it was written counts, so that a token is not believed to live
-// longer than it can.
+// readRecord judges a record by this host's clock. Where the writer's is ahead, so that the record seems to come from
+// the future, the life that was left when it was written counts, so that a token is not believed to live longer than it
+// can.
 func (c *Cache) readRecord(data []byte, now time.Time) (*snapshot, error) {
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil || r.Version != recordVersion || r.AccessToken == "" {
@@ -86,27 +85,31 @@ func (c *Cache) readRecord(data []byte, now time.Time) (*snapshot, error) {
 	return s, nil
 }
 
-// news reports whether s, read from a Store, is better than what is held. A
-// process meets its own token there again, which has not become younger: not
-// even if the clock of another, through which it went, is ahead.
-func (s *snapshot) news(held *snapshot, now instant) bool {
-	if held != nil && held.token.AccessToken == s.token.AccessToken {
-		if d := held.expiry.until(s.expiry); d > 0 {
-			s.token.Expiry = s.token.Expiry.Add(-d)
-			s.expiry = s.expiry.add(-d)
-		}
+// capExpiry corrects the expiry of s, read from a Store, if it is the token that is held: that has not become younger
+// by going through a Store, not even if the clock of another process is ahead.
+func (s *snapshot) capExpiry(held *snapshot) {
+	if held == nil || held.token.AccessToken != s.token.AccessToken {
+		return
 	}
+	if d := held.expiry.until(s.expiry); d > 0 {
+		s.token.Expiry = s.token.Expiry.Add(-d)
+		s.expiry = s.expiry.add(-d)
+	}
+}
+
+// improvesOn reports whether s, read from a Store, is better than what is held.
+func (s *snapshot) improvesOn(held *snapshot, now instant) bool {
 	return s.phase(now) >= stale && s.phase(now) > held.phase(now)
 }
 
-// later moves a reader's refresh a little behind the writer's, each to a time
-// of its own: the first to refresh spares the others the lock.
-func (s *snapshot) later() {
+// stagger moves a reader's refresh a little behind the writer's, each to a time of its own: the first to refresh spares
+// the others the lock.
+func (s *snapshot) stagger() {
 	s.ahead = max(s.margin, s.ahead-time.Duration(rand.Float64()*0.05*float64(s.life)))
 }
 
-// extra gives the extra fields of a token. x/oauth2 tells their values by name
-// but not their names; it keeps them in a map.
+// extra returns the extra fields of a token. x/oauth2 tells their values by name but not their names; it keeps them in a
+// map.
 func extra(tok *oauth2.Token) map[string]any {
 	raw := reflect.ValueOf(tok).Elem().FieldByName("raw")
 	if raw.Kind() == reflect.Interface {

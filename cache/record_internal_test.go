@@ -8,9 +8,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TestClocksThatDifferDoNoHarm has a token that lives until one hour after
-// noon, written at noon by a host whose clock is off, read at times by the
-// reader's clock.
+// TestClocksThatDifferDoNoHarm has a token that lives until one hour after noon, written at noon by a host whose clock
+// is off, read at times by the reader's clock.
 func TestClocksThatDifferDoNoHarm(t *testing.T) {
 	c := New(Options{})
 	noon := time.Now()
@@ -70,7 +69,7 @@ func TestReadersRefreshALittleAfterTheWriter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.later()
+		r.stagger()
 		later := s.refresh().until(r.refresh())
 		if later < -2*time.Millisecond || later > 3*time.Minute {
 			t.Errorf("the reader refreshes %v after the writer", later)
@@ -82,8 +81,7 @@ func TestReadersRefreshALittleAfterTheWriter(t *testing.T) {
 	}
 }
 
-// extra reads a field of x/oauth2 that is not exported; should it go, this
-// fails.
+// extra reads a field of x/oauth2 that is not exported; should it go, this fails.
 func TestExtraFieldsAreFound(t *testing.T) {
 	tok := &oauth2.Token{AccessToken: "a"}
 	if got := extra(tok); got != nil {

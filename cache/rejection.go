@@ -14,8 +14,7 @@ const (
 	rememberMost = 4           // rejected tokens
 )
 
-// rejections is what an Entry knows of tokens that a resource rejected.
-// Entry.mu guards its fields.
+// rejections is what an Entry knows of tokens that a resource rejected. Entry.mu guards its fields.
 type rejections struct {
 	tokens []string      // the last few, oldest first: a miss wherever they lie
 	last   instant       // when the last one came
@@ -24,15 +23,13 @@ type rejections struct {
 	forced bool          // a token was dropped, and none has been asked for yet
 }
 
-// Invalidate says that a resource rejected a token. If it is still the current
-// one, the next Token fetches another.
+// Invalidate says that a resource rejected a token. If it is still the current one, the next Token fetches another.
 //
-// A resource that rejects everything does not cause a fetch each time: the
-// first forced refresh is at once, the next not before 1 s, doubling to 60 s,
-// and 60 s without a rejection start that anew. In between the token is still
-// handed out; the rejection is remembered until the next refresh may be.
+// A resource that rejects everything does not cause a fetch each time: the first forced refresh is at once, the next
+// not before 1 s, doubling to 60 s, and 60 s without a rejection start that anew. In between the token is still handed
+// out; the rejection is remembered until the next refresh may be.
 func (e *Entry) Invalidate(rejected *oauth2.Token) {
-	if rejected == nil || rejected.AccessToken == "" {
+	if e.cache == nil || rejected == nil || rejected.AccessToken == "" {
 		return
 	}
 	e = e.serving()
@@ -48,7 +45,7 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 	if s == nil || s.token.AccessToken != rejected.AccessToken {
 		return // It has been replaced, or is about to be.
 	}
-	now := e.cache.at(time.Now())
+	now := e.cache.now()
 	if r.step > 0 && !now.before(r.last.add(spacingEnds)) {
 		r.step, r.next = 0, now
 	}
@@ -62,8 +59,8 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 	e.drop(r)
 }
 
-// serving gives the entry that serves e's key: e, unless it was evicted and
-// another was made since. Unlike registered it readmits nothing.
+// serving returns the entry that serves e's key: e, unless it was evicted and another was made since. Unlike registered
+// it readmits nothing.
 func (e *Entry) serving() *Entry {
 	e.mu.Lock()
 	evicted := e.evicted
@@ -91,8 +88,8 @@ func (e *Entry) drop(r *rejections) {
 	r.forced = true
 }
 
-// spend notes that a token is asked for, which is what is spaced: one that
-// another process left in the Store costs nobody anything. Entry.mu is held.
+// spend notes that a token is asked for, which is what is spaced: one that another process left in the Store costs
+// nobody anything. Entry.mu is held.
 func (r *rejections) spend(now instant) {
 	if r != nil && r.forced {
 		r.forced = false

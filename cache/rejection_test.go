@@ -122,7 +122,7 @@ func TestRejectionInsideTheSpacingIsSettledByARefresh(t *testing.T) {
 	})
 }
 
-func TestTheSameTokenAgainAfterARejectionDoesNotLoop(t *testing.T) {
+func TestSameTokenAgainAfterARejectionDoesNotLoop(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
 		r.same = "same"
 		r.want("same")

@@ -1,9 +1,12 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -11,23 +14,19 @@ import (
 
 const sealKeySize = 32 // AES-256
 
-// sealVersion is the first byte of a sealed record. What follows it in version
-// 1 is a nonce of 12 bytes, the ciphertext, and a tag of 16 bytes. The version
-// byte and the store key are the associated data.
+// sealVersion is the first byte of a sealed record. What follows it in version 1 is a nonce of 12 bytes, the
+// ciphertext, and a tag of 16 bytes. The version byte and the store key are the associated data.
 const sealVersion = 1
 
-// Seal returns a Store that keeps its data in s encrypted and authenticated
-// with AES-256-GCM, so that whoever can read s learns no token, and whoever
-// can write to it can neither forge a record nor move one to another key.
+// Seal returns a Store that keeps its data in s encrypted and authenticated with AES-256-GCM, so that whoever can read
+// s learns no token, and whoever can write to it can neither forge a record nor move one to another key.
 //
-// The first of the keys seals; all of them open. To rotate, first add the new
-// key behind the old one everywhere, then put it first, then drop the old one
-// after the longest token life. A key has 32 random bytes; with random nonces
-// one key should not seal more than 2^32 records.
+// The first of the keys seals; all of them open. To rotate, first add the new key behind the old one everywhere, then
+// put it first, then drop the old one after the longest token life. A key has 32 random bytes, see [ParseKey]; with
+// random nonces one key should not seal more than 2^32 records.
 //
-// A record that no key opens is a miss: the error of Get is ErrMiss and says
-// why. The result is a Locker if and only if s is one; the names of keys and
-// locks go through as they are.
+// A record that no key opens is a miss: the error of Get is ErrMiss and says why. The result is a Locker if and only if
+// s is one; the names of keys and locks go through as they are.
 func Seal(s Store, keys ...[]byte) (Store, error) {
 	var faults []error
 	if s == nil {
@@ -54,8 +53,8 @@ func Seal(s Store, keys ...[]byte) (Store, error) {
 		return nil, errors.Join(faults...)
 	}
 
-	// The ciphers hold the expanded keys, so they live in closures only:
-	// fmt prints fields, exported or not, but never what a func captured.
+	// The ciphers hold the expanded keys, so they live in closures only: fmt prints fields, exported or not, but never
+	// what a func captured.
 	base := &sealed{
 		store: s,
 		seal:  func(key string, data []byte) []byte { return sealRecord(aeads[0], key, data) },
@@ -94,8 +93,7 @@ func (s *sealed) Delete(ctx context.Context, key string) error {
 	return s.store.Delete(ctx, key)
 }
 
-// newAEAD returns AES-GCM with a random 96-bit nonce, drawn anew for each
-// record and put in front of it.
+// newAEAD returns AES-GCM with a random 96-bit nonce, drawn anew for each record and put in front of it.
 func newAEAD(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -139,9 +137,37 @@ func sealAAD(key string) []byte {
 func encodedKeyHint(n int) string {
 	switch n {
 	case 64:
-		return " (is this one hex-encoded?)"
+		return " (is this one hex-encoded? ParseKey reads it)"
 	case 43, 44, 45:
-		return " (is this one base64-encoded?)"
+		return " (is this one base64-encoded? ParseKey reads it)"
 	}
 	return ""
+}
+
+// ParseKey reads a key for [Seal] as files and environment variables hold it: 32 raw bytes, or these as hex or base64
+// (standard or URL alphabet, padded or not); white space around is left out. 32 bytes are taken for a raw key, whatever
+// they look like. The error never shows the key.
+func ParseKey(data []byte) ([]byte, error) {
+	trimmed := bytes.TrimSpace(data)
+	line := bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	for _, raw := range [][]byte{data, line, trimmed} {
+		if len(raw) == sealKeySize {
+			return bytes.Clone(raw), nil
+		}
+	}
+	text := string(trimmed)
+	if text == "" {
+		return nil, errors.New("cache: the key is empty; generate one with `openssl rand -hex 32`")
+	}
+	for _, decode := range []func(string) ([]byte, error){
+		hex.DecodeString,
+		base64.StdEncoding.DecodeString, base64.URLEncoding.DecodeString,
+		base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
+	} {
+		if key, err := decode(text); err == nil && len(key) == sealKeySize {
+			return key, nil
+		}
+	}
+	return nil, fmt.Errorf("cache: not a key: %d bytes that are neither a raw key of %d bytes nor one as hex or base64; generate one with `openssl rand -hex 32`",
+		len(data), sealKeySize)
 }

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -42,12 +43,12 @@ func mustGet(t testing.TB, s cache.Store, key string) []byte {
 	return data
 }
 
-func TestASealedStoreIsAConformingStore(t *testing.T) {
+func TestSealedStoreIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) cache.Store { return mustSeal(t, cache.Memory(), sealKey(1)) })
 }
 
-func TestASealedStoreIsSharedByWhoeverHasTheKey(t *testing.T) {
+func TestSealedStoreIsSharedByWhoeverHasTheKey(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(t *testing.T) (a, b cache.Store) {
 		m := cache.Memory()
@@ -77,7 +78,7 @@ func TestSealDrawsANonceForEachPut(t *testing.T) {
 	}
 }
 
-func TestTheFirstKeySealsAndAllOpen(t *testing.T) {
+func TestFirstKeySealsAndAllOpen(t *testing.T) {
 	m := cache.Memory()
 	oldest, both, newest := mustSeal(t, m, sealKey(1)), mustSeal(t, m, sealKey(2), sealKey(1)), mustSeal(t, m, sealKey(2))
 
@@ -94,7 +95,7 @@ func TestTheFirstKeySealsAndAllOpen(t *testing.T) {
 	}
 }
 
-func TestARecordThatDoesNotOpenIsAMissThatSaysWhy(t *testing.T) {
+func TestRecordThatDoesNotOpenIsAMissThatSaysWhy(t *testing.T) {
 	m := cache.Memory()
 	s := mustSeal(t, m, sealKey(1))
 	mustPut(t, s, "k", []byte("v"))
@@ -139,7 +140,7 @@ func TestARecordThatDoesNotOpenIsAMissThatSaysWhy(t *testing.T) {
 	}
 }
 
-func TestAnAbsentRecordIsAPlainMiss(t *testing.T) {
+func TestAbsentRecordIsAPlainMiss(t *testing.T) {
 	if _, err := mustSeal(t, cache.Memory(), sealKey(1)).Get(t.Context(), "k"); err != cache.ErrMiss {
 		t.Errorf("Get = %v, want ErrMiss itself, which nobody is warned of", err)
 	}
@@ -176,7 +177,7 @@ func TestSealSaysWhatIsWrongWithItsArguments(t *testing.T) {
 	}
 }
 
-func TestASealedStoreIsALockerIfAndOnlyIfTheStoreIsOne(t *testing.T) {
+func TestSealedStoreIsALockerIfAndOnlyIfTheStoreIsOne(t *testing.T) {
 	type plain struct{ cache.Store } // hides TryLock
 	if _, ok := mustSeal(t, plain{cache.Memory()}, sealKey(1)).(cache.Locker); ok {
 		t.Error("sealing a store without locks made it a Locker")
@@ -219,7 +220,7 @@ func TestPrintingASealedStoreShowsNoKey(t *testing.T) {
 // sealedV1 is "v", sealed under the name "k" with sealKey(1).
 const sealedV1 = "0126c882388b7a3fd42ad803f0046b179ad64749f6e28a81295eac35de3d"
 
-func TestARecordOfVersion1Opens(t *testing.T) {
+func TestRecordOfVersion1Opens(t *testing.T) {
 	record, err := hex.DecodeString(sealedV1)
 	if err != nil {
 		t.Fatal(err)
@@ -254,10 +255,8 @@ func FuzzOpenSealed(f *testing.F) {
 	})
 }
 
-// BenchmarkSeal seals and opens a token of 2 KiB; the store in between costs
-// two copies.
-// A slot is a Store that costs nothing, so that sealing and opening is all that
-// is measured.
+// BenchmarkSeal seals and opens a token of 2 KiB; the store in between costs two copies. A slot is a Store that costs
+// nothing, so that sealing and opening is all that is measured.
 type slot struct {
 	cache.Store
 	data []byte
@@ -295,4 +294,53 @@ func BenchmarkSeal(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestParseKeyReadsWhatPeopleWrite(t *testing.T) {
+	key := []byte("\xfb\xff\xfe 29 bytes more, then the end\n ")[:32]
+	for name, text := range map[string]string{
+		"raw":                  string(key),
+		"raw, newline":         string(key) + "\n",
+		"hex":                  hex.EncodeToString(key),
+		"hex, capitals":        strings.ToUpper(hex.EncodeToString(key)),
+		"hex, white space":     " " + hex.EncodeToString(key) + "\r\n",
+		"base64":               base64.StdEncoding.EncodeToString(key),
+		"base64, newline":      base64.StdEncoding.EncodeToString(key) + "\n",
+		"base64, not padded":   base64.RawStdEncoding.EncodeToString(key),
+		"base64url":            base64.URLEncoding.EncodeToString(key),
+		"base64url, no padded": base64.RawURLEncoding.EncodeToString(key),
+	} {
+		got, err := cache.ParseKey([]byte(text))
+		if err != nil || !bytes.Equal(got, key) {
+			t.Errorf("%s: %x, %v", name, got, err)
+		}
+	}
+}
+
+func TestParseKeySaysWhatIsWrongAndNotTheKey(t *testing.T) {
+	for name, x := range map[string]struct{ text, want string }{
+		"empty":       {"", "empty"},
+		"white space": {" \n", "empty"},
+		"short":       {"canary", "6 bytes"},
+		"short hex":   {hex.EncodeToString([]byte("canary-canary")), "26 bytes"},
+		"long base64": {base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("canary"), 6)), "48 bytes"},
+	} {
+		key, err := cache.ParseKey([]byte(x.text))
+		if err == nil || key != nil || !strings.Contains(err.Error(), x.want) || !strings.Contains(err.Error(), "openssl rand") {
+			t.Errorf("%s: %x, %v, want an error that says %q and what to do", name, key, err, x.want)
+		} else if text := strings.TrimSpace(x.text); text != "" && strings.Contains(err.Error(), text) {
+			t.Errorf("%s: the error shows the key: %v", name, err)
+		}
+	}
+}
+
+func FuzzParseKey(f *testing.F) {
+	f.Add([]byte(strings.Repeat("a1", 32)))
+	f.Add([]byte(base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		key, err := cache.ParseKey(data)
+		if (err == nil) != (len(key) == 32) {
+			t.Errorf("%q: %d bytes, %v", data, len(key), err)
+		}
+	})
 }

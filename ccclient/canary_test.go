@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -69,9 +70,16 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		note := func(v any) {
+		print := func(v any) {
 			fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
 			slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+		}
+		note := func(v any) {
+			print(v)
+			slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+			if b, err := json.Marshal(v); err == nil {
+				out.Write(b)
+			}
 		}
 		debug := &slog.HandlerOptions{Level: slog.LevelDebug}
 		logger := slog.New(slog.NewJSONHandler(&out, debug))
@@ -80,16 +88,16 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 			ccclient.ClientSecretBasic(secret), ccclient.ClientSecretBasicUnencoded(secret), ccclient.ClientSecretPost(secret),
 			ccclient.ClientSecretJWT(secret, ccclient.AssertionOptions{}), ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{KeyID: "1"}),
 			ccclient.ClientAssertion(secret), ccclient.TLSClientAuth(),
-			ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
-				note(r)
-				note(*r)
-				ccclient.ClientSecretPost(secret).Authenticate(ctx, r)
-				r.Header.Set("Authorization", "Bearer "+canarySecret)
-				note(r)
-				note(*r)
-				return nil
+			ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
+				c, err := ccclient.ClientSecretPost(secret).Authenticate(ctx, r)
+				c.Header.Set("Authorization", "Bearer "+canarySecret)
+				r.Form.Set("api_key", canarySecret)
+				for _, v := range []any{r, &r, c, &c} {
+					note(v)
+				}
+				return c, err
 			}),
-			ccclient.AuthFunc(func(context.Context, *ccclient.Request) error { panic(canarySecret) }),
+			ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic(canarySecret) }),
 		}
 		answers := map[string]http.RoundTripper{
 			"refused":        echo(401, "application/json", `{"error":"invalid_client","error_description":"got $","error_uri":"https://x/?$"}`),
@@ -160,13 +168,16 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 		}
 		for _, v := range []any{
 			ccclient.SecretFile("/nowhere"), ccclient.AssertionOptions{}, ccclient.Retry{}, ccclient.InvalidClient,
-			cctest.Registration{ID: "id", Secret: canarySecret}, cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: canarySecret}}},
-			cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: canarySecret}}}),
-			ccclient.ParsedKey(secret, ccclient.AssertionOptions{}), ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(secret, ccclient.AssertionOptions{})),
+			ccclient.KeyFrom(secret), ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(secret), ccclient.AssertionOptions{}),
+			ccclient.Key{Signer: key, ID: "k1"}, &ccclient.Key{Signer: key}, []ccclient.Key{{Signer: key}},
 		} {
 			note(v)
 		}
-		_, _, err = ccclient.ParsePrivateKey([]byte(canarySecret))
+		registration := cctest.Registration{ID: "id", Secret: canarySecret}
+		print(registration)
+		print(cctest.Options{Clients: []cctest.Registration{registration}})
+		print(cctest.NewServer(cctest.Options{Clients: []cctest.Registration{registration}}))
+		_, err = ccclient.ParseKey([]byte(canarySecret))
 		note(err)
 		dpop, err := transport.NewDPoP(key)
 		if err != nil {

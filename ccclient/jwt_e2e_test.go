@@ -87,7 +87,7 @@ func ways(t *testing.T) []way {
 		{
 			name: "a key from a source", client: keyed(t, "p256.sec1.pem"),
 			auth: func(t *testing.T) ccclient.Auth {
-				return ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile(keys+"p256.sec1.pem"), o{}))
+				return ccclient.PrivateKeyJWTFrom(ccclient.KeyFile(keys+"p256.sec1.pem"), o{})
 			},
 		},
 		{
@@ -128,7 +128,7 @@ func (w way) wantedMethod() string {
 	return cctest.PrivateKeyJWT
 }
 
-func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
+func TestAssertionGetsTokensOverAWholeLife(t *testing.T) {
 	for _, w := range ways(t) {
 		t.Run(w.name, func(t *testing.T) {
 			w.client.ID = "client"
@@ -174,7 +174,7 @@ func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
 	}
 }
 
-func TestAnAssertionWorksThroughHTTPClientOnSockets(t *testing.T) {
+func TestAssertionWorksThroughHTTPClientOnSockets(t *testing.T) {
 	var clients []cctest.Registration
 	var usable []way
 	for i, w := range ways(t) {
@@ -267,7 +267,7 @@ func TestAudienceAndTypeDependOnWhatIsKnownOfTheServer(t *testing.T) {
 	}
 }
 
-func TestAnAssertionThatWasRefusedTwiceSaysWhatToCheck(t *testing.T) {
+func TestAssertionThatWasRefusedSaysWhatToCheck(t *testing.T) {
 	o := cctest.Options{Clients: []cctest.Registration{{ID: "client", Keys: map[string]crypto.PublicKey{"": testKey(t, "ed25519.pem").Public()}}}}
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL, cfg.Issuer = "", asIssuer
@@ -321,15 +321,15 @@ func TestAssertionsFromAFileAreReadAnewForEachTokenRequest(t *testing.T) {
 	}
 }
 
-func TestTheContextOfTheFirstCallerReachesTheKeySource(t *testing.T) {
+func TestContextOfTheFirstCallerReachesTheKeySource(t *testing.T) {
 	type key struct{}
 	var got any
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL, cfg.Issuer = "", asIssuer
-		cfg.Auth = ccclient.PrivateKeyJWTFrom(func(ctx context.Context) (crypto.Signer, ccclient.AssertionOptions, error) {
+		cfg.Auth = ccclient.PrivateKeyJWTFrom(func(ctx context.Context) (ccclient.Key, error) {
 			got = ctx.Value(key{})
-			return testKey(t, "ed25519.pem"), ccclient.AssertionOptions{}, nil
-		})
+			return ccclient.Key{Signer: testKey(t, "ed25519.pem")}, nil
+		}, ccclient.AssertionOptions{})
 	}
 	c := keyed(t, "ed25519.pem")
 	c.ID = "client"

@@ -58,16 +58,20 @@ func replaceables(t *testing.T) []replaceable {
 		{"client_secret_post", func(v *vault) ccclient.Auth { return ccclient.ClientSecretPost(secret(v)) }, bySecret},
 		{"client_secret_jwt", func(v *vault) ccclient.Auth { return ccclient.ClientSecretJWT(secret(v), ccclient.AssertionOptions{}) }, bySecret},
 		{"private_key_jwt", func(v *vault) ccclient.Auth {
-			return ccclient.PrivateKeyJWTFrom(func(context.Context) (crypto.Signer, ccclient.AssertionOptions, error) {
+			return ccclient.PrivateKeyJWTFrom(func(context.Context) (ccclient.Key, error) {
 				version, err := v.get()
-				return keys[version], ccclient.AssertionOptions{KeyID: fmt.Sprint(version)}, err
-			})
+				return ccclient.Key{Signer: keys[version], ID: fmt.Sprint(version)}, err
+			}, ccclient.AssertionOptions{})
 		}, byKey},
 		{"wrapped in an AuthFunc", func(v *vault) ccclient.Auth {
 			inner := ccclient.ClientSecretPost(secret(v))
-			return ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
-				r.Header.Set("X-Tenant", "shop")
-				return inner.Authenticate(ctx, r)
+			return ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
+				c, err := inner.Authenticate(ctx, r)
+				if err != nil {
+					return ccclient.Credentials{}, fmt.Errorf("wrapped: %w", err)
+				}
+				c.Header.Set("X-Tenant", "shop")
+				return c, nil
 			})
 		}, bySecret},
 	}
@@ -186,7 +190,7 @@ func TestAfterARefusalWhatIsNewIsTriedAtOnceAndOnce(t *testing.T) {
 	}
 }
 
-func TestAFileThatKubernetesSwapsEndsTheCoolDown(t *testing.T) {
+func TestFileThatKubernetesSwapsEndsTheCoolDown(t *testing.T) {
 	dir := t.TempDir()
 	write := func(version, secret string) {
 		t.Helper()

@@ -12,12 +12,14 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// open opens the directory for one call, and makes it if it has gone: what
-// keeps no descriptor survives a cleaner of caches. The check is of the
-// directory that was opened, whatever its path leads to by now.
+// open opens the directory for one call, and makes it if it has gone: what keeps no descriptor survives a cleaner of
+// caches. The check is of the directory that was opened, whatever its path leads to by now.
 func (s *Store) open(ctx context.Context) (*os.Root, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("filecache: %w", err)
+	}
+	if s.dir == "" {
+		return nil, errZeroStore
 	}
 	root, err := os.OpenRoot(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,18 +44,16 @@ func (s *Store) open(ctx context.Context) (*os.Root, error) {
 const (
 	guardName = "guard"
 
-	// A guarded step takes well under a millisecond. Who waits this long
-	// waits for a process that was suspended in the middle of one, unless
-	// the machine is beyond help.
+	// A guarded step takes well under a millisecond. Who waits this long waits for a process that was suspended in the
+	// middle of one, unless the machine is beyond help.
 	guardPatience = 10 * time.Second
 
 	guardPollMin = time.Millisecond // doubling to
 	guardPollMax = 16 * time.Millisecond
 )
 
-// guarded runs step while no other step is running, in this process or any
-// other. The guard is one for all keys, and its file is never removed, so that
-// all lock the same file. The operating system releases it when a process dies.
+// guarded runs step while no other step is running, in this process or any other. The guard is one for all keys, and
+// its file is never removed, so that all lock the same file. The operating system releases it when a process dies.
 func (s *Store) guarded(ctx context.Context, step func() error) (err error) {
 	guard := s.flockOf(guardName, os.O_CREATE|os.O_RDWR)
 	if err := lockGuard(ctx, guard); err != nil {
@@ -70,8 +70,8 @@ func (s *Store) guarded(ctx context.Context, step func() error) (err error) {
 	return nil
 }
 
-// lockGuard polls, since a blocking flock would not heed ctx; with jitter, so
-// that of many who wait nobody is always late.
+// lockGuard polls, since a blocking flock would not heed ctx; with jitter, so that of many who wait nobody is always
+// late.
 func lockGuard(ctx context.Context, guard *flock.Flock) error {
 	began := time.Now()
 	for pause := guardPollMin; ; pause = min(2*pause, guardPollMax) {

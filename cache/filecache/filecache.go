@@ -1,9 +1,7 @@
-// Package filecache keeps tokens in files, so that they outlive the process
-// and are shared by the processes of one host: cron jobs, batches, command
-// line tools.
+// Package filecache keeps tokens in files, so that they outlive the process and are shared by the processes of one
+// host: cron jobs, batches, command line tools.
 //
-// Wrap the store with cache.Seal: the files have mode 0600, but backups and
-// disks are read by others.
+// Wrap the store with cache.Seal: the files have mode 0600, but backups and disks are read by others.
 //
 // A directory holds, for each key, named by the SHA-256 of the key:
 //
@@ -12,13 +10,16 @@
 //	HASH.RANDOM.held  locked by the operating system while its holder lives
 //	HASH.RANDOM.tmp   a record that is being written
 //
-// and one file, guard, which whoever changes any of the others locks for that
-// moment. The locks are flock(2) on Unix and LockFileEx on Windows; they are
-// meant for a local file system, not for NFS.
+// and one file, guard, which whoever changes any of the others locks for that moment. The locks are flock(2) on Unix
+// and LockFileEx on Windows; they are meant for a local file system, not for NFS.
 //
-// The operating system cannot be told to give up an operation on a file, so
-// contexts are looked at between the steps; on a disk that hangs, so does the
-// caller.
+// The operating system cannot be told to give up an operation on a file, so contexts are looked at between the steps;
+// on a disk that hangs, so does the caller.
+//
+// # What is stable
+//
+// The exported API, and the files: a version that writes others reads these too. Whoever reads them is this package
+// alone; what is in a record is the business of package cache.
 package filecache
 
 import (
@@ -37,8 +38,8 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 )
 
-// A Store is a cache.Store and a cache.Locker in a directory. It holds no
-// file open between calls, but for the locks that it lends.
+// A Store is a cache.Store and a cache.Locker in a directory. It holds no file open between calls, but for the locks
+// that it lends. New makes it; every call of a zero Store is an error.
 type Store struct {
 	dir       string       // absolute, without symbolic links
 	lastSweep atomic.Int64 // Unix seconds
@@ -48,16 +49,16 @@ var (
 	_ cache.Store  = (*Store)(nil)
 	_ cache.Locker = (*Store)(nil)
 
-	errTTL = errors.New("filecache: ttl must be positive")
+	errTTL       = errors.New("filecache: ttl must be positive")
+	errZeroStore = errors.New("filecache: the zero Store has no directory: a Store is made by filecache.New")
 )
 
-// New returns the store in dir, which it makes, with mode 0700, if it is not
-// there; it removes what has expired there and what killed writers left.
+// New returns the store in dir, which it makes, with mode 0700, if it is not there; it removes what has expired there
+// and what killed writers left.
 //
-// The directory must belong to this user and be writable by nobody else, who
-// could otherwise replace tokens or withhold them; New is an error if not,
-// and so is every later call. Windows has no such mode, so there the
-// directory should lie in the user's profile.
+// The directory must belong to this user and be writable by nobody else, who could otherwise replace tokens or withhold
+// them; New is an error if not, and so is every later call. Windows has no such mode, so there the directory should lie
+// in the user's profile.
 func New(dir string) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("filecache: no directory given")
@@ -108,9 +109,8 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	return data, nil
 }
 
-// Put writes the data to a new file, and renames that to take the old one's
-// place: whoever reads meanwhile, or after this process was killed, finds the
-// one or the other.
+// Put writes the data to a new file, and renames that to take the old one's place: whoever reads meanwhile, or after
+// this process was killed, finds the one or the other.
 func (s *Store) Put(ctx context.Context, key string, data []byte, ttl time.Duration) error {
 	if ttl <= 0 {
 		return errTTL
@@ -130,8 +130,7 @@ func (s *Store) Put(ctx context.Context, key string, data []byte, ttl time.Durat
 		root.Remove(temp)
 		return fmt.Errorf("filecache: %w", err)
 	}
-	// Guarded, so that a sweep that has just seen an expired record under
-	// this name does not remove the new one.
+	// Guarded, so that a sweep that has just seen an expired record under this name does not remove the new one.
 	if err := s.guarded(ctx, func() error { return root.Rename(temp, name) }); err != nil {
 		root.Remove(temp)
 		return err
@@ -152,10 +151,9 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// writeSynced writes a new file and waits until the disk has it. Some file
-// systems order a rename before the data it makes visible, and would show an
-// empty or partial record after a power failure. The directory is not synced:
-// should the rename be lost, the old record or none is there, which is fine.
+// writeSynced writes a new file and waits until the disk has it. Some file systems order a rename before the data it
+// makes visible, and would show an empty or partial record after a power failure. The directory is not synced: should
+// the rename be lost, the old record or none is there, which is fine.
 func writeSynced(root *os.Root, name string, data []byte) (err error) {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -168,8 +166,8 @@ func writeSynced(root *os.Root, name string, data []byte) (err error) {
 	return f.Sync()
 }
 
-// fileName is the name of key's record. Hashed, any key is a legal name of one
-// length, and keys that differ only in case differ on every file system.
+// fileName is the name of key's record. Hashed, any key is a legal name of one length, and keys that differ only in
+// case differ on every file system.
 func fileName(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])

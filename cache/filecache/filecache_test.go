@@ -62,12 +62,12 @@ func only(t testing.TB, dir string) string {
 	return filepath.Join(dir, names[0])
 }
 
-func TestAFileStoreIsAConformingStore(t *testing.T) {
+func TestFileStoreIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) cache.Store { return open(t, newDir(t)) })
 }
 
-func TestAFileStoreIsSharedByWhoeverOpensTheDirectory(t *testing.T) {
+func TestFileStoreIsSharedByWhoeverOpensTheDirectory(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(t *testing.T) (a, b cache.Store) {
 		dir := newDir(t)
@@ -75,7 +75,7 @@ func TestAFileStoreIsSharedByWhoeverOpensTheDirectory(t *testing.T) {
 	})
 }
 
-func TestASealedFileStoreIsAConformingStore(t *testing.T) {
+func TestSealedFileStoreIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) cache.Store {
 		s, err := cache.Seal(open(t, newDir(t)), make([]byte, 32))
@@ -94,7 +94,7 @@ func TestWhatIsPutOutlivesTheStore(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatWasRemovedIsMadeAgain(t *testing.T) {
+func TestDirectoryThatWasRemovedIsMadeAgain(t *testing.T) {
 	dir := newDir(t)
 	s := open(t, dir)
 	put(t, s, "k", "v", time.Hour)
@@ -122,7 +122,7 @@ func TestNewIsAnErrorWhereThereCanBeNoDirectory(t *testing.T) {
 	}
 }
 
-func TestARelativeDirectoryStaysWhereItWas(t *testing.T) {
+func TestRelativeDirectoryStaysWhereItWas(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t, "tokens")
 	put(t, s, "k", "v", time.Hour)
@@ -150,7 +150,7 @@ func TestRubbishIsAMissThatSaysWhy(t *testing.T) {
 	}
 }
 
-func TestARubbishLeaseHoldsNobodyUp(t *testing.T) {
+func TestRubbishLeaseHoldsNobodyUp(t *testing.T) {
 	dir := newDir(t)
 	s := open(t, dir)
 	put(t, s, "k", "v", time.Hour)
@@ -178,7 +178,7 @@ func TestARubbishLeaseHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-func TestAnExpiredRecordIsRemovedWhenItIsReadAndWhenTheDirectoryIsOpened(t *testing.T) {
+func TestExpiredRecordIsRemovedByReadersAndAtOpening(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := newDir(t)
 		s := open(t, dir)
@@ -201,7 +201,7 @@ func TestAnExpiredRecordIsRemovedWhenItIsReadAndWhenTheDirectoryIsOpened(t *test
 	})
 }
 
-func TestAStoreThatStaysOpenSweepsEveryHour(t *testing.T) {
+func TestStoreThatStaysOpenSweepsEveryHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := newDir(t)
 		s := open(t, dir)
@@ -213,7 +213,7 @@ func TestAStoreThatStaysOpenSweepsEveryHour(t *testing.T) {
 	})
 }
 
-func TestALockWhoseUnlockWasDroppedLastsAllTheSame(t *testing.T) {
+func TestLockWhoseUnlockWasDroppedLastsAllTheSame(t *testing.T) {
 	s := open(t, newDir(t))
 	if _, ok, err := s.TryLock(t.Context(), "k", time.Hour); err != nil || !ok {
 		t.Fatalf("TryLock = %t, %v", ok, err)
@@ -226,7 +226,7 @@ func TestALockWhoseUnlockWasDroppedLastsAllTheSame(t *testing.T) {
 	}
 }
 
-func TestAnUnlockLeavesNoFiles(t *testing.T) {
+func TestUnlockLeavesNoFiles(t *testing.T) {
 	dir := newDir(t)
 	s := open(t, dir)
 	unlock, ok, err := s.TryLock(t.Context(), "k", time.Hour)
@@ -245,7 +245,7 @@ func TestAnUnlockLeavesNoFiles(t *testing.T) {
 	}
 }
 
-func TestAnOverrunLockLeavesNoFiles(t *testing.T) {
+func TestOverrunLockLeavesNoFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := newDir(t)
 		s := open(t, dir)
@@ -273,7 +273,7 @@ func TestAnOverrunLockLeavesNoFiles(t *testing.T) {
 	})
 }
 
-func TestAnUnlockWithAnEndedContextFreesTheKeyAllTheSame(t *testing.T) {
+func TestUnlockWithAnEndedContextFreesTheKeyAllTheSame(t *testing.T) {
 	s := open(t, newDir(t))
 	unlock, ok, err := s.TryLock(t.Context(), "k", time.Hour)
 	if err != nil || !ok {
@@ -367,4 +367,15 @@ func FuzzRecordFile(f *testing.F) {
 			t.Errorf("Get of %q = %q", file, data)
 		}
 	})
+}
+
+func TestZeroStoreSaysWhoMakesIt(t *testing.T) {
+	var s filecache.Store
+	_, err := s.Get(t.Context(), "k")
+	_, _, lockErr := s.TryLock(t.Context(), "k", time.Hour)
+	for _, err := range []error{err, lockErr, s.Put(t.Context(), "k", nil, time.Hour), s.Delete(t.Context(), "k")} {
+		if err == nil || errors.Is(err, cache.ErrMiss) || !strings.Contains(err.Error(), "filecache.New") {
+			t.Errorf("%v, want an error that names filecache.New", err)
+		}
+	}
 }

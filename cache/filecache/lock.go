@@ -15,25 +15,20 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// How a lock is lent, so that it frees itself both when its holder dies and
-// when its holder hangs:
+// How a lock is lent, so that it frees itself both when its holder dies and when its holder hangs:
 //
-// The lease, HASH.lock, says until when, and names the holder's own file,
-// HASH.RANDOM.held, which the holder keeps locked with flock. A key is locked
-// while the lease has not expired AND the holder's file is locked. So the death
-// of a holder frees the key at once, since the operating system drops its
-// flock; and a holder that is suspended loses it when its time is up, since
-// its flock then counts no more.
+// The lease, HASH.lock, says until when, and names the holder's own file, HASH.RANDOM.held, which the holder keeps
+// locked with flock. A key is locked while the lease has not expired AND the holder's file is locked. So the death of a
+// holder frees the key at once, since the operating system drops its flock; and a holder that is suspended loses it
+// when its time is up, since its flock then counts no more.
 //
-// Leases are read and changed under the guard only, so of two that see a key
-// free, one is first, and the other sees the first one's lease. The names of
-// holders' files are never used twice and nobody locks another's but to look,
-// under the guard; so a former owner's flock stands in nobody's way, and
-// "the lease names my file" is what ownership means when unlocking.
+// Leases are read and changed under the guard only, so of two that see a key free, one is first, and the other sees the
+// first one's lease. The names of holders' files are never used twice and nobody locks another's but to look, under the
+// guard; so a former owner's flock stands in nobody's way, and "the lease names my file" is what ownership means when
+// unlocking.
 
-// TryLock takes the lock of key, for this process alone, for at most ttl. It
-// is released early when the process dies. It waits at most for another
-// process that is just changing something in the directory.
+// TryLock takes the lock of key, for this process alone, for at most ttl. It is released early when the process dies.
+// It waits at most for another process that is just changing something in the directory.
 func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unlock func(context.Context) error, ok bool, err error) {
 	if ttl <= 0 {
 		return nil, false, errTTL
@@ -55,8 +50,8 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 		if ok, err := own.TryLock(); err != nil || !ok {
 			return errors.Join(err, errors.New("the file system lends no locks"))
 		}
-		// Not atomic, since only a death could leave a part of it, and
-		// a lease that cannot be read is one whose holder is dead.
+		// Not atomic, since only a death could leave a part of it, and a lease that cannot be read is one whose holder
+		// is dead.
 		if err := root.WriteFile(lease, encodeRecord([]byte(holder), time.Now().Add(ttl)), 0o600); err != nil {
 			return errors.Join(err, own.Unlock(), root.Remove(holder))
 		}
@@ -66,8 +61,8 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 	if err != nil || held == nil {
 		return nil, false, err
 	}
-	// The timer also keeps the file reachable: for a caller that drops
-	// unlock, the garbage collector would close it, and so free the lock.
+	// The timer also keeps the file reachable: for a caller that drops unlock, the garbage collector would close it,
+	// and so free the lock.
 	expiry := time.AfterFunc(ttl, func() { held.Unlock() })
 	var unlocked atomic.Bool
 	return func(ctx context.Context) error {
@@ -79,8 +74,8 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 	}, true, nil
 }
 
-// unlock gives up the flock before all else, which frees the key even if what
-// follows, the removal of the files, cannot be done.
+// unlock gives up the flock before all else, which frees the key even if what follows, the removal of the files, cannot
+// be done.
 func (s *Store) unlock(ctx context.Context, lease string, held *flock.Flock) error {
 	if err := held.Unlock(); err != nil {
 		return fmt.Errorf("filecache: %w", err)
@@ -104,8 +99,7 @@ func (s *Store) unlock(ctx context.Context, lease string, held *flock.Flock) err
 	})
 }
 
-// leased reports whether a living process holds a lease that has not expired.
-// It is called under the guard.
+// leased reports whether a living process holds a lease that has not expired. It is called under the guard.
 func (s *Store) leased(root *os.Root, lease string) bool {
 	holder, expires := readLease(root, lease)
 	return holder != "" && time.Now().Before(expires) && s.alive(holder)
@@ -128,8 +122,8 @@ func readLease(root *os.Root, lease string) (holder string, expires time.Time) {
 	return holder, expires
 }
 
-// alive reports whether some process has the holder's file locked. It is
-// called under the guard, since it takes the lock to see.
+// alive reports whether some process has the holder's file locked. It is called under the guard, since it takes the
+// lock to see.
 func (s *Store) alive(holder string) bool {
 	f := s.flockOf(holder, os.O_RDWR)
 	ok, err := f.TryLock()

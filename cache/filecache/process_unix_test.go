@@ -24,8 +24,8 @@ import (
 	"github.com/ccclient/go-ccclient/cache/filecache"
 )
 
-// These tests run their own binary again, as other processes on the host: with
-// roleEnv set, TestMain plays that role in the directory dirEnv instead.
+// These tests run their own binary again, as other processes on the host: with roleEnv set, TestMain plays that role in
+// the directory dirEnv instead.
 const (
 	roleEnv = "FILECACHE_TEST_ROLE"
 	dirEnv  = "FILECACHE_TEST_DIR"
@@ -94,8 +94,7 @@ func signal(t *testing.T, p *exec.Cmd, sig syscall.Signal) {
 	}
 }
 
-// playWriter writes records of different sizes, of one letter each, until it
-// is killed.
+// playWriter writes records of different sizes, of one letter each, until it is killed.
 func playWriter(s *filecache.Store) error {
 	for i := 0; ; i++ {
 		data := bytes.Repeat([]byte{byte('a' + i%26)}, recordSize(i%26))
@@ -110,7 +109,7 @@ func playWriter(s *filecache.Store) error {
 
 func recordSize(letter int) int { return 1 + letter*20_000 }
 
-func TestAKilledWriterLeavesNoBrokenFile(t *testing.T) {
+func TestKilledWriterLeavesNoBrokenFile(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
 	s := open(t, dir)
@@ -141,8 +140,7 @@ func TestAKilledWriterLeavesNoBrokenFile(t *testing.T) {
 	only(t, dir)
 }
 
-// playHolder takes the lock for the time that it reads, says so, and gives it
-// back when it is told.
+// playHolder takes the lock for the time that it reads, says so, and gives it back when it is told.
 func playHolder(s *filecache.Store) error {
 	in := bufio.NewScanner(os.Stdin)
 	in.Scan()
@@ -170,7 +168,7 @@ func tryLock(t *testing.T, s *filecache.Store) bool {
 	return ok
 }
 
-func TestALockExcludesOtherProcesses(t *testing.T) {
+func TestLockExcludesOtherProcesses(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
 	s := open(t, dir)
@@ -187,7 +185,7 @@ func TestALockExcludesOtherProcesses(t *testing.T) {
 	}
 }
 
-func TestADeadHoldersLockIsFreeAtOnce(t *testing.T) {
+func TestDeadHoldersLockIsFreeAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
 	s := open(t, dir)
@@ -208,7 +206,7 @@ func TestADeadHoldersLockIsFreeAtOnce(t *testing.T) {
 	}
 }
 
-func TestASuspendedHolderLosesTheLockWhenItExpires(t *testing.T) {
+func TestSuspendedHolderLosesTheLockWhenItExpires(t *testing.T) {
 	t.Parallel()
 	dir := newDir(t)
 	s := open(t, dir)
@@ -237,7 +235,7 @@ func TestASuspendedHolderLosesTheLockWhenItExpires(t *testing.T) {
 	}
 }
 
-func TestAProcessSuspendedUnderTheGuardIsAnErrorNotAHang(t *testing.T) {
+func TestProcessSuspendedUnderTheGuardIsAnErrorNotAHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := newDir(t)
 		s := open(t, dir)
@@ -358,7 +356,7 @@ func TestFilesAndDirectoryAreTheUsersOwn(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
+func TestDirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
 	for _, mode := range []os.FileMode{0o770, 0o707, 0o777, 0o722, 0o777 | os.ModeSticky} {
 		t.Run(fmt.Sprintf("%04o", mode.Perm()), func(t *testing.T) {
 			dir := newDir(t)
@@ -383,7 +381,7 @@ func TestADirectoryThatOthersCanWriteToIsRefused(t *testing.T) {
 	}
 }
 
-func TestADirectoryOfAnotherUserIsRefused(t *testing.T) {
+func TestDirectoryOfAnotherUserIsRefused(t *testing.T) {
 	dir := "/" // root's
 	if os.Geteuid() == 0 {
 		dir = t.TempDir()
@@ -396,7 +394,7 @@ func TestADirectoryOfAnotherUserIsRefused(t *testing.T) {
 	}
 }
 
-func TestASymbolicLinkIsFollowedOnceWhenTheStoreIsOpened(t *testing.T) {
+func TestSymbolicLinkIsFollowedOnceWhenTheStoreIsOpened(t *testing.T) {
 	base := t.TempDir()
 	first, second, link := filepath.Join(base, "first"), filepath.Join(base, "second"), filepath.Join(base, "link")
 	if err := os.Mkdir(first, 0o700); err != nil {
@@ -413,7 +411,7 @@ func TestASymbolicLinkIsFollowedOnceWhenTheStoreIsOpened(t *testing.T) {
 	only(t, first)
 }
 
-func TestALinkInTheDirectoryLeadsNowhereElse(t *testing.T) {
+func TestLinkInTheDirectoryLeadsNowhereElse(t *testing.T) {
 	dir := newDir(t)
 	s := open(t, dir)
 	put(t, s, "k", "v", time.Hour)

@@ -13,9 +13,8 @@ const recordHeader = len(recordMagic) + 8
 
 var errNotARecord = errors.New("not a record of this package")
 
-// encodeRecord puts a header before the data: the magic, and when it expires,
-// in microseconds of Unix time, big-endian. There is no checksum: a record
-// comes into being whole, and cache.Seal tells whether it was altered.
+// encodeRecord puts a header before the data: the magic, and when it expires, in microseconds of Unix time, big-endian.
+// There is no checksum: a record comes into being whole, and cache.Seal tells whether it was altered.
 func encodeRecord(data []byte, expires time.Time) []byte {
 	b := make([]byte, 0, recordHeader+len(data))
 	b = append(b, recordMagic...)

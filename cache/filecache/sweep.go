@@ -18,14 +18,13 @@ const (
 	// sweepEvery is how often, at most, a Put also sweeps.
 	sweepEvery = time.Hour
 
-	// tempLife is how old a temporary file gets before its writer counts as
-	// dead. A living one that is that slow gets an error from its Put.
+	// tempLife is how old a temporary file gets before its writer counts as dead. A living one that is that slow gets
+	// an error from its Put.
 	tempLife = time.Minute
 )
 
-// sweep removes what nobody needs any more: expired records, free leases, and
-// files of processes that died. Files of other names it leaves alone. What it
-// cannot remove, the next sweep tries again.
+// sweep removes what nobody needs any more: expired records, free leases, and files of processes that died. Files of
+// other names it leaves alone. What it cannot remove, the next sweep tries again.
 func (s *Store) sweep(ctx context.Context, root *os.Root) {
 	s.lastSweep.Store(time.Now().Unix())
 	dir, err := root.Open(".")
@@ -61,8 +60,7 @@ func (s *Store) removeStale(ctx context.Context, root *os.Root, name string) err
 	})
 }
 
-// stale reports whether nobody needs the file. For leases and holders' files
-// it is called under the guard.
+// stale reports whether nobody needs the file. For leases and holders' files it is called under the guard.
 func (s *Store) stale(root *os.Root, name string) bool {
 	switch kindOf(name) {
 	case noSuffix:
@@ -114,8 +112,7 @@ func kindOf(name string) string {
 	return unknownKind
 }
 
-// isRandom reports whether s is made of the letters of rand.Text, which lead
-// to no other directory.
+// isRandom reports whether s is made of the letters of rand.Text, which lead to no other directory.
 func isRandom(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }

@@ -18,9 +18,9 @@ func Example() {
 		Addrs:                 []string{"redis.internal:6379"}, // several: a cluster
 		Username:              "tokens",
 		Password:              os.Getenv("REDIS_PASSWORD"),
-		DialTimeout:           time.Second,
-		ReadTimeout:           time.Second,
-		WriteTimeout:          time.Second,
+		DialTimeout:           500 * time.Millisecond,
+		ReadTimeout:           500 * time.Millisecond,
+		WriteTimeout:          500 * time.Millisecond,
 		MaxRetries:            1,
 		ContextTimeoutEnabled: true,
 	})

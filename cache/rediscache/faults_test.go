@@ -37,8 +37,8 @@ func eventually(t testing.TB, what string, f func() error) {
 	t.Fatalf("%s: still %v after %v", what, err, patience)
 }
 
-// wantErrors makes each of the calls with a context that ends soon, and
-// checks that each returns an error for which ok is true, and no miss.
+// wantErrors makes each of the calls with a context that ends soon, and checks that each returns an error for which ok
+// is true, and no miss.
 func wantErrors(t *testing.T, s *rediscache.Store, calls string, ok func(error) bool) {
 	t.Helper()
 	for call, f := range map[string]func(context.Context) error{
@@ -82,7 +82,7 @@ func works(t *testing.T, s *rediscache.Store) error {
 	return errors.Join(unlock(ctx), s.Delete(ctx, "works"))
 }
 
-func TestAKilledServerIsAnErrorUntilItIsBack(t *testing.T) {
+func TestKilledServerIsAnErrorUntilItIsBack(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := rediscache.New(single(t, server), rediscache.Options{})
@@ -103,7 +103,7 @@ func patient(t testing.TB, s *redistest.Server) *redis.Client {
 	return client(t, redis.NewClient(&redis.Options{Addr: s.Addr, ReadTimeout: 5 * time.Minute, WriteTimeout: 5 * time.Minute}))
 }
 
-func TestAPausedServerCostsNoMoreThanTheContextAllows(t *testing.T) {
+func TestPausedServerCostsNoMoreThanTheContextAllows(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := rediscache.New(patient(t, server), rediscache.Options{})
@@ -121,7 +121,7 @@ func TestAPausedServerCostsNoMoreThanTheContextAllows(t *testing.T) {
 	eventually(t, "the server goes on", func() error { return works(t, s) })
 }
 
-func TestALockThatIsLentWhenNobodyWaitsAnyMoreIsGivenBack(t *testing.T) {
+func TestLockThatIsLentWhenNobodyWaitsAnyMoreIsGivenBack(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := rediscache.New(patient(t, server), rediscache.Options{})
@@ -164,7 +164,7 @@ func callsOf(t *testing.T, c *redis.Client, command string) string {
 	return calls
 }
 
-func TestALostAnswerDoesNotLoseTheLock(t *testing.T) {
+func TestLostAnswerDoesNotLoseTheLock(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	var lose atomic.Bool
@@ -218,7 +218,7 @@ func (c *lossyConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func TestAFlushedServerHasLostTokensLocksAndScripts(t *testing.T) {
+func TestFlushedServerHasLostTokensLocksAndScripts(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	admin := single(t, server)
@@ -242,7 +242,7 @@ func TestAFlushedServerHasLostTokensLocksAndScripts(t *testing.T) {
 	}
 }
 
-func TestAReadOnlyServerStillServesReads(t *testing.T) {
+func TestReadOnlyServerStillServesReads(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	admin := single(t, server)
@@ -261,7 +261,7 @@ func TestAReadOnlyServerStillServesReads(t *testing.T) {
 	}
 }
 
-func TestAServerOutOfMemoryStillServesReads(t *testing.T) {
+func TestServerOutOfMemoryStillServesReads(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--maxmemory-policy", "noeviction")
 	admin := single(t, server)
@@ -283,14 +283,14 @@ func TestAServerOutOfMemoryStillServesReads(t *testing.T) {
 	}
 }
 
-func TestAServerThatDoesNotKnowACommandIsNotQuoted(t *testing.T) {
+func TestServerThatDoesNotKnowACommandIsNotQuoted(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--rename-command", "SET", "", "--rename-command", "DEL", "")
 	s := rediscache.New(single(t, server), rediscache.Options{})
 	wantErrors(t, s, "Put Delete", says("unknown command"))
 }
 
-func TestAKeyOfAnotherTypeIsAnErrorThatPutMends(t *testing.T) {
+func TestKeyOfAnotherTypeIsAnErrorThatPutMends(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	admin := single(t, server)
@@ -303,7 +303,7 @@ func TestAKeyOfAnotherTypeIsAnErrorThatPutMends(t *testing.T) {
 	holds(t, s, "k", "v")
 }
 
-func TestAUserWithoutPermissionIsToldWhich(t *testing.T) {
+func TestUserWithoutPermissionIsToldWhich(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	limitUser(t, single(t, server), "~other:* -@all +get +hello")
@@ -311,7 +311,7 @@ func TestAUserWithoutPermissionIsToldWhich(t *testing.T) {
 	wantErrors(t, s, "Get Put Delete TryLock", says("NOPERM"))
 }
 
-func TestAClusterThatLosesANodeIsAnErrorUntilItIsBack(t *testing.T) {
+func TestClusterThatLosesANodeIsAnErrorUntilItIsBack(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartCluster(t)
 	s := rediscache.New(cluster(t, servers), rediscache.Options{})
@@ -346,7 +346,7 @@ func TestAClusterThatLosesANodeIsAnErrorUntilItIsBack(t *testing.T) {
 	})
 }
 
-func TestASentinelFailoverIsFollowed(t *testing.T) {
+func TestSentinelFailoverIsFollowed(t *testing.T) {
 	t.Parallel()
 	master, replica := redistest.Start(t), redistest.Start(t)
 	admin := single(t, replica)

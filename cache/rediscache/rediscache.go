@@ -1,36 +1,31 @@
-// Package rediscache keeps tokens in Redis or Valkey, where a fleet shares
-// them and makes one token request together.
+// Package rediscache keeps tokens in Redis or Valkey, where a fleet shares them and makes one token request together.
 //
-// Wrap the store with cache.Seal: then neither Redis, nor its replicas, dumps
-// and monitors, see a token.
+// Wrap the store with cache.Seal: then neither Redis, nor its replicas, dumps and monitors, see a token.
 //
 // # Client
 //
-// Any client that go-redis makes will do: single, sentinel, cluster, ring,
-// with TLS and as an ACL user. It stays the caller's, to share and to close.
-// A cache.Cache gives up on a store that takes 2 s, so the client should not
-// try longer than that:
+// Any client that go-redis makes will do: single, sentinel, cluster, ring, with TLS and as an ACL user. It stays the
+// caller's, to share and to close. A cache.Cache gives up on a call that takes 500 ms, and then leaves the store alone
+// for a while, so the client should not try for longer than that:
 //
 //	redis.UniversalOptions{
-//		DialTimeout:           time.Second,
-//		ReadTimeout:           time.Second,
-//		WriteTimeout:          time.Second,
+//		DialTimeout:           500 * time.Millisecond,
+//		ReadTimeout:           500 * time.Millisecond,
+//		WriteTimeout:          500 * time.Millisecond,
 //		MaxRetries:            1,
 //		ContextTimeoutEnabled: true,
 //	}
 //
-// Every call returns when its context ends, whatever the options. What it
-// leaves behind then, a goroutine that waits on a connection of the client's
-// pool, ends when the client's own timeouts run out; with
-// ContextTimeoutEnabled, at the context's deadline.
+// Every call returns when its context ends, whatever the options. What it leaves behind then, a goroutine that waits on
+// a connection of the client's pool, ends when the client's own timeouts run out; with ContextTimeoutEnabled, at the
+// context's deadline.
 //
-// Reads should go to masters, as they do by default: a replica that lags shows
-// a token that has been replaced.
+// Reads should go to masters, as they do by default: a replica that lags shows a token that has been replaced.
 //
 // # Permissions
 //
-// The keys are PREFIX data: KEY and PREFIX lock: KEY, written together and
-// without spaces. An ACL user needs no more than
+// The keys are PREFIX data: KEY and PREFIX lock: KEY, written together and without spaces. An ACL user needs no more
+// than
 //
 //	ACL SETUSER tokens on >PASSWORD ~ccclient:* -@all +get +set +del +eval +evalsha +hello
 //
@@ -40,10 +35,13 @@
 //
 // # Locks
 //
-// A lock is a key that SET NX PX makes, with a random value that names its
-// owner, and that only its owner deletes. Redis replicates behind its answers,
-// so a failover can lose a lock that was just taken, and then two have it: that
+// A lock is a key that SET NX PX makes, with a random value that names its owner, and that only its owner deletes.
+// Redis replicates behind its answers, so a failover can lose a lock that was just taken, and then two have it: that
 // costs one more token request, and nothing else.
+//
+// # What is stable
+//
+// The exported API and the names of keys. What is in a value is the business of package cache.
 package rediscache
 
 import (
@@ -63,14 +61,13 @@ import (
 
 // Options say how a Store uses Redis. The zero value is good.
 type Options struct {
-	// Prefix begins every key. Stores with different prefixes share
-	// nothing. Default "ccclient:".
+	// Prefix begins every key. Stores with different prefixes share nothing. Default "ccclient:".
 	Prefix string
 }
 
 const defaultPrefix = "ccclient:"
 
-// A Store is a cache.Store and a cache.Locker in Redis.
+// A Store is a cache.Store and a cache.Locker in Redis. New makes it; every call of a zero Store is an error.
 type Store struct {
 	client redis.UniversalClient
 	prefix string
@@ -80,12 +77,11 @@ var (
 	_ cache.Store  = (*Store)(nil)
 	_ cache.Locker = (*Store)(nil)
 
-	errNoClient = errors.New("rediscache: no client")
+	errNoClient = errors.New("rediscache: no client: a Store is made by rediscache.New, with one")
 	errTTL      = errors.New("rediscache: ttl must be positive")
 )
 
-// New returns the store that c leads to. It does no I/O. Without a client,
-// every call is an error.
+// New returns the store that c leads to. It does no I/O. Without a client, every call is an error.
 func New(c redis.UniversalClient, o Options) *Store {
 	if o.Prefix == "" {
 		o.Prefix = defaultPrefix
@@ -127,9 +123,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-// lockScript is SET NX PX that can be sent twice: when the answer to the first
-// is lost and the client tries again, the lock is already there, and it is the
-// caller's.
+// lockScript is SET NX PX that can be sent twice: when the answer to the first is lost and the client tries again, the
+// lock is already there, and it is the caller's.
 var lockScript = redis.NewScript(`
 if redis.call("SET", KEYS[1], ARGV[1], "NX", "PX", ARGV[2]) then return 1 end
 if redis.call("GET", KEYS[1]) == ARGV[1] then return 1 end
@@ -143,8 +138,7 @@ return 0`)
 // undoTimeout bounds the attempt to give back a lock that nobody waits for.
 const undoTimeout = 2 * time.Second
 
-// TryLock takes the lock of key, in all of the fleet, for at most ttl, which is
-// rounded up to whole milliseconds.
+// TryLock takes the lock of key, in all of the fleet, for at most ttl, which is rounded up to whole milliseconds.
 func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unlock func(context.Context) error, ok bool, err error) {
 	if ttl <= 0 {
 		return nil, false, errTTL
@@ -156,8 +150,8 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 	ok, err = await(ctx, s, func() (bool, error) {
 		return run(ctx, lockScript, owner, wholeMillis(ttl).Milliseconds())
 	}, func() {
-		// Redis may have lent the lock to a caller that has gone, or
-		// whose answer was lost: the others need not wait for its ttl.
+		// Redis may have lent the lock to a caller that has gone, or whose answer was lost: the others need not wait
+		// for its ttl.
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 		defer cancel()
 		run(undo, unlockScript, owner)
@@ -178,9 +172,8 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 	}, true, nil
 }
 
-// await runs op, which talks to Redis, until ctx ends: go-redis looks at a
-// context between its steps, but not while it waits for an answer. If op fails,
-// or ends with nobody waiting for it any more, undo is called after it.
+// await runs op, which talks to Redis, until ctx ends: go-redis looks at a context between its steps, but not while it
+// waits for an answer. If op fails, or ends with nobody waiting for it any more, undo is called after it.
 func await[T any](ctx context.Context, s *Store, op func() (T, error), undo func()) (T, error) {
 	var zero T
 	if s.client == nil {
@@ -194,8 +187,7 @@ func await[T any](ctx context.Context, s *Store, op func() (T, error), undo func
 		err   error
 	}
 	done := make(chan result) // unbuffered: received, or known not to be
-	// The goroutine has no owner that waits for it when ctx has ended; the
-	// client's timeouts end it then.
+	// The goroutine has no owner that waits for it when ctx has ended; the client's timeouts end it then.
 	go func() {
 		value, err := op()
 		select {
@@ -217,8 +209,8 @@ func await[T any](ctx context.Context, s *Store, op func() (T, error), undo func
 	}
 }
 
-// describe wraps what go-redis says. A server quotes the arguments of a command
-// that it does not know, the data among them, so that part goes.
+// describe wraps what go-redis says. A server quotes the arguments of a command that it does not know, the data among
+// them, so that part goes.
 func describe(err error) error {
 	if err == nil {
 		return nil

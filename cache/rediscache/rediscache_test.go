@@ -63,7 +63,7 @@ func holds(t testing.TB, s cache.Store, key, want string) {
 	}
 }
 
-func TestARedisStoreIsAConformingStore(t *testing.T) {
+func TestRedisStoreIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	storetest.Run(t, func(t *testing.T) cache.Store {
@@ -71,7 +71,7 @@ func TestARedisStoreIsAConformingStore(t *testing.T) {
 	})
 }
 
-func TestARedisStoreIsSharedByTheClientsOfAServer(t *testing.T) {
+func TestRedisStoreIsSharedByTheClientsOfAServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	storetest.RunShared(t, func(t *testing.T) (a, b cache.Store) {
@@ -79,7 +79,7 @@ func TestARedisStoreIsSharedByTheClientsOfAServer(t *testing.T) {
 	})
 }
 
-func TestASealedRedisStoreIsAConformingStore(t *testing.T) {
+func TestSealedRedisStoreIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	storetest.Run(t, func(t *testing.T) cache.Store {
@@ -91,7 +91,7 @@ func TestASealedRedisStoreIsAConformingStore(t *testing.T) {
 	})
 }
 
-func TestARedisClusterIsAConformingStore(t *testing.T) {
+func TestRedisClusterIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartCluster(t)
 	storetest.RunShared(t, func(t *testing.T) (a, b cache.Store) {
@@ -99,7 +99,7 @@ func TestARedisClusterIsAConformingStore(t *testing.T) {
 	})
 }
 
-func TestARedisStoreConformsOverTLS(t *testing.T) {
+func TestRedisStoreConformsOverTLS(t *testing.T) {
 	t.Parallel()
 	certFile, keyFile, roots := selfSigned(t)
 	server := redistest.StartTLS(t, certFile, keyFile)
@@ -128,7 +128,7 @@ func limitUser(t *testing.T, admin *redis.Client, permissions string) {
 	}
 }
 
-func TestTheDocumentedPermissionsSuffice(t *testing.T) {
+func TestDocumentedPermissionsSuffice(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	limitUser(t, single(t, server), singlePermissions)
@@ -139,7 +139,7 @@ func TestTheDocumentedPermissionsSuffice(t *testing.T) {
 	})
 }
 
-func TestTheDocumentedPermissionsSufficeInACluster(t *testing.T) {
+func TestDocumentedPermissionsSufficeInACluster(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartCluster(t)
 	for _, s := range servers {
@@ -152,7 +152,7 @@ func TestTheDocumentedPermissionsSufficeInACluster(t *testing.T) {
 	})
 }
 
-func TestTheDocumentedPermissionsAreThoseTested(t *testing.T) {
+func TestDocumentedPermissionsAreThoseTested(t *testing.T) {
 	source, err := os.ReadFile("rediscache.go")
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestKeysHaveThePrefixAndEndWithTheirTTL(t *testing.T) {
 	}
 }
 
-func TestATTLIsRoundedUpToMilliseconds(t *testing.T) {
+func TestTTLIsRoundedUpToMilliseconds(t *testing.T) {
 	t.Parallel()
 	var sets []string
 	admin := single(t, redistest.Start(t))
@@ -206,7 +206,7 @@ func TestATTLIsRoundedUpToMilliseconds(t *testing.T) {
 	}
 }
 
-func TestAStoreWithoutAClientIsAnErrorNotAPanic(t *testing.T) {
+func TestStoreWithoutAClientIsAnErrorNotAPanic(t *testing.T) {
 	s := rediscache.New(nil, rediscache.Options{})
 	ctx := t.Context()
 	_, getErr := s.Get(ctx, "k")

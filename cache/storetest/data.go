@@ -139,8 +139,8 @@ func checkLargeData(t testing.TB, a, b cache.Store) {
 	holds(t, b, key, []byte("small again"))
 }
 
-// awkwardKeys are pairwise different. A Cache's keys are short and printable,
-// and none is empty; the rest of these are those of a user of the store itself.
+// awkwardKeys are pairwise different. A Cache's keys are short and printable, and none is empty; the rest of these are
+// those of a user of the store itself.
 func awkwardKeys() []string {
 	base := newKey()
 	return []string{
@@ -219,8 +219,8 @@ func checkEndedContexts(t testing.TB, a, b cache.Store) {
 	}
 }
 
-// checkConcurrency has some write one key while others read and delete it.
-// What is read is always what one writer put, from its first byte to its last.
+// checkConcurrency has some write one key while others read and delete it. What is read is always what one writer put,
+// from its first byte to its last.
 func checkConcurrency(t testing.TB, a, b cache.Store) {
 	const (
 		writers, readers = 4, 4

@@ -1,7 +1,6 @@
 // Package storetest checks that a cache.Store keeps the contract.
 //
-// An author of a store calls Run from a test, and RunShared if several
-// processes can share the store:
+// An author of a store calls Run from a test, and RunShared if several processes can share the store:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) cache.Store {
@@ -9,9 +8,8 @@
 //		})
 //	}
 //
-// The checks run in real time, since the clock that ends a ttl may be another
-// machine's. They wait for what must come about in the end, so a slow machine
-// does not fail them, and take a few seconds together.
+// The checks run in real time, since the clock that ends a ttl may be another machine's. They wait for what must come
+// about in the end, so a slow machine does not fail them, and take a few seconds together.
 package storetest
 
 import (
@@ -24,13 +22,11 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 )
 
-// Run checks a store by itself: what it keeps, for how long, under which keys,
-// with contexts that end, used concurrently; and its locks, if it is a
-// cache.Locker.
+// Run checks a store by itself: what it keeps, for how long, under which keys, with contexts that end, used
+// concurrently; and its locks, if it is a cache.Locker.
 //
-// It calls open once for each of its subtests, with that subtest's t, on which
-// open may register a cleanup. What open returns need not be empty, and may be
-// the same store each time: every check uses keys of its own.
+// It calls open once for each of its subtests, with that subtest's t, on which open may register a cleanup. What open
+// returns need not be empty, and may be the same store each time: every check uses keys of its own.
 func Run(t *testing.T, open func(t *testing.T) cache.Store) {
 	t.Helper()
 	RunShared(t, func(t *testing.T) (a, b cache.Store) {
@@ -39,9 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) cache.Store) {
 	})
 }
 
-// RunShared makes the checks of Run through two handles on one store, as two
-// processes have them: what goes in by one must come out by the other, and a
-// lock that one holds must exclude the other.
+// RunShared makes the checks of Run through two handles on one store, as two processes have them: what goes in by one
+// must come out by the other, and a lock that one holds must exclude the other.
 func RunShared(t *testing.T, open func(t *testing.T) (a, b cache.Store)) {
 	t.Helper()
 	for _, c := range dataChecks {
@@ -86,8 +81,8 @@ const (
 	// long outlives every check.
 	long = time.Hour
 
-	// short is the ttl of what a check sees expire. Some servers count in
-	// no less than milliseconds, and a loaded machine may take some for a call.
+	// short is the ttl of what a check sees expire. Some servers count in no less than milliseconds, and a loaded
+	// machine may take some for a call.
 	short = 300 * time.Millisecond
 
 	// patience bounds the wait for what must happen.
@@ -118,8 +113,7 @@ func holds(t testing.TB, s cache.Store, key string, want []byte) {
 	}
 }
 
-// misses reports whether key is a miss, and fails the test if Get says
-// anything that is neither a hit nor a miss.
+// misses reports whether key is a miss, and fails the test if Get says anything that is neither a hit nor a miss.
 func misses(t testing.TB, s cache.Store, key string) bool {
 	t.Helper()
 	data, err := s.Get(t.Context(), key)
@@ -139,10 +133,9 @@ func wantMiss(t testing.TB, s cache.Store, key, why string) {
 	}
 }
 
-// expires waits until gone reports true, which must not be before ttl has
-// passed since start, and must be some time after it. start is taken before
-// the ttl began to run, so however slow the machine, nothing that keeps its
-// ttl can be gone before start+ttl.
+// expires waits until gone reports true, which must not be before ttl has passed since start, and must be some time
+// after it. start is taken before the ttl began to run, so however slow the machine, nothing that keeps its ttl can be
+// gone before start+ttl.
 func expires(t testing.TB, what string, start time.Time, ttl time.Duration, gone func() bool) {
 	t.Helper()
 	// Clocks of two machines may run at slightly different speeds.
@@ -174,8 +167,8 @@ func promptly(t testing.TB, what string, f func() error) error {
 	}
 }
 
-// endedContexts are the two kinds of context that have ended, each with the
-// error that must be recognisable in what a store returns for it.
+// endedContexts are the two kinds of context that have ended, each with the error that must be recognisable in what a
+// store returns for it.
 func endedContexts(t testing.TB) map[error]context.Context {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// The suite itself is checked against stores that are broken in one way each:
-// for each the checks that are there to see it fail, and each check is
-// failed by one store at least. Time is virtual here.
+// The suite itself is checked against stores that are broken in one way each: for each the checks that are there to see
+// it fail, and each check is failed by one store at least. Time is virtual here.
 
-func TestAHealthyStorePassesEveryCheck(t *testing.T) {
+func TestHealthyStorePassesEveryCheck(t *testing.T) {
 	for name, failures := range runAll(t, func(*fake) {}) {
 		t.Errorf("%s fails: %q", name, failures)
 	}

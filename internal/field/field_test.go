@@ -7,7 +7,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/field"
 )
 
-func TestNameIsATokenThatNetHTTPLeavesToCallers(t *testing.T) {
+func TestNameIsTokenThatNetHTTPLeavesToCaller(t *testing.T) {
 	for name, want := range map[string]string{
 		"X-Shopify-Access-Token": "",
 		"x-merchant-id":          "",
@@ -31,7 +31,7 @@ func TestNameIsATokenThatNetHTTPLeavesToCallers(t *testing.T) {
 	}
 }
 
-func TestValueHasNoControlCharactersOrSpaceAtItsEnds(t *testing.T) {
+func TestValueHasNoControlCharactersAndNoSpaceAtItsEnds(t *testing.T) {
 	for value, good := range map[string]bool{
 		"":             true,
 		"a b\tc":       true,

@@ -1,0 +1,131 @@
+package cache
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/seconds"
+)
+
+// ErrExpired is the error for a token that had already expired when it came. A clock may be wrong.
+var ErrExpired = errors.New("the token had already expired when it came: compare the clocks of this host and of the server")
+
+var errNoToken = errors.New("the fetch returned neither a token nor an error")
+
+// maxLifetime is what a longer lifetime is taken for.
+const maxLifetime = 10 * 365 * 24 * time.Hour
+
+// minRefreshIn is the least time, or half a shorter life, before a refresh: a server or a RefreshAt that asks for less
+// would make a stream of requests.
+const minRefreshIn = time.Second
+
+// A snapshot is a token and the turning points of its life. Only its atomic fields change once it is published.
+type snapshot struct {
+	token  *oauth2.Token
+	expiry instant       // not handed out from here on
+	margin time.Duration // before the expiry: not handed out without a try to replace it
+	ahead  time.Duration // before the expiry, the margin or more: stale
+	life   time.Duration
+
+	// rejected says that the token was rejected inside the spacing of forced refreshes; it turns stale when the next
+	// one may be.
+	rejected bool
+
+	wanted     atomic.Bool  // somebody asked since it was published; kept only for KeepFresh
+	refreshDue atomic.Int64 // stale: the first caller after this (instant.mono) starts a refresh
+}
+
+func (s *snapshot) phase(now instant) phase {
+	if s == nil {
+		return gone
+	}
+	switch left := now.until(s.expiry); {
+	case left <= 0:
+		return gone
+	case left <= s.margin:
+		return expiring
+	case left <= s.ahead:
+		return stale
+	}
+	return fresh
+}
+
+// refresh is when s turns stale.
+func (s *snapshot) refresh() instant { return s.expiry.add(-s.ahead) }
+
+// newSnapshot judges a token that was asked for at sent and is here now.
+func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, error) {
+	if tok == nil || tok.AccessToken == "" {
+		return nil, errNoToken
+	}
+	if tok.Expiry.IsZero() {
+		life := c.opt.DefaultLifetime
+		if tok.ExpiresIn != 0 {
+			life = seconds.Duration(float64(tok.ExpiresIn))
+		}
+		tok = withExpiry(tok, sent.Add(life))
+	}
+	left := tok.Expiry.Sub(now)
+	if left <= 0 {
+		return nil, ErrExpired
+	}
+	if left > maxLifetime {
+		left = maxLifetime
+		tok = withExpiry(tok, now.Add(left))
+	}
+	// The life began when the request was sent. A fetch with several attempts began before that: what the server said
+	// of the lifetime tells.
+	life := left + max(0, now.Sub(sent))
+	if said := tok.ExpiresIn; said > 0 && said < int64(life/time.Second) {
+		life = max(left, time.Duration(said)*time.Second)
+	}
+	in, said := seconds.Parse(tok.Extra("refresh_in"))
+	if !said || in <= 0 || c.opt.RefreshAt == 1 {
+		in = c.refreshAfter(life, rand.Float64())
+	}
+	in = max(in, min(minRefreshIn, life/2))
+	at := c.at(now)
+	s := &snapshot{token: tok, expiry: at.add(left), life: life}
+	s.margin = min(c.opt.ExpiryMargin, life/10)
+	s.ahead = max(life-in, s.margin)
+	return s, nil
+}
+
+// refreshAfter is when in its life a token turns stale, for a draw in [0, 1).
+func (c *Cache) refreshAfter(life time.Duration, draw float64) time.Duration {
+	if c.opt.RefreshAt == 1 {
+		return life
+	}
+	return time.Duration(float64(life) * max(0, c.opt.RefreshAt-0.05*draw))
+}
+
+// withExpiry returns a copy: the fetch may have handed the token to others.
+func withExpiry(tok *oauth2.Token, t time.Time) *oauth2.Token {
+	cp := *tok
+	cp.Expiry = t
+	return &cp
+}
+
+// rejectedUntil returns the snapshot of a token that was rejected too soon after the last forced refresh: it is handed
+// out on, and looked at again at next.
+func (s *snapshot) rejectedUntil(next instant) *snapshot {
+	r := &snapshot{
+		token:    s.token,
+		expiry:   s.expiry,
+		margin:   s.margin,
+		ahead:    max(s.ahead, next.until(s.expiry)),
+		life:     s.life,
+		rejected: true,
+	}
+	r.wanted.Store(s.wanted.Load())
+	r.refreshDue.Store(min(s.refreshDue.Load(), next.mono))
+	return r
+}
+
+// never is a refresh that no clock makes due: it is running.
+const never = math.MaxInt64
