@@ -34,8 +34,9 @@ func sameAuthority(scheme, a, b string) bool {
 func checkTarget(req *http.Request) error {
 	u := req.URL
 	if u.Opaque == "" {
-		// The path is sent as it is, and may look like a URL.
-		if u.Path == "" || u.Path[0] == '/' || u.Path == "*" {
+		// The path is sent as it is, and may look like a URL. "*" is a path of its own (RFC 9112, section 3.2.4), which
+		// net/http puts at the end of the host's name where it sends http to a proxy.
+		if u.Path == "" || u.Path[0] == '/' || u.Path == "*" && u.Scheme == "https" {
 			return nil
 		}
 		return faultf("the path of the request's URL, %.100q, does not begin with a slash", u.Path)

@@ -1,8 +1,12 @@
 package transport_test
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -156,4 +160,67 @@ func TestNoncesOfTwoHostsAtOneAddressAreKeptApart(t *testing.T) {
 	equal(t, "a", sign(t, d, at("A.example:443"), "").claims["nonce"], any("a"))
 	equal(t, "b", sign(t, d, at("b.example"), "").claims["nonce"], nil)
 	equal(t, "the address", sign(t, d, at(""), "").claims["nonce"], nil)
+}
+
+// Whatever the caller puts into the fields, a server that reads what net/http writes finds itself named, or nothing.
+func FuzzTarget(f *testing.F) {
+	for _, seed := range []struct{ host, opaque, path string }{
+		{"", "", "/"}, {"api.example.com:443", "", ""}, {"evil.example", "", "/x"}, {"", "//evil.example/x", ""},
+		{"", "/x?y#z", ""},
+		{"", "https://api.example.com/x", ""}, {"", "http://evil.example/", "/"}, {"", "", "http://evil.example/"},
+		{"", "", "*"},
+		{"", "//api.example.com@evil.example/", ""}, {"", `//api.example.com\@evil.example/`, ""},
+		{"[api.example.com]", "", "/"},
+		{"API.example.com.", "//api.example.com./", ""}, {"", "//api.example.com:443", ""},
+		{"api.example.com/", "", ""},
+	} {
+		f.Add(seed.host, seed.opaque, seed.path)
+	}
+	d := newDPoP(f, p256(f))
+	f.Fuzz(func(t *testing.T, host, opaque, path string) {
+		for _, way := range []struct {
+			scheme string
+			write  func(*http.Request, io.Writer) error
+		}{{"https", (*http.Request).Write}, {"http", (*http.Request).Write}, {"http", (*http.Request).WriteProxy}} {
+			req := &http.Request{
+				Method: "GET", Host: host, Header: make(http.Header),
+				URL: &url.URL{Scheme: way.scheme, Host: "api.example.com", Opaque: opaque, Path: path},
+			}
+			b := answers()
+			tr := &transport.Transport{
+				Source: bearer("token"), Base: b, AllowedHosts: []string{"api.example.com"}, InsecureHTTP: true,
+			}
+			_, err := tr.RoundTrip(req)
+			if (err == nil) != (len(b.seen) == 1) {
+				t.Fatalf("%v, and %d requests", err, len(b.seen))
+			}
+			if err != nil {
+				continue
+			}
+			if d.Sign(req, "") == nil {
+				htu, _ := readProof(t, req.Header.Get("DPoP")).claims["htu"].(string)
+				named, _, _ := strings.Cut(strings.TrimPrefix(htu, way.scheme+"://"), "/")
+				if !isAPI(named) {
+					t.Errorf("a proof for %q", htu)
+				}
+			}
+			var wire bytes.Buffer
+			if err := way.write(b.seen[0].request, &wire); err != nil {
+				continue // net/http does not send it
+			}
+			read, err := http.ReadRequest(bufio.NewReader(&wire))
+			if err != nil {
+				continue // nor does a server take it
+			}
+			if !isAPI(read.Host) || len(sent(read.Header, "Authorization")) != 1 {
+				t.Errorf("%s: %q is named, with %v", way.scheme, read.Host, read.Header)
+			}
+		}
+	})
+}
+
+// isAPI reports whether a host, with or without its port, is api.example.com.
+func isAPI(host string) bool {
+	u := url.URL{Host: strings.ToLower(host)}
+	return strings.TrimSuffix(u.Hostname(), ".") == "api.example.com"
 }
