@@ -34,7 +34,8 @@ func TestServersListChoosesTheAlgorithmThatTheOptionsLeaveOpen(t *testing.T) {
 		{PrivateKeyJWT(rsa, AssertionOptions{}), "PS256 RS256", "RS256"},
 		{PrivateKeyJWT(rsa, AssertionOptions{}), "ES256 PS256", "PS256"},
 		{PrivateKeyJWT(rsa, AssertionOptions{}), "RS512", "RS512"},
-		{PrivateKeyJWT(rsa, AssertionOptions{}), "ES256 EdDSA", `lists the signature algorithms "ES256 EdDSA", but this key can do RS256, PS256`},
+		{PrivateKeyJWT(rsa, AssertionOptions{}), "ES256 EdDSA",
+			`lists the signature algorithms "ES256 EdDSA", but this key can do RS256, PS256`},
 		{PrivateKeyJWT(rsa, AssertionOptions{Algorithm: "RS384"}), "RS256", "RS384"},
 		{PrivateKeyJWT(ec, AssertionOptions{}), "RS256", "can do ES256"},
 		{PrivateKeyJWT(ed, AssertionOptions{}), "EdDSA Ed25519", "EdDSA"},
@@ -45,7 +46,8 @@ func TestServersListChoosesTheAlgorithmThatTheOptionsLeaveOpen(t *testing.T) {
 	} {
 		// Twice: what is kept from one request must not answer for another.
 		for _, listed := range []string{"", tc.listed} {
-			c, err := tc.auth.Authenticate(t.Context(), Request{ClientID: "client", TokenURL: "https://as/token", Algorithms: strings.Fields(listed)})
+			c, err := tc.auth.Authenticate(t.Context(), Request{ClientID: "client", TokenURL: "https://as/token",
+				Algorithms: strings.Fields(listed)})
 			if listed != tc.listed {
 				continue
 			}

@@ -123,18 +123,26 @@ func TestAssertionHoldsWhatTheRFCsAskAndNoMore(t *testing.T) {
 		verify    any
 		algorithm string
 	}{
-		"RSA":     {ccclient.PrivateKeyJWT(testKey(t, "rsa2048.pkcs8.pem"), ccclient.AssertionOptions{}), testKey(t, "rsa2048.pkcs8.pem").Public(), "RS256"},
-		"PS256":   {ccclient.PrivateKeyJWT(testKey(t, "rsa2048.pkcs8.pem"), ccclient.AssertionOptions{Algorithm: "PS256"}), testKey(t, "rsa2048.pkcs8.pem").Public(), "PS256"},
-		"P-256":   {ccclient.PrivateKeyJWT(testKey(t, "p256.sec1.pem"), ccclient.AssertionOptions{}), testKey(t, "p256.sec1.pem").Public(), "ES256"},
-		"P-384":   {ccclient.PrivateKeyJWT(testKey(t, "p384.pkcs8.pem"), ccclient.AssertionOptions{}), testKey(t, "p384.pkcs8.pem").Public(), "ES384"},
-		"P-521":   {ccclient.PrivateKeyJWT(testKey(t, "p521.pkcs8.pem"), ccclient.AssertionOptions{}), testKey(t, "p521.pkcs8.pem").Public(), "ES512"},
+		"RSA": {ccclient.PrivateKeyJWT(testKey(t, "rsa2048.pkcs8.pem"), ccclient.AssertionOptions{}),
+			testKey(t, "rsa2048.pkcs8.pem").Public(), "RS256"},
+		"PS256": {ccclient.PrivateKeyJWT(testKey(t, "rsa2048.pkcs8.pem"), ccclient.AssertionOptions{Algorithm: "PS256"}),
+			testKey(t, "rsa2048.pkcs8.pem").Public(), "PS256"},
+		"P-256": {ccclient.PrivateKeyJWT(testKey(t, "p256.sec1.pem"), ccclient.AssertionOptions{}),
+			testKey(t, "p256.sec1.pem").Public(), "ES256"},
+		"P-384": {ccclient.PrivateKeyJWT(testKey(t, "p384.pkcs8.pem"), ccclient.AssertionOptions{}),
+			testKey(t, "p384.pkcs8.pem").Public(), "ES384"},
+		"P-521": {ccclient.PrivateKeyJWT(testKey(t, "p521.pkcs8.pem"), ccclient.AssertionOptions{}),
+			testKey(t, "p521.pkcs8.pem").Public(), "ES512"},
 		"Ed25519": {ccclient.PrivateKeyJWT(ed, ccclient.AssertionOptions{}), ed.Public(), "EdDSA"},
 		"KMS":     {ccclient.PrivateKeyJWT(opaque{ed}, ccclient.AssertionOptions{}), ed.Public(), "EdDSA"},
 		"source": {ccclient.PrivateKeyJWTFrom(ccclient.KeyFile(keys+"p256.sec1.pem"), ccclient.AssertionOptions{}),
 			testKey(t, "p256.sec1.pem").Public(), "ES256"},
-		"HS256": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{}), []byte(secret), "HS256"},
-		"HS384": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{Algorithm: "HS384"}), []byte(secret), "HS384"},
-		"HS512": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{Algorithm: "HS512"}), []byte(secret), "HS512"},
+		"HS256": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{}), []byte(secret),
+			"HS256"},
+		"HS384": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{Algorithm: "HS384"}),
+			[]byte(secret), "HS384"},
+		"HS512": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{Algorithm: "HS512"}),
+			[]byte(secret), "HS512"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -142,7 +150,8 @@ func TestAssertionHoldsWhatTheRFCsAskAndNoMore(t *testing.T) {
 				c := authenticated(t, tc.auth, asIssuer)
 				header, claims := opened(t, c, tc.verify, tc.algorithm)
 
-				if len(c.Header) != 0 || len(c.Form) != 3 || c.Form.Get("client_id") != "client" || c.Form.Get("client_assertion_type") != jwtBearer {
+				if len(c.Header) != 0 || len(c.Form) != 3 || c.Form.Get("client_id") != "client" ||
+					c.Form.Get("client_assertion_type") != jwtBearer {
 					t.Errorf("the credentials are %v and %v", c.Form, c.Header)
 				}
 				if !maps.Equal(header, map[string]any{"alg": tc.algorithm, "typ": "client-authentication+jwt"}) {
@@ -154,7 +163,8 @@ func TestAssertionHoldsWhatTheRFCsAskAndNoMore(t *testing.T) {
 				}
 				delete(claims, "jti")
 				now := float64(time.Now().Unix())
-				if !maps.Equal(claims, map[string]any{"iss": "client", "sub": "client", "aud": asIssuer, "iat": now, "exp": now + 60}) {
+				if !maps.Equal(claims, map[string]any{"iss": "client", "sub": "client", "aud": asIssuer, "iat": now,
+					"exp": now + 60}) {
 					t.Errorf("claims %v", claims)
 				}
 
@@ -192,11 +202,13 @@ func TestAssertionOptionsShapeTheAssertion(t *testing.T) {
 		aud    string
 		life   float64
 	}{
-		"known issuer":   {ccclient.AssertionOptions{}, asIssuer, map[string]any{"typ": "client-authentication+jwt"}, asIssuer, 60},
+		"known issuer": {ccclient.AssertionOptions{}, asIssuer, map[string]any{"typ": "client-authentication+jwt"},
+			asIssuer, 60},
 		"unknown issuer": {ccclient.AssertionOptions{}, "", map[string]any{"typ": "JWT"}, tokenURL, 60},
 		"all options": {ccclient.AssertionOptions{
 			KeyID: "k/1", Algorithm: "ES256", Audience: "urn:as", Type: "special", Lifetime: 5 * time.Minute, Certificate: cert,
-		}, asIssuer, map[string]any{"typ": "special", "kid": "k/1", "x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}, "urn:as", 300},
+		}, asIssuer, map[string]any{"typ": "special", "kid": "k/1",
+			"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}, "urn:as", 300},
 	} {
 		header, claims := opened(t, authenticated(t, ccclient.PrivateKeyJWT(key, tc.o), tc.issuer), key.Public(), "ES256")
 		tc.header["alg"] = "ES256"
@@ -239,34 +251,44 @@ func TestAssertionsThatCannotBeMadeAreErrorsThatSayWhy(t *testing.T) {
 		auth ccclient.Auth
 		want string
 	}{
-		"nil key":                   {ccclient.PrivateKeyJWT(nil, o{}), "no key"},
-		"typed nil key":             {ccclient.PrivateKeyJWT((*ecdsa.PrivateKey)(nil), o{}), "no key"},
-		"unsupported curve":         {ccclient.PrivateKeyJWT(p224, o{}), "P-224"},
-		"none":                      {ccclient.PrivateKeyJWT(ecKey, o{Algorithm: "none"}), `AssertionOptions.Algorithm: "none" does not fit`},
+		"nil key":           {ccclient.PrivateKeyJWT(nil, o{}), "no key"},
+		"typed nil key":     {ccclient.PrivateKeyJWT((*ecdsa.PrivateKey)(nil), o{}), "no key"},
+		"unsupported curve": {ccclient.PrivateKeyJWT(p224, o{}), "P-224"},
+		"none": {ccclient.PrivateKeyJWT(ecKey, o{Algorithm: "none"}),
+			`AssertionOptions.Algorithm: "none" does not fit`},
 		"HS256 with a key":          {ccclient.PrivateKeyJWT(rsaKey, o{Algorithm: "HS256"}), "RS256, PS256"},
 		"another curve's algorithm": {ccclient.PrivateKeyJWT(ecKey, o{Algorithm: "ES384"}), "can do ES256"},
-		"another's certificate":     {ccclient.PrivateKeyJWT(ecKey, o{Certificate: certificateOf(t, rsaKey)}), "belongs to another key"},
-		"empty certificate":         {ccclient.PrivateKeyJWT(ecKey, o{Certificate: &x509.Certificate{}}), "Raw is empty"},
-		"negative lifetime":         {ccclient.PrivateKeyJWT(ecKey, o{Lifetime: -time.Minute}), "AssertionOptions.Lifetime: -1m0s"},
-		"a lifetime of 60":          {ccclient.PrivateKeyJWT(ecKey, o{Lifetime: 60}), "less than a second"},
-		"nil source":                {ccclient.PrivateKeyJWTFrom(nil, o{}), "no KeySource"},
-		"source of nil":             {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{}), o{}), "no key"},
-		"source of a misfit":        {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey, Algorithm: "RS256"}), o{}), "does not fit"},
-		"misfit for the source":     {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey}), o{Algorithm: "RS256"}), "does not fit"},
-		"source of two halves":      {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey, Certificate: certificateOf(t, rsaKey)}), o{}), "belongs to another key"},
-		"source, lifetime of 60":    {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey}), o{Lifetime: 60}), "less than a second"},
-		"failing source":            {ccclient.PrivateKeyJWTFrom(failing, o{}), "the KMS is down"},
-		"nil secret":                {ccclient.ClientSecretJWT(nil, o{}), "no Secret"},
-		"short secret":              {ccclient.ClientSecretJWT(ccclient.SecretString("canary"), o{}), "shorter than the 32 bytes that HS256 needs"},
-		"short for HS512":           {ccclient.ClientSecretJWT(long, o{Algorithm: "HS512"}), "shorter than the 64 bytes that HS512 needs"},
-		"a key's algorithm":         {ccclient.ClientSecretJWT(long, o{Algorithm: "RS256"}), "HS256, HS384, HS512"},
-		"certificate of a secret":   {ccclient.ClientSecretJWT(long, o{Certificate: certificateOf(t, ecKey)}), "a secret has none"},
-		"assertion of one part":     {ccclient.ClientAssertion(ccclient.SecretString("canary")), "not a JWT"},
-		"assertion of four parts":   {ccclient.ClientAssertion(ccclient.SecretString("canary.a.b.c")), "not a JWT"},
-		"assertion with a gap":      {ccclient.ClientAssertion(ccclient.SecretString("canary..c")), "not a JWT"},
-		"assertion not base64url":   {ccclient.ClientAssertion(ccclient.SecretString("canary.a+b=.c")), "not a JWT"},
-		"nil assertion":             {ccclient.ClientAssertion(nil), "no Secret"},
-		"nil SVID":                  {ccclient.SPIFFEAssertion(nil), "no Secret"},
+		"another's certificate": {ccclient.PrivateKeyJWT(ecKey, o{Certificate: certificateOf(t, rsaKey)}),
+			"belongs to another key"},
+		"empty certificate": {ccclient.PrivateKeyJWT(ecKey, o{Certificate: &x509.Certificate{}}), "Raw is empty"},
+		"negative lifetime": {ccclient.PrivateKeyJWT(ecKey, o{Lifetime: -time.Minute}),
+			"AssertionOptions.Lifetime: -1m0s"},
+		"a lifetime of 60": {ccclient.PrivateKeyJWT(ecKey, o{Lifetime: 60}), "less than a second"},
+		"nil source":       {ccclient.PrivateKeyJWTFrom(nil, o{}), "no KeySource"},
+		"source of nil":    {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{}), o{}), "no key"},
+		"source of a misfit": {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey, Algorithm: "RS256"}),
+			o{}), "does not fit"},
+		"misfit for the source": {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey}),
+			o{Algorithm: "RS256"}), "does not fit"},
+		"source of two halves": {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey,
+			Certificate: certificateOf(t, rsaKey)}), o{}), "belongs to another key"},
+		"source, lifetime of 60": {ccclient.PrivateKeyJWTFrom(sourceOf(ccclient.Key{Signer: ecKey}), o{Lifetime: 60}),
+			"less than a second"},
+		"failing source": {ccclient.PrivateKeyJWTFrom(failing, o{}), "the KMS is down"},
+		"nil secret":     {ccclient.ClientSecretJWT(nil, o{}), "no Secret"},
+		"short secret": {ccclient.ClientSecretJWT(ccclient.SecretString("canary"), o{}),
+			"shorter than the 32 bytes that HS256 needs"},
+		"short for HS512": {ccclient.ClientSecretJWT(long, o{Algorithm: "HS512"}),
+			"shorter than the 64 bytes that HS512 needs"},
+		"a key's algorithm": {ccclient.ClientSecretJWT(long, o{Algorithm: "RS256"}), "HS256, HS384, HS512"},
+		"certificate of a secret": {ccclient.ClientSecretJWT(long, o{Certificate: certificateOf(t, ecKey)}),
+			"a secret has none"},
+		"assertion of one part":   {ccclient.ClientAssertion(ccclient.SecretString("canary")), "not a JWT"},
+		"assertion of four parts": {ccclient.ClientAssertion(ccclient.SecretString("canary.a.b.c")), "not a JWT"},
+		"assertion with a gap":    {ccclient.ClientAssertion(ccclient.SecretString("canary..c")), "not a JWT"},
+		"assertion not base64url": {ccclient.ClientAssertion(ccclient.SecretString("canary.a+b=.c")), "not a JWT"},
+		"nil assertion":           {ccclient.ClientAssertion(nil), "no Secret"},
+		"nil SVID":                {ccclient.SPIFFEAssertion(nil), "no Secret"},
 	} {
 		c, err := tc.auth.Authenticate(t.Context(), request(asIssuer))
 		if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "canary") {
@@ -335,7 +357,9 @@ func TestNoVerbPrintsTheKeyOrTheSecretOfAnAuth(t *testing.T) {
 	} {
 		c := authenticated(t, auth, asIssuer)
 		printed := everyPrint(t, auth) + everyPrint(t, c)
-		for _, forbidden := range []string{"canary", fmt.Sprintf("%x", "canary"), strings.Trim(fmt.Sprint([]byte(key[:6])), "[]"), fmt.Sprintf("%x", []byte(key[:6])), c.Form.Get("client_assertion")} {
+		for _, forbidden := range []string{"canary", fmt.Sprintf("%x", "canary"),
+			strings.Trim(fmt.Sprint([]byte(key[:6])), "[]"), fmt.Sprintf("%x", []byte(key[:6])),
+			c.Form.Get("client_assertion")} {
 			if strings.Contains(printed, forbidden) {
 				t.Errorf("%s prints %q", auth, forbidden)
 			}
@@ -350,14 +374,16 @@ func FuzzAssertionOptions(f *testing.F) {
 	key := testKey(f, "rfc8037-a1.jwk.json")
 	secret := strings.Repeat("s", 64)
 	f.Fuzz(func(t *testing.T, id, issuer, kid, algorithm, audience, typ string, lifetime int64) {
-		o := ccclient.AssertionOptions{KeyID: kid, Algorithm: algorithm, Audience: audience, Type: typ, Lifetime: time.Duration(lifetime)}
+		o := ccclient.AssertionOptions{KeyID: kid, Algorithm: algorithm, Audience: audience, Type: typ,
+			Lifetime: time.Duration(lifetime)}
 		for _, tc := range []struct {
 			auth   ccclient.Auth
 			verify any
 			names  []string
 		}{
 			{ccclient.PrivateKeyJWT(key, o), key.Public(), []string{"", "EdDSA", "Ed25519"}},
-			{ccclient.ClientSecretJWT(ccclient.SecretString(secret), o), []byte(secret), []string{"", "HS256", "HS384", "HS512"}},
+			{ccclient.ClientSecretJWT(ccclient.SecretString(secret), o), []byte(secret),
+				[]string{"", "HS256", "HS384", "HS512"}},
 		} {
 			r := request(issuer)
 			r.ClientID = id
@@ -375,7 +401,8 @@ func FuzzAssertionOptions(f *testing.F) {
 			}
 			header, claims := opened(t, c, tc.verify, want)
 			// JSON has no place for what is not UTF-8.
-			if got, _ := header["kid"].(string); got != strings.ToValidUTF8(kid, "\uFFFD") && strings.ToValidUTF8(kid, "") == kid {
+			if got, _ := header["kid"].(string); got != strings.ToValidUTF8(kid, "\uFFFD") &&
+				strings.ToValidUTF8(kid, "") == kid {
 				t.Errorf("kid %q, want %q", got, kid)
 			}
 			if strings.ToValidUTF8(id, "") == id && (claims["sub"] != id || claims["iss"] != id) {
@@ -388,7 +415,8 @@ func FuzzAssertionOptions(f *testing.F) {
 // The difference of each pair is what a signed assertion costs beside its
 // signature.
 func BenchmarkPrivateKeyJWT(b *testing.B) {
-	for name, hash := range map[string]crypto.Hash{"p256.sec1.pem": crypto.SHA256, "ed25519.pem": 0, "rsa2048.pkcs8.pem": crypto.SHA256} {
+	for name, hash := range map[string]crypto.Hash{"p256.sec1.pem": crypto.SHA256, "ed25519.pem": 0,
+		"rsa2048.pkcs8.pem": crypto.SHA256} {
 		key := testKey(b, name)
 		b.Run(name+"/signature", func(b *testing.B) {
 			digest := make([]byte, 32)

@@ -30,18 +30,25 @@ func TestMethodsCarryTheirOwnFacts(t *testing.T) {
 		identity   []string
 	}{
 		{ClientSecretBasic(s), "client_secret_basic", []string{"client_secret_basic"}, "", []string{"client_secret_basic"}},
-		{ClientSecretBasicUnencoded(s), "client_secret_basic_unencoded", []string{"client_secret_basic"}, "", []string{"client_secret_basic_unencoded"}},
-		{ClientSecretPost(s), "client_secret_post", []string{"client_secret_post"}, "client_id client_secret", []string{"client_secret_post"}},
-		{ClientSecretJWT(s, AssertionOptions{KeyID: "k1"}), "client_secret_jwt", []string{"client_secret_jwt"}, assertion, []string{"client_secret_jwt", "", "k1", ""}},
-		{PrivateKeyJWT(key, AssertionOptions{KeyID: "k1"}), "private_key_jwt", []string{"private_key_jwt"}, assertion, []string{"private_key_jwt", "", "k1", ""}},
-		{PrivateKeyJWT(key, AssertionOptions{Algorithm: "ES256"}), "private_key_jwt", []string{"private_key_jwt"}, assertion, []string{"private_key_jwt", "ES256", "", ""}},
-		{PrivateKeyJWTFrom(keys, AssertionOptions{}), "private_key_jwt", []string{"private_key_jwt"}, assertion, []string{"private_key_jwt", "", "", ""}},
+		{ClientSecretBasicUnencoded(s), "client_secret_basic_unencoded", []string{"client_secret_basic"}, "",
+			[]string{"client_secret_basic_unencoded"}},
+		{ClientSecretPost(s), "client_secret_post", []string{"client_secret_post"}, "client_id client_secret",
+			[]string{"client_secret_post"}},
+		{ClientSecretJWT(s, AssertionOptions{KeyID: "k1"}), "client_secret_jwt", []string{"client_secret_jwt"}, assertion,
+			[]string{"client_secret_jwt", "", "k1", ""}},
+		{PrivateKeyJWT(key, AssertionOptions{KeyID: "k1"}), "private_key_jwt", []string{"private_key_jwt"}, assertion,
+			[]string{"private_key_jwt", "", "k1", ""}},
+		{PrivateKeyJWT(key, AssertionOptions{Algorithm: "ES256"}), "private_key_jwt", []string{"private_key_jwt"},
+			assertion, []string{"private_key_jwt", "ES256", "", ""}},
+		{PrivateKeyJWTFrom(keys, AssertionOptions{}), "private_key_jwt", []string{"private_key_jwt"}, assertion,
+			[]string{"private_key_jwt", "", "", ""}},
 		{ClientAssertion(s), "private_key_jwt", []string{"private_key_jwt"}, assertion, []string{"private_key_jwt"}},
 		{SPIFFEAssertion(s), "spiffe_jwt", nil, assertion, []string{"spiffe_jwt"}},
 		{TLSClientAuth(), "tls_client_auth", both, "client_id", []string{"tls_client_auth"}},
 	} {
 		f := factsOf(tc.auth)
-		if f.name != tc.name || !slices.Equal(f.listed, tc.listed) || strings.Join(f.parameters, " ") != tc.parameters || f.fault != nil || f.remedy == "" {
+		if f.name != tc.name || !slices.Equal(f.listed, tc.listed) || strings.Join(f.parameters, " ") != tc.parameters ||
+			f.fault != nil || f.remedy == "" {
 			t.Errorf("%s: %+v", tc.name, f)
 		}
 		if identity, ok := identityOf(tc.auth); !ok || !slices.Equal(identity, tc.identity) {
@@ -59,11 +66,13 @@ func TestForeignAuthIsIdentifiedByWhatItSaysAlone(t *testing.T) {
 		t.Errorf("an AuthFunc: %q, %v", identity, ok)
 	}
 	identity, ok := identityOf(tenant{prove, "client_secret_basic"})
-	if !ok || slices.Equal(identity, []string{"client_secret_basic"}) || !slices.Contains(identity, "client_secret_basic") {
+	if !ok || slices.Equal(identity, []string{"client_secret_basic"}) ||
+		!slices.Contains(identity, "client_secret_basic") {
 		t.Errorf("with an identity: %q, %v", identity, ok)
 	}
 	for _, auth := range []Auth{nil, prove, tenant{prove, "a"}} {
-		if f := factsOf(auth); f.name == "" || f.certificate || len(f.listed) > 0 || f.fault != nil || !slices.Contains(f.parameters, "client_secret") {
+		if f := factsOf(auth); f.name == "" || f.certificate || len(f.listed) > 0 || f.fault != nil ||
+			!slices.Contains(f.parameters, "client_secret") {
 			t.Errorf("%T: %+v", auth, f)
 		}
 	}
@@ -87,7 +96,8 @@ func TestErrorOfAMethodKnowsWhenItsCauseHasGone(t *testing.T) {
 	}
 	// What was had and did not fit is outdated by another alone.
 	short := "short"
-	_, err = ClientSecretJWT(func(context.Context) (string, error) { return short, nil }, AssertionOptions{}).Authenticate(t.Context(), Request{})
+	_, err = ClientSecretJWT(func(context.Context) (string, error) { return short, nil },
+		AssertionOptions{}).Authenticate(t.Context(), Request{})
 	if u, ok = errors.AsType[*unproven](err); !ok || u.Outdated(t.Context()) {
 		t.Errorf("%v, outdated though nothing changed", err)
 	}

@@ -56,14 +56,16 @@ func TestKeyIsParsedWithWhatStandsBesideIt(t *testing.T) {
 		t.Errorf("PEM with a certificate: %v", err)
 	}
 	key, err = ccclient.ParseKey([]byte("canary"))
-	if key != (ccclient.Key{}) || err == nil || !strings.HasPrefix(err.Error(), "ccclient: private key: ") || strings.Contains(err.Error(), "canary") {
+	if key != (ccclient.Key{}) || err == nil || !strings.HasPrefix(err.Error(), "ccclient: private key: ") ||
+		strings.Contains(err.Error(), "canary") {
 		t.Errorf("no key: %v", err)
 	}
 }
 
 func TestKeyThatRotatedSignsTheNextAssertion(t *testing.T) {
 	key := ccclient.Key{Signer: testKey(t, "p256.sec1.pem"), ID: "old"}
-	auth := ccclient.PrivateKeyJWTFrom(func(context.Context) (ccclient.Key, error) { return key, nil }, ccclient.AssertionOptions{Audience: "urn:as"})
+	auth := ccclient.PrivateKeyJWTFrom(func(context.Context) (ccclient.Key, error) { return key, nil },
+		ccclient.AssertionOptions{Audience: "urn:as"})
 	if header, _ := opened(t, authenticated(t, auth, asIssuer), key.Signer.Public(), "ES256"); header["kid"] != "old" {
 		t.Error(header)
 	}
@@ -79,10 +81,13 @@ func TestOptionsGoBeforeWhatTheKeySaysOfItself(t *testing.T) {
 	key := ccclient.Key{Signer: testKey(t, "rsa2048.pkcs1.pem"), ID: "own", Algorithm: "PS256"}
 	key.Certificate = certificateOf(t, key.Signer)
 	mine := certificateOf(t, key.Signer) // another one of the same key
-	auth := ccclient.PrivateKeyJWTFrom(sourceOf(key), ccclient.AssertionOptions{KeyID: "mine", Algorithm: "RS512", Certificate: mine})
+	auth := ccclient.PrivateKeyJWTFrom(sourceOf(key),
+		ccclient.AssertionOptions{KeyID: "mine", Algorithm: "RS512", Certificate: mine})
 	header, _ := opened(t, authenticated(t, auth, asIssuer), key.Signer.Public(), "RS512")
-	own, _ := opened(t, authenticated(t, ccclient.PrivateKeyJWTFrom(sourceOf(key), ccclient.AssertionOptions{}), asIssuer), key.Signer.Public(), "PS256")
-	if header["kid"] != "mine" || header["x5t#S256"] == nil || header["x5t#S256"] == own["x5t#S256"] || own["kid"] != "own" {
+	own, _ := opened(t, authenticated(t, ccclient.PrivateKeyJWTFrom(sourceOf(key), ccclient.AssertionOptions{}),
+		asIssuer), key.Signer.Public(), "PS256")
+	if header["kid"] != "mine" || header["x5t#S256"] == nil || header["x5t#S256"] == own["x5t#S256"] ||
+		own["kid"] != "own" {
 		t.Errorf("%v beside the key's own %v", header, own)
 	}
 }
@@ -107,7 +112,8 @@ func TestKeyIsParsedWhenItsTextHasChanged(t *testing.T) {
 		t.Errorf("rubbish: %v", err)
 	}
 	down := errors.New("the vault is down")
-	if _, err := ccclient.KeyFrom(func(context.Context) (string, error) { return "", down })(t.Context()); !errors.Is(err, down) {
+	sealed := ccclient.KeyFrom(func(context.Context) (string, error) { return "", down })
+	if _, err := sealed(t.Context()); !errors.Is(err, down) {
 		t.Error(err)
 	}
 	if ccclient.KeyFrom(nil) != nil {
@@ -140,7 +146,8 @@ func TestNothingOfAKeyIsPrintedButItsID(t *testing.T) {
 	key := ccclient.Key{Signer: signer, ID: "k-1", Algorithm: "EdDSA", Certificate: certificateOf(t, signer)}
 	for _, v := range []any{key, &key} {
 		printed := everyPrint(t, v)
-		for _, forbidden := range []string{strings.Trim(fmt.Sprint([]byte(signer[:6])), "[]"), fmt.Sprintf("%x", []byte(signer[:6])), "EdDSA", "test only"} {
+		for _, forbidden := range []string{strings.Trim(fmt.Sprint([]byte(signer[:6])), "[]"),
+			fmt.Sprintf("%x", []byte(signer[:6])), "EdDSA", "test only"} {
 			if strings.Contains(printed, forbidden) {
 				t.Errorf("%T prints %q: %s", v, forbidden, printed)
 			}

@@ -22,7 +22,9 @@ func TestMethodIsHadByItsName(t *testing.T) {
 			continue
 		}
 		c := authenticated(t, auth, asIssuer)
-		if got := fmt.Sprint(auth); got != name && got != strings.TrimPrefix(name, "self_signed_") || parameter != "" && !c.Form.Has(parameter) || (parameter == "") != (c.Header.Get("Authorization") != "") {
+		known := fmt.Sprint(auth) == name || fmt.Sprint(auth) == strings.TrimPrefix(name, "self_signed_")
+		proven := c.Form.Has(parameter) || parameter == "" && c.Header.Get("Authorization") != ""
+		if !known || !proven {
 			t.Errorf("%s: %v with %v", name, auth, c)
 		}
 		if parameter == "client_assertion" {
@@ -49,14 +51,17 @@ func TestMethodThatCannotBeHadByNameSaysWhatIsMissing(t *testing.T) {
 		{name: "client_secret_basic", k: key, want: "client_secret_basic needs a Secret"},
 		{name: "client_secret_jwt", k: key, want: "client_secret_jwt needs a Secret"},
 		{name: "private_key_jwt", s: secret, want: "private_key_jwt needs a KeySource"},
-		{name: "private_key_jwt", k: key, o: ccclient.AssertionOptions{Lifetime: 60}, want: "private_key_jwt: AssertionOptions.Lifetime"},
-		{name: "client_secret_jwt", s: secret, o: ccclient.AssertionOptions{Algorithm: "RS256"}, want: "client_secret_jwt: AssertionOptions.Algorithm"},
+		{name: "private_key_jwt", k: key, o: ccclient.AssertionOptions{Lifetime: 60},
+			want: "private_key_jwt: AssertionOptions.Lifetime"},
+		{name: "client_secret_jwt", s: secret, o: ccclient.AssertionOptions{Algorithm: "RS256"},
+			want: "client_secret_jwt: AssertionOptions.Algorithm"},
 		{name: "none", s: secret, k: key, want: `unknown authentication method "none": use client_secret_basic, `},
 		{name: "Client_Secret_Basic", s: secret, want: "self_signed_tls_client_auth"},
 		{name: "", s: secret, want: "no authentication method is named: use client_secret_basic, "},
 	} {
 		auth, err := ccclient.AuthByName(tc.name, tc.s, tc.k, tc.o)
-		if auth != nil || err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "ccclient: ") {
+		if auth != nil || err == nil || !strings.Contains(err.Error(), tc.want) ||
+			!strings.HasPrefix(err.Error(), "ccclient: ") {
 			t.Errorf("%q: %v, %v; want an error about %q", tc.name, auth, err, tc.want)
 		}
 	}

@@ -32,7 +32,8 @@ func TestBasicIsFormEncodedBeforeBase64(t *testing.T) {
 		{"a-b_c.d~e", "Zz09-._~", "Basic " + base64.StdEncoding.EncodeToString([]byte("a-b_c.d~e:Zz09-._~"))},
 	}
 	for _, test := range tests {
-		c, err := ccclient.ClientSecretBasic(ccclient.SecretString(test.secret)).Authenticate(t.Context(), newRequest(test.id))
+		c, err := ccclient.ClientSecretBasic(ccclient.SecretString(test.secret)).Authenticate(t.Context(),
+			newRequest(test.id))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,8 @@ func TestBasicIsFormEncodedBeforeBase64(t *testing.T) {
 }
 
 func TestUnencodedBasicIsSentAsItIs(t *testing.T) {
-	c, err := ccclient.ClientSecretBasicUnencoded(ccclient.SecretString("a:b%/+ é")).Authenticate(t.Context(), newRequest("1PpG/Q 1"))
+	c, err := ccclient.ClientSecretBasicUnencoded(ccclient.SecretString("a:b%/+ é")).Authenticate(t.Context(),
+		newRequest("1PpG/Q 1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +56,8 @@ func TestUnencodedBasicIsSentAsItIs(t *testing.T) {
 	if !ok || user != "1PpG/Q 1" || password != "a:b%/+ é" {
 		t.Errorf("sent %q, %q", user, password)
 	}
-	if _, err := ccclient.ClientSecretBasicUnencoded(ccclient.SecretString("x")).Authenticate(t.Context(), newRequest("a:b")); err == nil {
+	if _, err := ccclient.ClientSecretBasicUnencoded(ccclient.SecretString("x")).Authenticate(t.Context(),
+		newRequest("a:b")); err == nil {
 		t.Error("a client id with a colon was sent unencoded")
 	}
 }
@@ -64,7 +67,8 @@ func TestPostSendsTheSecretInTheFormAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Form.Get("client_id") != "id &" || c.Form.Get("client_secret") != "se&cret" || len(c.Form) != 2 || len(c.Header) != 0 {
+	if c.Form.Get("client_id") != "id &" || c.Form.Get("client_secret") != "se&cret" || len(c.Form) != 2 ||
+		len(c.Header) != 0 {
 		t.Errorf("form %q, header %v", c.Form["client_id"], c.Header)
 	}
 }
@@ -77,7 +81,8 @@ func TestSecretThatCannotBeHadIsAnErrorNotAPanic(t *testing.T) {
 		"post":      ccclient.ClientSecretPost,
 	} {
 		broken := func(context.Context) (string, error) { return "", vault }
-		for kind, secret := range map[string]ccclient.Secret{"none": nil, "empty": ccclient.SecretString(""), "failing": broken} {
+		for kind, secret := range map[string]ccclient.Secret{"none": nil, "empty": ccclient.SecretString(""),
+			"failing": broken} {
 			c, err := method(secret).Authenticate(t.Context(), newRequest("client"))
 			if err == nil || errors.Is(err, vault) != (kind == "failing") {
 				t.Errorf("%s, %s: %v", name, kind, err)

@@ -49,16 +49,19 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 		}
 		for _, v := range []any{r, &r, c, &c, auth} {
 			printed := everyPrint(t, v)
-			for _, form := range []string{canary, "canary-key", base64.StdEncoding.EncodeToString([]byte("client:" + canary)), fmt.Sprintf("%x", canary)} {
+			for _, form := range []string{canary, "canary-key", base64.StdEncoding.EncodeToString([]byte("client:" + canary)),
+				fmt.Sprintf("%x", canary)} {
 				if strings.Contains(printed, form) {
 					t.Errorf("%T: %q is in %s", v, form, printed)
 				}
 			}
 		}
-		if printed := everyPrint(t, r); !strings.Contains(printed, "grant_type") || !strings.Contains(printed, "https://as.example/token") {
+		if printed := everyPrint(t, r); !strings.Contains(printed, "grant_type") ||
+			!strings.Contains(printed, "https://as.example/token") {
 			t.Errorf("the names are not shown: %s", printed)
 		}
-		if printed := everyPrint(t, c); !strings.Contains(printed, "Authorization") && !strings.Contains(printed, "client_secret") && !strings.Contains(printed, "X-Key") {
+		if printed := everyPrint(t, c); !strings.Contains(printed, "Authorization") &&
+			!strings.Contains(printed, "client_secret") && !strings.Contains(printed, "X-Key") {
 			t.Errorf("the names are not shown: %s", printed)
 		}
 	}
@@ -83,7 +86,8 @@ func TestAuthFuncMayWrapAMethodAndAddToIt(t *testing.T) {
 		inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
 			r.token()
 			got := r.as.TokenRequests()[0]
-			if got.Form.Get("tenant") != "shop" || got.Header.Get("X-Tenant") != "shop" || got.Header.Get("X-Lower") != "1" || got.Form.Has("ignored") {
+			if got.Form.Get("tenant") != "shop" || got.Header.Get("X-Tenant") != "shop" || got.Header.Get("X-Lower") != "1" ||
+				got.Form.Has("ignored") {
 				t.Errorf("%s with %v and %v", got.AuthMethod, got.Form, got.Header)
 			}
 		})
@@ -95,7 +99,8 @@ func TestWhatCredentialsHoldReplacesWhatTheRequestHas(t *testing.T) {
 		cfg.EndpointHeader = http.Header{"X-Tenant": {"a"}, "Accept": {"application/json;v=2"}}
 		cfg.Auth = ccclient.AuthFunc(func(_ context.Context, r ccclient.Request) (ccclient.Credentials, error) {
 			return ccclient.Credentials{
-				Form:   url.Values{"client_id": {r.ClientID}, "client_secret": {cctest.DefaultClientSecret}, "scope": {"read"}, "empty": {""}},
+				Form: url.Values{"client_id": {r.ClientID}, "client_secret": {cctest.DefaultClientSecret}, "scope": {"read"},
+					"empty": {""}},
 				Header: http.Header{"x-tenant": {"b"}, "Content-Type": {"text/plain"}},
 			}, nil
 		})
@@ -103,7 +108,8 @@ func TestWhatCredentialsHoldReplacesWhatTheRequestHas(t *testing.T) {
 	inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
 		r.token()
 		got := r.as.TokenRequests()[0]
-		if tenants := got.Header.Values("X-Tenant"); len(tenants) != 1 || tenants[0] != "b" || got.Header.Get("Accept") != "application/json;v=2" {
+		if tenants := got.Header.Values("X-Tenant"); len(tenants) != 1 || tenants[0] != "b" ||
+			got.Header.Get("Accept") != "application/json;v=2" {
 			t.Errorf("header %v", got.Header)
 		}
 		if got.Form.Get("scope") != "read" || got.Form.Has("empty") || got.Form.Get("grant_type") != "client_credentials" {

@@ -56,9 +56,10 @@ func echo(status int, contentType, format string) roundTripper {
 		}, " ")
 		return &http.Response{
 			StatusCode: status,
-			Header:     http.Header{"Content-Type": {contentType}, "Www-Authenticate": {"Basic realm=" + sent}, "Location": {"https://other.example.com/?x=" + url.QueryEscape(sent)}},
-			Body:       io.NopCloser(strings.NewReader(strings.ReplaceAll(format, "$", sent))),
-			Request:    r,
+			Header: http.Header{"Content-Type": {contentType}, "Www-Authenticate": {"Basic realm=" + sent},
+				"Location": {"https://other.example.com/?x=" + url.QueryEscape(sent)}},
+			Body:    io.NopCloser(strings.NewReader(strings.ReplaceAll(format, "$", sent))),
+			Request: r,
 		}, nil
 	}
 }
@@ -86,7 +87,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 		secret := ccclient.SecretString(canarySecret)
 		auths := []ccclient.Auth{
 			ccclient.ClientSecretBasic(secret), ccclient.ClientSecretBasicUnencoded(secret), ccclient.ClientSecretPost(secret),
-			ccclient.ClientSecretJWT(secret, ccclient.AssertionOptions{}), ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{KeyID: "1"}),
+			ccclient.ClientSecretJWT(secret, ccclient.AssertionOptions{}),
+			ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{KeyID: "1"}),
 			ccclient.ClientAssertion(secret), ccclient.TLSClientAuth(),
 			ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
 				c, err := ccclient.ClientSecretPost(secret).Authenticate(ctx, r)
@@ -100,7 +102,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 			ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic(canarySecret) }),
 		}
 		answers := map[string]http.RoundTripper{
-			"refused":        echo(401, "application/json", `{"error":"invalid_client","error_description":"got $","error_uri":"https://x/?$"}`),
+			"refused": echo(401, "application/json",
+				`{"error":"invalid_client","error_description":"got $","error_uri":"https://x/?$"}`),
 			"odd code":       echo(400, "application/json", `{"error":"$","error_description":"$"}`),
 			"errors":         echo(400, "application/json", `{"errorCode":"$","errorSummary":"$"}`),
 			"html":           echo(200, "text/html", `<html>$</html>`),
@@ -113,7 +116,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 			"expired":        echo(200, "application/json", `{"access_token":"`+canaryToken+`","expires_in":-1}`),
 			"truncated":      echo(200, "application/json", `{"access_token":"`+canaryToken),
 			"form":           echo(400, "application/x-www-form-urlencoded", `error=invalid_client&error_description=$`),
-			"fine":           echo(200, "application/json", `{"access_token":"`+canaryToken+`","token_type":"bearer","expires_in":1}`),
+			"fine": echo(200, "application/json",
+				`{"access_token":"`+canaryToken+`","token_type":"bearer","expires_in":1}`),
 			"no answer": roundTripper(func(r *http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("dial %s: %s", r.Header.Get("Authorization"), canarySecret)
 			}),
@@ -160,7 +164,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 				c.Invalidate(tok)
 				_, err = c.Refresh(t.Context())
 				note(err)
-				for _, v := range []any{cfg, &cfg, auth, c, c.For(ccclient.Target{Audience: "x"}), c.HTTPClient(), c.TokenSource(), store, secret, cfg.Cache, &cfg.Cache} {
+				for _, v := range []any{cfg, &cfg, auth, c, c.For(ccclient.Target{Audience: "x"}), c.HTTPClient(),
+					c.TokenSource(), store, secret, cfg.Cache, &cfg.Cache} {
 					note(v)
 				}
 				c.Close()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 
 	"golang.org/x/oauth2"
 
@@ -27,13 +26,6 @@ type Client struct {
 	registration *registration // shared with all clients that For makes of this one
 	target       Target        // what the token is for; complete: nothing is inherited any more
 	tokens       tokens        // where the token is kept
-}
-
-// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
-type tokens interface {
-	Token(context.Context) (*oauth2.Token, error)
-	Refresh(context.Context) (*oauth2.Token, error)
-	Invalidate(rejected *oauth2.Token)
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes
@@ -59,9 +51,7 @@ type registration struct {
 	insecureHTTP bool
 	replayLimit  int64
 
-	mu      sync.Mutex         // guards what follows; never held while calling out
-	derived map[string]*Client // those that For made, by the cache key of their target
-	holders map[string]string  // from the key of a rotating client's current entry to its key in derived
+	derived memo // the clients that For made
 }
 
 // Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
@@ -218,6 +208,7 @@ type notMade struct{}
 func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
 func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
 func (notMade) Invalidate(*oauth2.Token)                       {}
+func (notMade) Evicted() bool                                  { return true }
 
 func errNotMade() error {
 	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}

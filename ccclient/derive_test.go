@@ -144,7 +144,7 @@ func TestFaultInTargetIsTheErrorOfToken(t *testing.T) {
 	})
 }
 
-func TestForIsBoundedAndForgetsTheLeastRecentlyUsed(t *testing.T) {
+func TestForIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 	configure := func(c *ccclient.Config) { c.Cache.MaxKeys = 3 }
 	inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
 		client := func(aud string) *ccclient.Client { return r.For(ccclient.Target{Audience: aud}) }
@@ -167,6 +167,9 @@ func TestForIsBoundedAndForgetsTheLeastRecentlyUsed(t *testing.T) {
 		use("a")
 		r.token()
 		r.wantRequests(4)
+		for i := range 20 {
+			client(strconv.Itoa(i))
+		}
 		if client("b") == b {
 			t.Error("b is still remembered")
 		}

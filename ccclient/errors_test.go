@@ -21,11 +21,14 @@ func TestErrorTellsInOneLineWhatHappenedAndWhatToDo(t *testing.T) {
 		err  *ccclient.Error
 		want string
 	}{
-		{&ccclient.Error{Code: ccclient.InvalidClient, Description: "no such client", URI: "https://as.example/e", StatusCode: 401, Attempts: 1, Err: errors.New("not known"), Hint: "check it"},
+		{&ccclient.Error{Code: ccclient.InvalidClient, Description: "no such client", URI: "https://as.example/e",
+			StatusCode: 401, Attempts: 1, Err: errors.New("not known"), Hint: "check it"},
 			`ccclient: token request answered with 401: invalid_client: "no such client" (see "https://as.example/e"): not known: check it`},
 		{&ccclient.Error{StatusCode: 503, Attempts: 3}, `ccclient: token request answered with 503 (3 attempts)`},
-		{&ccclient.Error{Code: "a b\n", StatusCode: 400, Description: "line\nbreak"}, `ccclient: token request answered with 400: "a b\n": "line\nbreak"`},
-		{&ccclient.Error{Err: errors.New("as.example: connection refused"), Attempts: 2}, `ccclient: token request (2 attempts): as.example: connection refused`},
+		{&ccclient.Error{Code: "a b\n", StatusCode: 400, Description: "line\nbreak"},
+			`ccclient: token request answered with 400: "a b\n": "line\nbreak"`},
+		{&ccclient.Error{Err: errors.New("as.example: connection refused"), Attempts: 2},
+			`ccclient: token request (2 attempts): as.example: connection refused`},
 		{&ccclient.Error{}, `ccclient: token request`},
 	}
 	for _, test := range tests {
@@ -36,7 +39,8 @@ func TestErrorTellsInOneLineWhatHappenedAndWhatToDo(t *testing.T) {
 }
 
 func TestErrorsAreFoundByMeaningAndByData(t *testing.T) {
-	err := fmt.Errorf("wrapped: %w", &ccclient.Error{Code: ccclient.InvalidScope, StatusCode: 400, Err: context.DeadlineExceeded})
+	err := fmt.Errorf("wrapped: %w", &ccclient.Error{Code: ccclient.InvalidScope, StatusCode: 400,
+		Err: context.DeadlineExceeded})
 	if !errors.Is(err, ccclient.InvalidScope) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Error("errors.Is does not find the code and the cause")
 	}
@@ -60,7 +64,8 @@ func TestCodeWrittenForOAuth2FindsItsRetrieveError(t *testing.T) {
 	if !ok {
 		t.Fatal("not found")
 	}
-	if r.ErrorCode != "temporarily_unavailable" || r.ErrorDescription != "later" || r.ErrorURI != "https://as.example/e" || r.Body != nil {
+	if r.ErrorCode != "temporarily_unavailable" || r.ErrorDescription != "later" ||
+		r.ErrorURI != "https://as.example/e" || r.Body != nil {
 		t.Errorf("got %q, %q, %q, body %q", r.ErrorCode, r.ErrorDescription, r.ErrorURI, r.Body)
 	}
 	if r.Response.StatusCode != 503 || r.Response.Status != "503 Service Unavailable" || r.Response.Request != nil ||
@@ -111,7 +116,8 @@ func TestWhatTokenReturnsIsAnErrorByType(t *testing.T) {
 		"refused": {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(ccclient.SecretString("wrong")) },
 			`ccclient: token request of client "client" to as.example.com answered with 401: invalid_client: `},
 		"no answer": {func(c *ccclient.Config) {
-			c.HTTPClient = &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF })}
+			broken := func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }
+			c.HTTPClient = &http.Client{Transport: roundTripper(broken)}
 		}, `ccclient: token request of client "client" to as.example.com (3 attempts): unexpected EOF`},
 		"no secret": {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(ccclient.SecretString("")) },
 			`ccclient: token request of client "client" to as.example.com: client authentication: the secret is empty`},
@@ -126,7 +132,8 @@ func TestWhatTokenReturnsIsAnErrorByType(t *testing.T) {
 			o := cctest.Options{Issuer: asIssuer, Clients: []cctest.Registration{{ID: "client", Secret: longSecret}}}
 			inBubble(t, o, configure, func(t *testing.T, r *rig) {
 				_, err := r.Token(t.Context())
-				if _, ok := err.(*ccclient.Error); !ok || !strings.HasPrefix(err.Error(), tc.want) || strings.Count(err.Error(), "ccclient: ") != 1 {
+				if _, ok := err.(*ccclient.Error); !ok || !strings.HasPrefix(err.Error(), tc.want) ||
+					strings.Count(err.Error(), "ccclient: ") != 1 {
 					t.Errorf("%T: %v", err, err)
 				}
 			})

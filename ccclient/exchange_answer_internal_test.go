@@ -35,7 +35,8 @@ func wireAnswer(data []byte) (tokenresponse.Response, error) {
 		return tokenresponse.Response{}, err
 	}
 	body, err := io.ReadAll(resp.Body)
-	return tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: millennium.Add(time.Second)}, err
+	return tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body,
+		Received: millennium.Add(time.Second)}, err
 }
 
 func readAnswer(t *testing.T, name string) tokenresponse.Response {
@@ -54,7 +55,8 @@ func readAnswer(t *testing.T, name string) tokenresponse.Response {
 // testExchange is a request of "client" with "s3cr:t/x" by client_secret_basic.
 func testExchange(t *testing.T) *exchange {
 	t.Helper()
-	return exchangeWith(t, ClientSecretBasic(SecretString("s3cr:t/x")), url.Values{"grant_type": {"client_credentials"}, "scope": {"read write"}})
+	return exchangeWith(t, ClientSecretBasic(SecretString("s3cr:t/x")),
+		url.Values{"grant_type": {"client_credentials"}, "scope": {"read write"}})
 }
 
 func exchangeWith(t *testing.T, auth Auth, form url.Values) *exchange {
@@ -80,14 +82,18 @@ func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 	}{
 		{"error-rfc6749-5.2", InvalidRequest, "", settled, "answered with 400: invalid_request"},
 		{"error-basic", InvalidClient, "client authentication failed", settled, basicHint},
-		{"error-github-200", "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.", unclear, "answered with 200"},
-		{"error-github-200-form", "incorrect_client_credentials", "The client_id is incorrect.", unclear, "answered with 200"},
+		{"error-github-200", "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.",
+			unclear, "answered with 200"},
+		{"error-github-200-form", "incorrect_client_credentials", "The client_id is incorrect.", unclear,
+			"answered with 200"},
 		{"error-slack", "invalid_auth", "", unclear, `"invalid_auth"`},
 		{"error-ok-false", "", "", unclear, "says that it is an error"},
 		{"error-okta", InvalidClient, "Invalid value for 'client_id' parameter.", settled, basicHint},
-		{"error-okta-own-code", "E0000006", "You do not have permission to perform the requested action", settled, "E0000006"},
+		{"error-okta-own-code", "E0000006", "You do not have permission to perform the requested action", settled,
+			"E0000006"},
 		{"error-apigee", InvalidClient, "ClientId is Invalid", settled, basicHint},
-		{"error-apigee-fault", "policies.ratelimit.QuotaViolation", "Rate limit quota violation. Quota limit exceeded.", passing, "429"},
+		{"error-apigee-fault", "policies.ratelimit.QuotaViolation", "Rate limit quota violation. Quota limit exceeded.",
+			passing, "429"},
 		{"error-google-object", "UNAUTHENTICATED", "Request had invalid credentials.", settled, basicHint},
 		{"error-object-code", InvalidScope, "no such scope", settled, `"read write"`},
 		{"error-ups", "10401", "ClientId is Invalid", settled, basicHint},
@@ -98,7 +104,8 @@ func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 		{"error-shouting", InvalidClient, "", settled, basicHint},
 		{"error-sentence", "", "Invalid client or secret", settled, basicHint},
 		{"error-problem-json", "", "the form is missing a parameter", settled, "the form is missing a parameter"},
-		{"error-keycloak", UnauthorizedClient, "Invalid client or Invalid client credentials", settled, `allow grant_type "client_credentials"`},
+		{"error-keycloak", UnauthorizedClient, "Invalid client or Invalid client credentials", settled,
+			`allow grant_type "client_credentials"`},
 		{"error-quota-429", InvalidRequest, "quota exceeded", passing, "quota exceeded"},
 		{"error-unavailable-400", TemporarilyUnavailable, "", passing, "temporarily_unavailable"},
 		{"error-server-500", ServerError, "", passing, "server_error"},
@@ -137,12 +144,14 @@ func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 				t.Fatalf("judged a token: %v", tok)
 			}
 			if f.Code != test.code || f.Description != test.description || f.StatusCode != a.Status {
-				t.Errorf("got %d, %q, %q; want %d, %q, %q", f.StatusCode, f.Code, f.Description, a.Status, test.code, test.description)
+				t.Errorf("got %d, %q, %q; want %d, %q, %q", f.StatusCode, f.Code, f.Description, a.Status, test.code,
+					test.description)
 			}
 			if f.foresees() != test.outlook || f.Temporary() != (test.outlook != settled) {
 				t.Errorf("outlook %v, temporary %v; want %v", f.foresees(), f.Temporary(), test.outlook)
 			}
-			if got := f.Error(); !strings.Contains(got, test.text) || !strings.HasPrefix(got, `ccclient: token request of client "client" to as.example answered with `) {
+			if got := f.Error(); !strings.Contains(got, test.text) ||
+				!strings.HasPrefix(got, `ccclient: token request of client "client" to as.example answered with `) {
 				t.Errorf("%q lacks %q, or who asked whom", got, test.text)
 			}
 			if strings.Contains(f.Error(), "state=hidden") {
@@ -206,7 +215,8 @@ func TestDPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
 // jsonResponse is a response that came a second after its request was sent.
 func jsonResponse(status int, body string) tokenresponse.Response {
 	return tokenresponse.Response{
-		Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body), Received: millennium.Add(time.Second),
+		Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body),
+		Received: millennium.Add(time.Second),
 	}
 }
 
@@ -226,7 +236,8 @@ func TestTokenThatHasExpiredIsErrExpired(t *testing.T) {
 			t.Errorf("%s: %v; want ErrExpired", members, err)
 			continue
 		}
-		if text := err.Error(); !strings.HasPrefix(text, `ccclient: token request of client "client" to as.example answered with 200: `+ErrExpired.Error()) {
+		if text := err.Error(); !strings.HasPrefix(text,
+			`ccclient: token request of client "client" to as.example answered with 200: `+ErrExpired.Error()) {
 			t.Errorf("%s: %s", members, text)
 		}
 		if e, ok := errors.AsType[*Error](err); !ok || !errors.Is(e.Err, ErrExpired) || !e.Temporary() {
@@ -246,7 +257,8 @@ func TestTokenTypeThatRepeatsSecretsIsRedacted(t *testing.T) {
 }
 
 func TestRefusalInSuccessIsAnError(t *testing.T) {
-	for _, members := range []string{`"error":"invalid_scope"`, `"ok":false`, `"error":true`, `"error":{"code":1}`, `"error":7`} {
+	for _, members := range []string{`"error":"invalid_scope"`, `"ok":false`, `"error":true`, `"error":{"code":1}`,
+		`"error":7`} {
 		err := interpretJSON(t, `{"access_token":"abc-token",`+members+`}`)
 		if e, ok := errors.AsType[*Error](err); !ok || e.StatusCode != 200 {
 			t.Errorf("%s: a token", members)
@@ -270,7 +282,8 @@ func TestNothingOfBodiesIsInErrorsButTheServersWords(t *testing.T) {
 	}
 	for _, body := range bodies {
 		err := interpretJSON(t, body)
-		if err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(fmt.Sprintf("%+v %#v", err, err), "canary") {
+		if err == nil || strings.Contains(err.Error(), "canary") ||
+			strings.Contains(fmt.Sprintf("%+v %#v", err, err), "canary") {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
@@ -295,7 +308,8 @@ func FuzzInterpret(f *testing.F) {
 	const secret = "s3cr:t/x"
 	f.Fuzz(func(t *testing.T, status int, contentType, location string, body []byte) {
 		a := tokenresponse.Response{
-			Status: status, Header: http.Header{"Content-Type": {contentType}, "Location": {location}}, Body: body, Received: millennium.Add(time.Second),
+			Status: status, Header: http.Header{"Content-Type": {contentType}, "Location": {location}}, Body: body,
+			Received: millennium.Add(time.Second),
 		}
 		tok, failed := testExchange(t).interpret(a)
 		if (tok == nil) == (failed == nil) {
@@ -308,7 +322,8 @@ func FuzzInterpret(f *testing.F) {
 		if status/100 != 2 {
 			t.Errorf("a token from a %d", status)
 		}
-		if req := (&http.Request{Header: http.Header{}}); tok.AccessToken == "" || strings.ContainsAny(tok.AccessToken, " \r\n\x00") {
+		if req := (&http.Request{Header: http.Header{}}); tok.AccessToken == "" ||
+			strings.ContainsAny(tok.AccessToken, " \r\n\x00") {
 			t.Errorf("token %q", tok.AccessToken)
 		} else if tok.SetAuthHeader(req); req.Header.Get("Authorization") != "Bearer "+tok.AccessToken {
 			t.Errorf("header %q", req.Header.Get("Authorization"))
@@ -316,7 +331,8 @@ func FuzzInterpret(f *testing.F) {
 		if !tok.Expiry.IsZero() && (!tok.Expiry.After(millennium) || tok.Expiry.After(millennium.AddDate(10, 0, 1))) {
 			t.Errorf("expires at %v", tok.Expiry)
 		}
-		if scope, ok := tok.Extra("scope").(string); !ok && tok.Extra("scope") != nil || strings.ContainsAny(scope, "\r\n\t") {
+		if scope, ok := tok.Extra("scope").(string); !ok && tok.Extra("scope") != nil ||
+			strings.ContainsAny(scope, "\r\n\t") {
 			t.Errorf("scope %#v", tok.Extra("scope"))
 		}
 	})

@@ -17,11 +17,13 @@ func BenchmarkTokenRequest(b *testing.B) {
 	const answer = `{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}`
 	header := http.Header{"Content-Type": {"application/json"}}
 	server := roundTripper(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(answer)),
+			Request: r}, nil
 	})
 	fetch := func(auth ccclient.Auth) func(b *testing.B) {
 		return func(b *testing.B) {
-			c, err := ccclient.New(ccclient.Config{TokenURL: tokenURL, ClientID: "client", Auth: auth, HTTPClient: &http.Client{Transport: server}})
+			c, err := ccclient.New(ccclient.Config{TokenURL: tokenURL, ClientID: "client", Auth: auth,
+				HTTPClient: &http.Client{Transport: server}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -38,7 +40,8 @@ func BenchmarkTokenRequest(b *testing.B) {
 	for _, k := range []struct {
 		alg, file string
 		hash      crypto.Hash
-	}{{"ES256", "p256.sec1.pem", crypto.SHA256}, {"EdDSA", "ed25519.pem", 0}, {"RS256", "rsa2048.pkcs8.pem", crypto.SHA256}} {
+	}{{"ES256", "p256.sec1.pem", crypto.SHA256}, {"EdDSA", "ed25519.pem", 0},
+		{"RS256", "rsa2048.pkcs8.pem", crypto.SHA256}} {
 		key := testKey(b, k.file)
 		b.Run("Signature/"+k.alg, func(b *testing.B) {
 			digest := make([]byte, 32)

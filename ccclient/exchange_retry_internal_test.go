@@ -92,7 +92,8 @@ func TestTokenRequestIsAsRFC6749WantsIt(t *testing.T) {
 		jar := &countingJar{}
 		x.client = &http.Client{Transport: s, Jar: jar}
 		tok, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token?realm=a"}, url.Values{
-			"scope": {""}, "audience": {"https://api.example"}, "resource": {"https://a.example", "https://b.example"}, "none": nil,
+			"scope": {""}, "audience": {"https://api.example"}, "resource": {"https://a.example", "https://b.example"},
+			"none": nil,
 		})
 		if err != nil || tok.AccessToken != "abc" || !tok.Expiry.Equal(time.Now().Add(time.Hour)) {
 			t.Fatalf("%v, %v", tok, err)
@@ -102,13 +103,15 @@ func TestTokenRequestIsAsRFC6749WantsIt(t *testing.T) {
 			t.Errorf("%s %s", req.Method, req.URL)
 		}
 		for name, want := range map[string]string{
-			"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic Y2xpZW50OmNhbmFyeS1zZWNyZXQ=",
+			"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded",
+			"Authorization": "Basic Y2xpZW50OmNhbmFyeS1zZWNyZXQ=",
 		} {
 			if got := req.Header[name]; len(got) != 1 || got[0] != want {
 				t.Errorf("%s: %q", name, got)
 			}
 		}
-		want := url.Values{"grant_type": {"client_credentials"}, "audience": {"https://api.example"}, "resource": {"https://a.example", "https://b.example"}}
+		want := url.Values{"grant_type": {"client_credentials"}, "audience": {"https://api.example"},
+			"resource": {"https://a.example", "https://b.example"}}
 		if form.Encode() != want.Encode() {
 			t.Errorf("form %v", form)
 		}
@@ -125,7 +128,8 @@ func (j *countingJar) Cookies(*url.URL) (_ []*http.Cookie) { j.calls++; return n
 
 func TestFormOverridesTheGrantType(t *testing.T) {
 	x, s := scripted(granted)
-	if _, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token"}, url.Values{"grant_type": {"account_credentials"}}); err != nil {
+	if _, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token"},
+		url.Values{"grant_type": {"account_credentials"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.forms[0]["grant_type"]; len(got) != 1 || got[0] != "account_credentials" {
@@ -147,7 +151,8 @@ func TestWhatMayPassIsAttemptedAgainAndNothingElse(t *testing.T) {
 		"temporarily_unavailable": respond(400, `{"error":"temporarily_unavailable"}`),
 		"no answer":               hangs,
 		"broken off": func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"acc`), broken{}))}, nil
+			return &http.Response{StatusCode: 200, Header: http.Header{},
+				Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"acc`), broken{}))}, nil
 		},
 	}
 	for name, fault := range again {
@@ -268,7 +273,8 @@ func TestRetryAfterIsHonouredWithinTheDeadline(t *testing.T) {
 
 func TestCallerWhoGivesUpGetsItsOwnErrorAtOnce(t *testing.T) {
 	cause := errors.New("shutting down")
-	for name, fault := range map[string]step{"while it waits for the answer": hangs, "in a pause": respond(503, "", "Retry-After", "10")} {
+	for name, fault := range map[string]step{"while it waits for the answer": hangs,
+		"in a pause": respond(503, "", "Retry-After", "10")} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -315,7 +321,8 @@ func TestAttemptHasATimeOfItsOwn(t *testing.T) {
 		if took := time.Since(began); took < 6*time.Second || took > 7*time.Second {
 			t.Errorf("three attempts of 2 s took %v", took)
 		}
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "to as.example (3 attempts): no answer in time") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(),
+			"to as.example (3 attempts): no answer in time") {
 			t.Error(err)
 		}
 	})
@@ -376,7 +383,8 @@ func TestRedirectsOfTheTokenEndpointAreNeverFollowed(t *testing.T) {
 }
 
 func TestOversizedAnswerIsReadNoFurtherThanItsLimit(t *testing.T) {
-	for status, want := range map[int]string{200: "larger than 1048576 bytes", 401: "client_secret_basic was refused", 503: "answered with 503"} {
+	for status, want := range map[int]string{200: "larger than 1048576 bytes", 401: "client_secret_basic was refused",
+		503: "answered with 503"} {
 		endless := &endlessBody{}
 		x, _ := scripted(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Header: http.Header{}, Body: endless}, nil
@@ -420,7 +428,8 @@ func TestRotatedSecretIsTriedAtOnceAfterARefusal(t *testing.T) {
 			x, s := scripted(refused, granted)
 			x.auth = auth
 			_, err := ask(t.Context(), x)
-			if err != nil || len(s.forms) != 2 || s.forms[0].Get("client_secret") != "old" || s.forms[1].Get("client_secret") != "new" || time.Since(began) != 0 {
+			if err != nil || len(s.forms) != 2 || s.forms[0].Get("client_secret") != "old" ||
+				s.forms[1].Get("client_secret") != "new" || time.Since(began) != 0 {
 				t.Errorf("%s: %d requests, %v", name, len(s.forms), err)
 			}
 		}
@@ -472,7 +481,8 @@ func TestSecretThatComesBackEndsTheCooldown(t *testing.T) {
 	x.auth = ClientSecretPost(func(context.Context) (string, error) { return "secret", sealed })
 	_, err := ask(t.Context(), x)
 	e, ok := errors.AsType[*Error](err)
-	if !ok || !errors.Is(err, vault) || len(s.requests) != 0 || !e.Temporary() || !strings.HasPrefix(err.Error(), "ccclient: ") {
+	if !ok || !errors.Is(err, vault) || len(s.requests) != 0 || !e.Temporary() ||
+		!strings.HasPrefix(err.Error(), "ccclient: ") {
 		t.Fatalf("%d requests, %v", len(s.requests), err)
 	}
 	if e.Outdated(t.Context()) {
@@ -534,7 +544,8 @@ func TestNetworkErrorsStayRecognisableWithoutTheURL(t *testing.T) {
 	if op, ok := errors.AsType[*net.OpError](err); !ok || op != dial {
 		t.Errorf("%v has lost its cause", err)
 	}
-	if _, ok := errors.AsType[*url.Error](err); ok || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "to as.example: ") {
+	if _, ok := errors.AsType[*url.Error](err); ok || strings.Contains(err.Error(), "canary") ||
+		!strings.Contains(err.Error(), "to as.example: ") {
 		t.Errorf("%v shows the URL", err)
 	}
 
@@ -542,7 +553,8 @@ func TestNetworkErrorsStayRecognisableWithoutTheURL(t *testing.T) {
 		return nil, fmt.Errorf("cannot send %v: %w", r.Header, context.DeadlineExceeded)
 	})
 	x.retry.MaxAttempts = 1
-	if _, err := ask(t.Context(), x); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "Y2xpZW50OmNhbmFyeS1zZWNyZXQ") {
+	if _, err := ask(t.Context(), x); !errors.Is(err, context.DeadlineExceeded) ||
+		strings.Contains(err.Error(), "Y2xpZW50OmNhbmFyeS1zZWNyZXQ") {
 		t.Errorf("%v shows the header", err)
 	}
 }
@@ -574,7 +586,8 @@ func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		logged := out.String()
-		if n := strings.Count(logged, "\n"); n != 3 || strings.Count(logged, `"level":"DEBUG"`) != 3 || strings.Contains(logged, "canary") || !strings.Contains(logged, "as.example") {
+		if n := strings.Count(logged, "\n"); n != 3 || strings.Count(logged, `"level":"DEBUG"`) != 3 ||
+			strings.Contains(logged, "canary") || !strings.Contains(logged, "as.example") {
 			t.Error(logged)
 		}
 		out.Reset()

@@ -26,7 +26,7 @@ func New(cfg Config) (*Client, error) {
 	r.prepareExchanges(&cfg)
 	r.openCache(&cfg)
 	target := cfg.target()
-	r.root = r.client(string(target.key(nil, r.key)), target)
+	r.root = r.client(target)
 	return r.root, nil
 }
 
@@ -40,8 +40,6 @@ func newRegistration(cfg *Config) *registration {
 		allowedHosts: slices.Clone(cfg.AllowedHosts),
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
-		derived:      make(map[string]*Client),
-		holders:      make(map[string]string),
 	}
 }
 
@@ -101,23 +99,6 @@ func (r *registration) openCache(cfg *Config) {
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
 		logger{cfg.logger()}.storeUnused()
 	}
-	theirs := o.Evicted
-	o.Evicted = func(key string) {
-		r.forget(key)
-		if theirs != nil {
-			theirs(key)
-		}
-	}
 	r.cache = cache.New(o)
-}
-
-// client returns a new Client for t, which is complete and not shared, and has this key.
-func (r *registration) client(key string, t Target) *Client {
-	c := &Client{registration: r, target: t}
-	if r.certificate.Rotates() {
-		c.tokens = &rotating{registration: r, key: key, fetch: c.fetch}
-	} else {
-		c.tokens = r.cache.Entry(key, c.fetch)
-	}
-	return c
+	r.derived.init(r.cache.MaxKeys())
 }

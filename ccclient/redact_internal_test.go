@@ -60,7 +60,8 @@ func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 		canaries = append(canaries, x.credentials.Form["client_assertion"]...)
 		for _, canary := range canaries {
 			body, err := json.Marshal(map[string]string{
-				"error": canary, "error_description": "bad secret " + canary + " given", "error_uri": "https://as.example/?s=" + canary,
+				"error": canary, "error_description": "bad secret " + canary + " given",
+				"error_uri": "https://as.example/?s=" + canary,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -75,7 +76,8 @@ func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 			} {
 				_, e := x.interpret(a)
 				r, _ := errors.AsType[*oauth2.RetrieveError](e)
-				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%q\n%v\n%+v\n%+v", e, e, e, *e, *e, *e, e.Hint, e.Code, e.Description, e.URI, r, *r, r.Response)
+				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%q\n%v\n%+v\n%+v", e, e, e, *e, *e, *e, e.Hint,
+					e.Code, e.Description, e.URI, r, *r, r.Response)
 				if strings.Contains(said, canary) || strings.Contains(said, "canary") {
 					t.Errorf("%s, %d: %q is in %s", name, a.Status, canary, said)
 				}

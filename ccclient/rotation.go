@@ -24,7 +24,6 @@ type rotating struct {
 // A certified entry is for tokens that were got with one certificate.
 type certified struct {
 	*cache.Entry
-	key        string
 	thumbprint string // of the certificate
 }
 
@@ -61,19 +60,19 @@ func (k *rotating) withCurrent(ctx context.Context, get getter) (tok *oauth2.Tok
 	return tok, err
 }
 
+// Evicted reports whether there is no token for the certificate that was used last.
+func (k *rotating) Evicted() bool {
+	now := k.current.Load()
+	return now == nil || now.Entry.Evicted()
+}
+
 // entryFor returns the entry for tokens got with the certificate of this thumbprint, and makes it the current one.
 func (k *rotating) entryFor(thumbprint string) *cache.Entry {
-	now := k.current.Load()
-	if now != nil && now.thumbprint == thumbprint {
+	if now := k.current.Load(); now != nil && now.thumbprint == thumbprint {
 		return now.Entry
 	}
-	next := &certified{key: certifiedKey(k.key, thumbprint), thumbprint: thumbprint}
-	before := ""
-	if now != nil {
-		before = now.key
-	}
-	k.registration.hold(k.key, next.key, before)
-	next.Entry = k.registration.cache.Entry(next.key, func(ctx context.Context) (*oauth2.Token, error) {
+	next := &certified{thumbprint: thumbprint}
+	next.Entry = k.registration.cache.Entry(certifiedKey(k.key, thumbprint), func(ctx context.Context) (*oauth2.Token, error) {
 		return k.fetchWith(ctx, next)
 	})
 	k.current.Store(next)
@@ -94,7 +93,6 @@ func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Toke
 			return tok, err
 		}
 	}
-	k.registration.cache.Remove(with.key) // nobody asks for it any more, KeepFresh aside
-	k.registration.forget(with.key)
+	with.Evict() // Nobody asks for it any more, KeepFresh aside.
 	return nil, errRotated
 }

@@ -56,7 +56,10 @@ func replaceables(t *testing.T) []replaceable {
 		{"client_secret_basic", func(v *vault) ccclient.Auth { return ccclient.ClientSecretBasic(secret(v)) }, bySecret},
 		{"client_secret_basic, unencoded", func(v *vault) ccclient.Auth { return ccclient.ClientSecretBasicUnencoded(secret(v)) }, bySecret},
 		{"client_secret_post", func(v *vault) ccclient.Auth { return ccclient.ClientSecretPost(secret(v)) }, bySecret},
-		{"client_secret_jwt", func(v *vault) ccclient.Auth { return ccclient.ClientSecretJWT(secret(v), ccclient.AssertionOptions{}) }, bySecret},
+		{"client_secret_jwt", func(v *vault) ccclient.Auth {
+			return ccclient.ClientSecretJWT(secret(v),
+				ccclient.AssertionOptions{})
+		}, bySecret},
 		{"private_key_jwt", func(v *vault) ccclient.Auth {
 			return ccclient.PrivateKeyJWTFrom(func(context.Context) (ccclient.Key, error) {
 				version, err := v.get()
@@ -85,9 +88,10 @@ func forEachReplaceable(t *testing.T, f func(t *testing.T, r *rig, v *vault)) {
 				cfg.TokenURL, cfg.Issuer = "", asIssuer
 				cfg.Auth = m.auth(&v)
 			}
-			inBubble(t, cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Registration{m.client}}, configure, func(t *testing.T, r *rig) {
-				f(t, r, &v)
-			})
+			inBubble(t, cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Registration{m.client}}, configure,
+				func(t *testing.T, r *rig) {
+					f(t, r, &v)
+				})
 		})
 	}
 }

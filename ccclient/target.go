@@ -31,7 +31,8 @@ type Target struct {
 // target is what the tokens of cfg are for.
 func (cfg *Config) target() Target {
 	t := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
-	return t.inherit(Target{}).clone()
+	t = t.inherit(Target{})
+	return t.clone()
 }
 
 // empty reports whether t leaves everything to be inherited.
@@ -69,7 +70,7 @@ func mergeParams(own, base url.Values) url.Values {
 	maps.Copy(merged, base)
 	for name, values := range own {
 		if len(values) > 0 {
-			merged[name] = values
+			merged[name] = copyOf(values)
 		}
 	}
 	return merged
@@ -84,15 +85,32 @@ func hasEmpty(params url.Values) bool {
 	return false
 }
 
-// clone returns a copy that shares nothing with t.
-func (t Target) clone() Target {
-	t.Scopes = slices.Clone(t.Scopes)
-	t.Resources = slices.Clone(t.Resources)
-	t.EndpointParams = maps.Clone(t.EndpointParams)
-	for name, values := range t.EndpointParams {
-		t.EndpointParams[name] = slices.Clone(values)
+// clone returns a copy that shares nothing with t, texts included: so whatever a caller of For builds for it can stay on
+// that caller's stack.
+func (t *Target) clone() Target {
+	c := Target{
+		Scopes:    copyOf(t.Scopes),
+		Audience:  strings.Clone(t.Audience),
+		Resources: copyOf(t.Resources),
+		Label:     strings.Clone(t.Label),
 	}
-	return t
+	if len(t.EndpointParams) > 0 {
+		c.EndpointParams = make(url.Values, len(t.EndpointParams))
+		for name, values := range t.EndpointParams {
+			c.EndpointParams[name] = copyOf(values)
+		}
+	}
+	return c
+}
+
+// copyOf is slices.Clone in a form by which the compiler sees that list is not kept.
+func copyOf(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	c := make([]string, len(list))
+	copy(c, list)
+	return c
 }
 
 // form returns the parameters of a token request, without the authentication.
