@@ -69,15 +69,15 @@ type authorized struct {
 	value [1]string
 }
 
-// authorize returns a shallow copy of req with the credential in its header, in place of any stray Authorization field
-// there. What is not the header map is shared with req, as no RoundTripper may modify it.
-func (c *credential) authorize(req *http.Request, stray bool) *http.Request {
+// authorize returns a shallow copy of req with the credential in its header, and without what of own is empty. What is
+// not the header map is shared with req, as no RoundTripper may modify it.
+func (c *credential) authorize(req *http.Request, own fields) *http.Request {
 	out := &authorized{Request: *req, value: [1]string{c.value}}
 	if out.Header = maps.Clone(req.Header); out.Header == nil {
 		out.Header = make(http.Header, 2)
 	}
-	if stray {
-		deleteField(out.Header, "Authorization")
+	if own.empty > 0 {
+		deleteEmpty(out.Header)
 	}
 	out.Header["Authorization"] = out.value[:]
 	return &out.Request

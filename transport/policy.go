@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
@@ -23,11 +22,14 @@ func (t *Transport) passage(req *http.Request, own fields) (passage, error) {
 	if req.URL == nil {
 		return outside, faultf("the request has no URL")
 	}
+	if err := own.check(); err != nil {
+		return outside, err
+	}
 	if req.Response != nil && leftOrigin(req) {
 		return outside, nil
 	}
 	err := t.allowed(req, own)
-	switch own := own.authorization || own.proof && t.DPoP != nil; {
+	switch own := own.authorizations > 0 || own.proofs > 0 && t.DPoP != nil; {
 	case err != nil && (own || req.Response != nil):
 		// The caller's own are the caller's to give; a redirect is followed, only not with the token.
 		return outside, nil
@@ -39,54 +41,6 @@ func (t *Transport) passage(req *http.Request, own fields) (passage, error) {
 		return outside, faultf("the Transport has no Source to get a token from")
 	}
 	return withToken, nil
-}
-
-// fields are those in a header that decide over the token. A key is taken in any spelling, since net/http sends it as
-// it is spelled and servers read it in any; an empty value counts as none.
-type fields struct {
-	authorization bool // the caller's own
-	proof         bool // the caller's own, for DPoP
-	stray         bool // an empty Authorization under a key that would go out beside the token's
-	host          bool // a second Host field: net/http leaves out only the key that it would write itself
-}
-
-func ownFields(h http.Header) (own fields) {
-	for name := range h {
-		if len(name) == len("Authorization") || len(name) == len("DPoP") { // All others cost a request next to nothing.
-			own.note(name, h[name])
-		}
-	}
-	return own
-}
-
-func (own *fields) note(name string, values []string) {
-	switch {
-	case strings.EqualFold(name, "Authorization"):
-		own.authorization = own.authorization || anyNotEmpty(values)
-		own.stray = own.stray || name != "Authorization"
-	case strings.EqualFold(name, "DPoP"):
-		own.proof = own.proof || anyNotEmpty(values)
-	case strings.EqualFold(name, "Host"):
-		own.host = own.host || name != "Host"
-	}
-}
-
-// deleteField deletes all spellings of a name from h.
-func deleteField(h http.Header, name string) {
-	for key := range h {
-		if strings.EqualFold(key, name) {
-			delete(h, key)
-		}
-	}
-}
-
-func anyNotEmpty(values []string) bool {
-	for _, v := range values {
-		if v != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // maxHops bounds the walk along a chain of redirects; http.Client follows 10 by default.

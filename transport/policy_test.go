@@ -2,8 +2,11 @@ package transport_test
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -254,6 +257,42 @@ func sent(h http.Header, name string) []string {
 		}
 	}
 	return all
+}
+
+func TestCallersOwnFieldsGoOutOnce(t *testing.T) {
+	for _, tc := range []struct {
+		header http.Header
+		want   string // empty: an error
+	}{
+		{http.Header{"Authorization": {"a"}, "authorization": {"b"}}, ""},
+		{http.Header{"AUTHORIZATION": {"a"}, "authorization": {"", "b"}}, ""},
+		{http.Header{"Authorization": {"a"}, "Dpop": {"p"}, "dpop": {"q"}}, ""},
+		{http.Header{"DPoP": {"p"}, "dpop": {"q"}}, ""},
+		{http.Header{"Authorization": {""}, "authorization": {"b"}}, "b"},
+		{http.Header{"Authorization": {"a"}, "AUTHORIZATION": nil, "dpop": {""}}, "a"},
+		{http.Header{"Authorization": {"DPoP a"}, "dpop": {"q"}, "DPoP": {""}}, "DPoP a q"},
+	} {
+		for _, chain := range [][]string{{"https://a.example/"}, {"https://b.example/", "https://a.example/"}} {
+			b, s := answers(), bound("token")
+			req := redirected(t, chain...)
+			req.Header = tc.header
+			before := tc.header.Clone()
+			_, err := (&transport.Transport{Source: s, Base: b, DPoP: newDPoP(t, p256(t))}).RoundTrip(req)
+			equal(t, "tokens asked for", s.asked, 0)
+			if (err != nil) != (tc.want == "") || len(b.seen) != map[bool]int{false: 1}[tc.want == ""] {
+				t.Errorf("%v: %v, %d requests", tc.header, err, len(b.seen))
+				continue
+			}
+			if tc.want != "" {
+				h := b.seen[0].header
+				got := strings.Join(append(sent(h, "Authorization"), sent(h, "DPoP")...), " ")
+				equal(t, fmt.Sprint(tc.header), got, tc.want)
+			}
+			if !maps.EqualFunc(before, req.Header, slices.Equal) {
+				t.Errorf("the caller's header is %v, and was %v", req.Header, before)
+			}
+		}
+	}
 }
 
 func TestEmptyFieldIsNotTheCallersOwnAndGoesOutOnce(t *testing.T) {

@@ -114,16 +114,16 @@ func (e *tokenError) Timeout() bool {
 // Errors are the Source's and the Base's, wrapped or as they are, or one of those above; nothing was sent if the
 // cause was not the Base.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	own := ownFields(req.Header)
+	own := countFields(req.Header)
 	how, err := t.passage(req, own)
 	switch {
 	case err != nil:
 		closeBody(req)
 		return nil, err
 	case how == outside:
-		return send(t.outside(), req, req)
+		return send(t.outside(), own.withoutEmpty(req), req)
 	case how == asItIs:
-		return send(t.base(), req, req)
+		return send(t.base(), own.withoutEmpty(req), req)
 	}
 	tok, err := t.Source.Token(req.Context())
 	if err != nil {
@@ -135,7 +135,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	out := cred.authorize(req, own.stray)
+	out := cred.authorize(req, own)
 	body, err := t.prepareBody(out)
 	if err != nil {
 		return nil, err
