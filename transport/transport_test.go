@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"reflect"
@@ -172,7 +173,7 @@ func TestNothingPrintsATokenOrAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	secrets := []string{canary, fmt.Sprint(private)[1:20], fmt.Sprintf("%x", private), fmt.Sprintf("%X", private),
-		key.D.String()}
+		new(big.Int).SetBytes(private).String()}
 	dpop := newDPoP(t, key)
 	dpop.Learn(&http.Response{Request: request(t, "GET", "https://a.example/", nil),
 		Header: http.Header{"Dpop-Nonce": {"nonce"}}})
