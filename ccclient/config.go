@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // A Config says where tokens come from, who asks for them and what for. Its zero fields, beyond those that are required,
@@ -110,10 +112,41 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// target is what the tokens of cfg are for.
+func (cfg *Config) target() Target {
+	t := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
+	t = t.inherit(Target{})
+	return t.clone()
+}
+
 // logger is where everything is logged; nil: nowhere.
 func (cfg *Config) logger() *slog.Logger { return cmp.Or(cfg.Logger, cfg.Cache.Logger) }
 
 // server names the authorization server: its issuer, or the host of the token endpoint, whose query may hold a key.
 func (cfg *Config) server() string {
 	return cmp.Or(cfg.Issuer, endpoint{tokenURL: cfg.TokenURL}.host())
+}
+
+// Format prints the fields of cfg that say where tokens come from, who asks and what for; of EndpointParams and
+// EndpointHeader the names only, and nothing of keys, certificates or clients, whatever the verb.
+func (cfg Config) Format(s fmt.State, _ rune) {
+	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, "+
+		"EndpointParams: %q, EndpointHeader: %q}",
+		redact.WithoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience, cfg.Resources,
+		redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
+}
+
+// LogValue returns what Format prints.
+func (cfg Config) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("token_url", redact.WithoutQuery(cfg.TokenURL)),
+		slog.String("issuer", cfg.Issuer),
+		slog.String("client_id", cfg.ClientID),
+		slog.String("auth", factsOf(cfg.Auth).name),
+		slog.Any("scopes", cfg.Scopes),
+		slog.String("audience", cfg.Audience),
+		slog.Any("resources", cfg.Resources),
+		slog.Any("endpoint_params", redact.Names(cfg.EndpointParams)),
+		slog.Any("endpoint_header", redact.Names(cfg.EndpointHeader)),
+	)
 }

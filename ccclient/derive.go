@@ -1,10 +1,6 @@
 package ccclient
 
 import (
-	"context"
-
-	"golang.org/x/oauth2"
-
 	"github.com/ccclient/go-ccclient/cache"
 )
 
@@ -25,14 +21,6 @@ func (c *Client) For(t Target) *Client {
 		return known
 	}
 	return m.add(hash, c.registration.client(t.clone()))
-}
-
-// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
-type tokens interface {
-	Token(context.Context) (*oauth2.Token, error)
-	Refresh(context.Context) (*oauth2.Token, error)
-	Invalidate(rejected *oauth2.Token)
-	Evicted() bool // the token had to make room; use brings it back
 }
 
 // client returns a new Client for t, which is complete and not shared.

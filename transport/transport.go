@@ -41,8 +41,8 @@ type Transport struct {
 	Outside http.RoundTripper
 
 	// AllowedHosts are the only hosts that may have the token: "api.example.com" (any port), "host:8443",
-	// "*.example.com" (one or more labels, not example.com itself). Empty means any. A request whose Host is not that of
-	// its URL is for both, so both must be allowed.
+	// "*.example.com" (one or more labels, not example.com itself). Empty means any. A request whose Host is not that
+	// of its URL is for both, so both must be allowed.
 	AllowedHosts []string
 
 	// InsecureHTTP allows http URLs beyond loopback, where anybody on the way can take the token.
