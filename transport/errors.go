@@ -15,7 +15,8 @@ var (
 	// ErrInsecure means that a request was not sent because its URL is neither https nor loopback.
 	ErrInsecure = errors.New(prefix + "a token must not go over an insecure connection")
 
-	// ErrHostNotAllowed means that a request was not sent because its host is not one of AllowedHosts.
+	// ErrHostNotAllowed means that a request was not sent because its URL's host or its Host is not one of
+	// AllowedHosts, or because it names yet another server in the URL's Opaque or the header.
 	ErrHostNotAllowed = errors.New(prefix + "the host may not have the token")
 
 	// ErrTokenType means that a request was not sent because the source's token is of a type that does not fit: one
