@@ -19,15 +19,16 @@ import (
 // callers share one fetch, each waiting on its own context. In the last stretch before the expiry (see
 // Options.ExpiryMargin) callers wait for the fetch as well, but get the living token if that fails.
 type Entry struct {
-	cache *Cache
-	key   string
-	fetch Fetch
-
+	// What a cached token needs comes first, so that it lies together.
 	current atomic.Pointer[snapshot] // nil: none
-	used    atomic.Uint64            // Cache.uses at the last use that was noted
+	cache   *Cache
+	stretch atomic.Uint32 // of the last use that was noted, see touch
+	place   int32         // in Cache.recency; Cache.mu guards it
+	used    atomic.Uint64 // Cache.uses at the last use that was noted
 
+	key     string
+	fetch   Fetch
 	stamp   uint64 // used, as the heap knows it; Cache.mu guards it
-	place   int32  // in Cache.recency; Cache.mu guards it
 	evicted bool   // not among Cache.entries; mu guards it
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
@@ -50,7 +51,7 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 	if s := e.current.Load(); s != nil {
 		left := now.until(s.expiry)
 		if left > s.ahead {
-			e.touch()
+			e.touch(now)
 			if e.cache.opt.KeepFresh && !s.wanted.Load() {
 				s.wanted.Store(true)
 			}
@@ -81,7 +82,7 @@ func (e *Entry) tokenSlow(ctx context.Context, now instant) (*oauth2.Token, erro
 	}
 	switch act {
 	case serve:
-		e.touch()
+		e.touch(now)
 		return s.token, nil
 	case serveRefresh:
 		e.startFlight(ctx, v.cooling) // It lands by itself; Close joins it.
@@ -141,7 +142,7 @@ func (e *Entry) wait(ctx context.Context, flight <-chan singleflight.Result, pat
 	select {
 	case r := <-flight:
 		if r.Err == nil {
-			e.touch()
+			e.touch(e.cache.now())
 			return r.Val.(*oauth2.Token), nil
 		}
 		err = r.Err
