@@ -188,7 +188,9 @@ func (c *Client) LogValue() slog.Value {
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registration
 	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
-		return nil, r.failed(err, settled) // For has no other way to tell.
+		e := r.failed(err, settled) // For has no other way to tell.
+		e.ofTarget = true
+		return nil, e
 	}
 	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.exchanger, c.target.form())
 }
@@ -204,6 +206,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 func (c *Client) asError(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
+		return c.registration.failedElsewhere(other)
 	}
 	switch {
 	case errors.Is(err, ErrClosed):
