@@ -63,7 +63,7 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 // tokenSlow is Token for whatever is not decided by one look at the token: act on a remembered rejection, take a view,
 // decide, claim what the action claims, act.
 func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
-	for brought := 0; ; { // how many flights brought nothing that can be handed out
+	for brought := 0; ; { // how many flights brought a token that was dead when it was to be handed out
 		if e.cache.life.Err() != nil {
 			return nil, ErrClosed
 		}
@@ -99,7 +99,8 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 		if err != errLookAgain {
 			return tok, err
 		}
-		if e.cache.flights.landed(fl) {
+		// A token that was rejected or replaced meanwhile says nothing of the next one; one that died on its way does.
+		if e.cache.flights.landed(fl) && fl.token.phase(e.cache.now()) == gone {
 			if brought++; brought == 2 {
 				return nil, ErrExpired
 			}
