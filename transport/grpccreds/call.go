@@ -56,7 +56,8 @@ func (c *call) begin(ctx context.Context) {
 	c.used.Store(nil)
 	at, ok := ctx.Deadline()
 	if given, _ := c.Deadline(); ok && !at.Equal(given) && c.deadline.Load() == nil {
-		c.deadline.Store(&at)
+		earlier := at
+		c.deadline.Store(&earlier)
 	}
 }
 

@@ -20,7 +20,7 @@ type secured struct{ credentials.CommonAuthInfo }
 
 func (secured) AuthType() string { return "test" }
 
-const audience = "https://api.example.com/package.Service"
+var audience = []string{"https://api.example.com/package.Service"}
 
 // attempt is the context that gRPC makes for the credentials, above the RPC's.
 func attempt(rpc context.Context) context.Context {
@@ -40,12 +40,15 @@ type nothing struct{ grpc.ClientStream }
 func TestCachedTokenCostsTwoAllocationsPerRPC(t *testing.T) {
 	c := cached()
 	alone := attempt(t.Context())
+	open := func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+		return nothing{}, metadataOf(c, ctx)
+	}
 	rpcs := map[string]struct {
 		most float64
 		rpc  func(ctx context.Context)
 	}{
 		"Credentials": {2, func(context.Context) { // gRPC's interface wants a map, which is two
-			if md, err := c.GetRequestMetadata(alone, audience); err != nil || len(md) != 1 {
+			if md, err := c.GetRequestMetadata(alone, audience...); err != nil || len(md) != 1 {
 				t.Fatal(md, err)
 			}
 		}},
@@ -58,9 +61,7 @@ func TestCachedTokenCostsTwoAllocationsPerRPC(t *testing.T) {
 			}
 		}},
 		"DialOptions, stream": {1, func(ctx context.Context) {
-			s, err := c.stream(ctx, nil, nil, "", func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-				return nothing{}, metadataOf(c, ctx)
-			})
+			s, err := c.stream(ctx, nil, nil, "", open)
 			if err != nil || s == nil {
 				t.Fatal(err)
 			}
@@ -82,7 +83,7 @@ func TestCachedTokenCostsTwoAllocationsPerRPC(t *testing.T) {
 var sink context.Context
 
 func metadataOf(c *creds, rpc context.Context) error {
-	_, err := c.GetRequestMetadata(attempt(rpc), audience)
+	_, err := c.GetRequestMetadata(attempt(rpc), audience...)
 	return err
 }
 
@@ -93,7 +94,7 @@ func BenchmarkGetRequestMetadata(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := c.GetRequestMetadata(ctx, audience); err != nil {
+				if _, err := c.GetRequestMetadata(ctx, audience...); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -44,7 +44,7 @@ type api struct {
 	deaf func(stream testgrpc.TestService_FullDuplexCallServer) error
 }
 
-func newAPI(t *testing.T, as *cctest.Server, listener net.Listener) *api {
+func newAPI(t *testing.T, as *cctest.Server, listener net.Listener, services ...func(*grpc.Server)) *api {
 	t.Helper()
 	certificate, err := as.CA().Issue("api.example.com", "api.example.com", "127.0.0.1")
 	if err != nil {
@@ -67,6 +67,9 @@ func newAPI(t *testing.T, as *cctest.Server, listener net.Listener) *api {
 		}),
 	)
 	testgrpc.RegisterTestServiceServer(a.server, a)
+	for _, register := range services {
+		register(a.server)
+	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		if err := a.server.Serve(listener); err != nil {
@@ -174,6 +177,9 @@ func newClient(t *testing.T, as *cctest.Server) *ccclient.Client {
 	return c
 }
 
+// trusting trusts the servers that as has issued certificates to.
+func trusting(as *cctest.Server) *tls.Config { return &tls.Config{RootCAs: as.CA().Pool()} }
+
 // dial connects to a over TLS.
 func (a *api) dial(t *testing.T, opts ...grpc.DialOption) (testgrpc.TestServiceClient, *grpc.ClientConn) {
 	t.Helper()
@@ -184,7 +190,7 @@ func (a *api) dial(t *testing.T, opts ...grpc.DialOption) (testgrpc.TestServiceC
 			return memory.DialContext(ctx)
 		}))
 	}
-	trust := credentials.NewTLS(&tls.Config{RootCAs: a.as.CA().Pool()})
+	trust := credentials.NewTLS(trusting(a.as))
 	conn, err := grpc.NewClient(target, append([]grpc.DialOption{grpc.WithTransportCredentials(trust)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
