@@ -192,6 +192,7 @@ func TestStreamIsRepeatedUpToTheReplayLimit(t *testing.T) {
 		{-1, 1, codes.Unauthenticated},
 	} {
 		revoked(t, grpccreds.Options{ReplayLimit: tc.limit}, func(t *testing.T, r *rig) {
+			r.after = func(context.Context, grpc.ServerStream) { time.Sleep(time.Second) } // until all is sent
 			stream := duplex(t, r)
 			for range tc.messages {
 				if err := stream.Send(fits); err != nil {
@@ -286,7 +287,10 @@ func TestNothingIsRepeatedOnceTheCallerHasSeenSomething(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			revoked(t, grpccreds.Options{}, func(t *testing.T, r *rig) {
-				r.after = tc.answer
+				r.after = func(ctx context.Context, ss grpc.ServerStream) {
+					tc.answer(ctx, ss)
+					time.Sleep(time.Second) // until all is sent
+				}
 				stream := duplex(t, r)
 				send(t, stream, "late")
 				tc.see(t, stream)
