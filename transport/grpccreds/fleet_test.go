@@ -28,7 +28,9 @@ var kinds = map[string]func(ctx context.Context, rpc testgrpc.TestServiceClient,
 			return err
 		}
 		for range 3 {
-			if err := stream.Send(&testgrpc.StreamingInputCallRequest{Payload: payload(text)}); err != nil {
+			if err := stream.Send(&testgrpc.StreamingInputCallRequest{Payload: payload(text)}); err == io.EOF {
+				break // It has ended; the status is to be received.
+			} else if err != nil {
 				return fmt.Errorf("Send: %w", err)
 			}
 		}
@@ -63,7 +65,9 @@ var kinds = map[string]func(ctx context.Context, rpc testgrpc.TestServiceClient,
 		var failed error
 		sending.Go(func() {
 			for range 3 {
-				if err := stream.Send(&testgrpc.StreamingOutputCallRequest{Payload: payload(text)}); err != nil {
+				if err := stream.Send(&testgrpc.StreamingOutputCallRequest{Payload: payload(text)}); err == io.EOF {
+					return // It has ended; the status is to be received.
+				} else if err != nil {
 					failed = fmt.Errorf("Send: %w", err)
 					return
 				}
@@ -78,6 +82,7 @@ var kinds = map[string]func(ctx context.Context, rpc testgrpc.TestServiceClient,
 				return same(failed, text+text+text, got)
 			}
 			if err != nil {
+				sending.Wait()
 				return err
 			}
 			got += string(resp.Payload.Body)
