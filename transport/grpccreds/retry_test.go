@@ -199,20 +199,27 @@ func TestRPCsWithinAnRPCHaveNotesOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := cctest.NewServer(cctest.Options{})
 		a := newAPI(t, as, bufconn.Listen(1<<16))
-		outer, inner := newClient(t, as), &script{tokens: tokens("bad")}
+		a.deaf = func(stream testgrpc.TestService_FullDuplexCallServer) error {
+			stream.Recv() // the end
+			return status.Error(codes.Unauthenticated, "it has expired meanwhile")
+		}
+		tok, err := newClient(t, as).Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		outer, inner := &script{tokens: []*oauth2.Token{tok}}, &script{tokens: tokens("bad")}
 		rpc, _ := a.dial(t, grpccreds.DialOptions(outer, grpccreds.Options{})...)
 		other, _ := a.dial(t, grpc.WithPerRPCCredentials(grpccreds.Credentials(inner, grpccreds.Options{})))
 		stream, err := rpc.FullDuplexCall(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := kinds["unary"](stream.Context(), other, "x"); code(t, err) != "Unauthenticated" {
-			t.Error(err)
-		}
+		equal(t, "code", code(t, kinds["unary"](stream.Context(), other, "x")), "Unauthenticated")
 		stream.CloseSend()
-		if _, err := rest(stream); err != nil {
-			t.Error(err)
+		_, err = rest(stream)
+		equal(t, "code", code(t, err), "Unauthenticated")
+		if !slices.Equal(outer.rejected, []string{tok.AccessToken}) {
+			t.Errorf("%d other tokens were reported", len(outer.rejected))
 		}
-		equal(t, "token requests", as.Stats().TokenRequests, 1)
 	})
 }
