@@ -63,16 +63,26 @@ func leftOrigin(req *http.Request) bool {
 	return true
 }
 
-// allowed returns why no token may go where req goes, nil if it may.
-func (t *Transport) allowed(req *http.Request, own fields) error {
-	u := req.URL
+// Allows returns why no token may go to the server of u, nil if it may: by its scheme, InsecureHTTP and AllowedHosts. It
+// is for who spends tokens by other means than HTTP requests. The error is [ErrInsecure] or [ErrHostNotAllowed].
+func (t *Transport) Allows(u *url.URL) error {
 	switch secure := hosts.Secure(u, t.InsecureHTTP); {
 	case !secure && u.Scheme == "http":
 		return fmt.Errorf("%w: http to %.100q, which InsecureHTTP would allow", ErrInsecure, u.Host)
 	case !secure:
 		return fmt.Errorf("%w: %.20q is neither https nor http", ErrInsecure, u.Scheme)
-	case u.Host == "":
+	}
+	return t.allowedHost(u)
+}
+
+// allowed returns why no token may go where req goes, nil if it may.
+func (t *Transport) allowed(req *http.Request, own fields) error {
+	u := req.URL
+	if u.Host == "" && (u.Scheme == "https" || u.Scheme == "http") {
 		return faultf("the request's URL has no host")
+	}
+	if err := t.Allows(u); err != nil {
+		return err
 	}
 	if err := checkTarget(req); err != nil {
 		return err
@@ -81,17 +91,17 @@ func (t *Transport) allowed(req *http.Request, own fields) error {
 		return fmt.Errorf("%w: a Host field in the header names another server; set the request's Host",
 			ErrHostNotAllowed)
 	}
-	if len(t.AllowedHosts) == 0 {
+	if req.Host == "" || req.Host == u.Host {
 		return nil
 	}
-	if !hosts.Match(t.AllowedHosts, u) {
-		return t.notAllowed(u.Host)
+	return t.allowedHost(&url.URL{Scheme: u.Scheme, Host: req.Host})
+}
+
+func (t *Transport) allowedHost(u *url.URL) error {
+	if len(t.AllowedHosts) == 0 || hosts.Match(t.AllowedHosts, u) {
+		return nil
 	}
-	if req.Host != "" && req.Host != u.Host &&
-		!hosts.Match(t.AllowedHosts, &url.URL{Scheme: u.Scheme, Host: req.Host}) {
-		return t.notAllowed(req.Host)
-	}
-	return nil
+	return t.notAllowed(u.Host)
 }
 
 // notAllowed returns the error for a host that is none of AllowedHosts, which may be a pattern's fault.

@@ -333,3 +333,22 @@ func TestUnsendableRequestIsAClearErrorAndItsBodyIsClosed(t *testing.T) {
 		sent.closedOnce(t)
 	}
 }
+
+func TestAllowsSaysWhyNoTokenMayGoToServer(t *testing.T) {
+	policy := &transport.Transport{AllowedHosts: []string{"api.example.com", "localhost"}}
+	for raw, want := range map[string]error{
+		"https://api.example.com/x":  nil,
+		"http://localhost:8080":      nil,
+		"http://api.example.com":     transport.ErrInsecure,
+		"ftp://api.example.com":      transport.ErrInsecure,
+		"https://other.example.com/": transport.ErrHostNotAllowed,
+	} {
+		u, err := url.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := policy.Allows(u); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", raw, err, want)
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	"github.com/ccclient/go-ccclient/internal/hosts"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -33,16 +32,11 @@ func (c *creds) allowed(ctx context.Context, uri []string) error {
 		return refusef(transport.ErrInsecure, "a token must not go to %.100q over a connection without TLS, which "+
 			"InsecureTransport would allow", server.Host)
 	}
-	patterns := c.options.AllowedHosts
-	if len(patterns) == 0 || hosts.Match(patterns, &server) {
-		return nil
+	policy := transport.Transport{AllowedHosts: c.options.AllowedHosts}
+	if err := policy.Allows(&server); err != nil {
+		return &refusal{err.Error(), err}
 	}
-	for _, pattern := range patterns {
-		if err := hosts.Validate(pattern); err != nil {
-			return refusef(transport.ErrHostNotAllowed, "%.100q may not have the token: AllowedHosts: %v", server.Host, err)
-		}
-	}
-	return refusef(transport.ErrHostNotAllowed, "%.100q may not have the token: it is none of AllowedHosts", server.Host)
+	return nil
 }
 
 // authority returns the host, and the port unless that is 443, of what gRPC calls the audience: https://host/service.
@@ -66,7 +60,8 @@ func within(ctx context.Context, server *url.URL) bool {
 	}
 	switch addr := p.Addr.(type) {
 	case *net.TCPAddr:
-		return addr.IP.IsLoopback() && hosts.Loopback(server.Hostname())
+		loopback := new(transport.Transport).Allows(&url.URL{Scheme: "http", Host: server.Host}) == nil
+		return addr.IP.IsLoopback() && loopback
 	case *net.UnixAddr:
 		return true
 	}
