@@ -89,7 +89,7 @@ func TestLinesHaveAtMost120Columns(t *testing.T) {
 var row = regexp.MustCompile(`^\s*("[^"]*": .*|\{.*\}),$`)
 
 // wideLines returns the numbers of the lines that have too many columns, save rows of tables and those with what cannot
-// be broken: a string of more than half a line, a raw string, an address.
+// be broken: a string of more than half a line, a raw string, an address, what an Example prints.
 func wideLines(t *testing.T, text []byte) []int {
 	t.Helper()
 	excepted := make(map[int]bool)
@@ -110,7 +110,13 @@ func wideLines(t *testing.T, text []byte) []int {
 		}
 	}
 	var wide []int
+	output := false
 	for i, line := range bytes.Split(text, []byte("\n")) {
+		comment := bytes.HasPrefix(bytes.TrimSpace(line), []byte("//"))
+		output = comment && (output || bytes.HasSuffix(line, []byte("// Output:")))
+		if output {
+			continue
+		}
 		columns := len([]rune(string(line))) + (tabWidth-1)*bytes.Count(line, []byte("\t"))
 		if columns > maxColumns && !excepted[i+1] && !row.Match(line) && !bytes.Contains(line, []byte("://")) {
 			wide = append(wide, i+1)
@@ -134,6 +140,8 @@ func TestWideLineIsSeen(t *testing.T) {
 		"\t{\"name\", " + long + "},":                                  true,
 		"\t\"name\": with(" + long + "),":                              true,
 		"\treturn T{" + long + "}, nil, nil":                           false,
+		"\t// Output:\n\t// " + long + long:                            true,
+		"\t// Output:\n}\n\t// " + long + long:                         false,
 	} {
 		if wide := wideLines(t, []byte("package p\n"+line+"\n")); (len(wide) == 0) != good {
 			t.Errorf("%q: %v", line, wide)
