@@ -39,7 +39,7 @@ func TestModelOfAFleetKeepsTheInvariants(t *testing.T) {
 		playSeed(t, *modelSeed)
 		return
 	}
-	seeds := uint64(40)
+	seeds := uint64(25)
 	if testing.Short() {
 		seeds = 10
 	}
