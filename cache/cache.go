@@ -42,6 +42,7 @@ type Cache struct {
 	uses    atomic.Uint64 // ticks at each use that is worth noting; orders Entries by recency
 	logging atomic.Int64  // lines that log handlers have not returned from
 	slack   uint64        // how many ticks an Entry may lag behind before a use is worth noting
+	coarse  bool          // with so many Entries that one use of each in a while is worth noting
 
 	mu      sync.Mutex // guards what follows, and Entry.place and Entry.stamp
 	entries map[string]*Entry
@@ -60,6 +61,7 @@ func New(o Options) *Cache {
 		id:      rand.Uint64(),
 		epoch:   time.Now(),
 		slack:   uint64(o.MaxKeys / 8),
+		coarse:  o.MaxKeys >= coarseFrom,
 		entries: make(map[string]*Entry),
 		idle:    make(chan struct{}),
 	}

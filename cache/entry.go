@@ -18,15 +18,16 @@ import (
 // callers share one fetch, each waiting on its own context. In the last stretch before the expiry (see
 // Options.ExpiryMargin) callers wait for the fetch as well, but get the living token if that fails.
 type Entry struct {
-	cache *Cache
-	key   string
-	fetch Fetch
-
+	// What a cached token needs comes first, so that it lies together.
 	current atomic.Pointer[snapshot] // nil: none
-	used    atomic.Uint64            // Cache.uses at the last use that was noted
+	cache   *Cache
+	stretch atomic.Uint32 // of the last use that was noted, see touch
+	place   int32         // in Cache.recency; Cache.mu guards it
+	used    atomic.Uint64 // Cache.uses at the last use that was noted
 
+	key     string
+	fetch   Fetch
 	stamp   uint64 // used, as the heap knows it; Cache.mu guards it
-	place   int32  // in Cache.recency; Cache.mu guards it
 	evicted bool   // not among Cache.entries; mu guards it
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
@@ -49,7 +50,7 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 	if s := e.current.Load(); s != nil {
 		left := now.until(s.expiry)
 		if left > s.ahead || left > s.margin && now.mono < s.refreshDue.Load() {
-			e.touch()
+			e.touch(now)
 			if e.cache.opt.KeepFresh && !s.wanted.Load() {
 				s.wanted.Store(true)
 			}
@@ -62,7 +63,7 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 // tokenSlow is Token for whatever is not decided by one look at the token: act on a remembered rejection, take a view,
 // decide, claim what the action claims, act.
 func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
-	for brought := 0; ; { // how many flights brought nothing that can be handed out
+	for brought := 0; ; { // how many flights brought a token that was dead when it was to be handed out
 		if e.cache.life.Err() != nil {
 			return nil, ErrClosed
 		}
@@ -84,7 +85,7 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 		fl, news := e.claim(ctx, act, v, f, now)
 		e.mu.Unlock()
 
-		e.touch()
+		e.touch(now)
 		patience := time.Duration(0)
 		switch act {
 		case serve, serveRefresh: // A flight lands by itself; Close joins it.
@@ -98,7 +99,8 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 		if err != errLookAgain {
 			return tok, err
 		}
-		if e.cache.flights.landed(fl) {
+		// A token that was rejected or replaced meanwhile says nothing of the next one; one that died on its way does.
+		if e.cache.flights.landed(fl) && fl.token.phase(e.cache.now()) == gone {
 			if brought++; brought == 2 {
 				return nil, ErrExpired
 			}

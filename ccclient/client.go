@@ -25,9 +25,9 @@ var ErrClosed = cache.ErrClosed
 // Each Client holds one token: from memory while it is fresh, renewed in the background before it expires, and shared
 // by all callers. [Client.For] returns clients for other tokens of the same registration.
 type Client struct {
+	tokens       tokens        // where the token is kept
 	registration *registration // shared with all clients that For makes of this one
 	target       Target        // what the token is for; complete: nothing is inherited any more
-	tokens       tokens        // where the token is kept
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes

@@ -116,7 +116,7 @@ type Config struct {
 // target is what the tokens of cfg are for.
 func (cfg *Config) target() Target {
 	t := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
-	t = t.inherit(Target{})
+	t = t.inherit(new(Target))
 	return t.clone()
 }
 

@@ -15,7 +15,7 @@ func (c *Client) For(t Target) *Client {
 		return c
 	}
 	m := &c.registration.derived
-	t = t.inherit(c.target) // copied only if the client is new
+	t = t.inherit(&c.target) // copied only if the client is new
 	hash := m.hash(&t)
 	if known := m.find(hash, &t); known != nil {
 		return known

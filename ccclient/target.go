@@ -36,7 +36,7 @@ func (t *Target) empty() bool {
 
 // inherit returns t with what it leaves open taken from base. The result shares what it can with both; it allocates
 // nothing, unless both have EndpointParams.
-func (t Target) inherit(base Target) Target {
+func (t Target) inherit(base *Target) Target {
 	if len(t.Scopes) == 0 {
 		t.Scopes = base.Scopes
 	}
