@@ -100,7 +100,7 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 			return tok, err
 		}
 		// A token that was rejected or replaced meanwhile says nothing of the next one; one that died on its way does.
-		if e.cache.flights.landed(fl) && fl.token.phase(e.cache.now()) == gone {
+		if e.cache.flights.landed(fl) && fl.err == nil && fl.token.phase(e.cache.now()) == gone {
 			if brought++; brought == 2 {
 				return nil, ErrExpired
 			}

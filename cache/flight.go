@@ -230,7 +230,17 @@ func (fl *flight) land(o *outcome) *cooldown {
 		failed = e.fail(why, c.at(fl.asked), now, fl.probes != nil)
 	}
 	removed := e.evicted
-	unseen := e.current.Load().phase(now) != gone
+	if unseen := e.current.Load().phase(now) != gone; again || failed != nil {
+		// Before those who wait see it. Who comes now is served, or refused, without a flight.
+		e.mu.Unlock()
+		if again {
+			c.logSameTokenAgain(e.key)
+		} else {
+			c.logFetchFailed(e.key, failed, unseen)
+		}
+		e = fl.entry.lockServing()
+		now = c.now()
+	}
 	e.scheduleRefresh(now, o.deferUntil)
 	e.keep(now)
 	fl.token, fl.err = o.token, o.err
@@ -238,12 +248,6 @@ func (fl *flight) land(o *outcome) *cooldown {
 	e.mu.Unlock()
 
 	fl.leaveGate()
-	if again {
-		c.logSameTokenAgain(e.key)
-	}
-	if failed != nil {
-		c.logFetchFailed(e.key, failed, unseen)
-	}
 	if removed || errors.As(o.err, new(*panicError)) {
 		return nil // It is nobody else's business.
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,10 +294,9 @@ func TestTokensThatComeDeadAreAnError(t *testing.T) {
 
 func TestRefreshWakesThoseWhoWaitForAFlightThatHangs(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		hang := true
+		var called atomic.Bool
 		e := r.Cache.Entry("hangs", func(ctx context.Context) (*oauth2.Token, error) {
-			if hang {
-				hang = false
+			if !called.Swap(true) { // hangs, the first time
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
