@@ -13,8 +13,7 @@ import (
 func credentials(r *Request, plain url.Values) []string {
 	var all []string
 	if r.secret != nil {
-		s := r.secret() // and the pair of Basic, which a server may put together anew
-		all = append(all, s, r.ClientID+":"+s, formEncode(r.ClientID)+":"+formEncode(s))
+		all = append(all, r.secret())
 	}
 	for name, values := range r.Form {
 		switch {

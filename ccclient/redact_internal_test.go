@@ -97,9 +97,9 @@ func quoted(s string) string {
 
 func TestRegisteredCodesSurviveSecretsThatArePartsOfThem(t *testing.T) {
 	q := testInquiry(t)
-	q.request.used("client")
+	q.request.used("invalid_client authentication")
 	_, f := q.judge(readAnswer(t, "error-basic"))
-	if f.err.Code != InvalidClient || strings.Contains(f.err.Description, "client") {
+	if f.err.Code != InvalidClient || strings.Contains(f.err.Description, "authentication") {
 		t.Errorf("%q, %q", f.err.Code, f.err.Description)
 	}
 }
