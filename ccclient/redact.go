@@ -3,49 +3,49 @@ package ccclient
 import (
 	"encoding/base64"
 	"net/url"
-	"slices"
 	"strings"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
-// credentials lists what is secret in r, of which plain is the form before it
-// was authenticated: all that authentication added, and further parameters
-// whose names say so.
-func credentials(r *Request, plain url.Values) []string {
-	var all []string
-	if r.secret != nil {
-		all = append(all, r.secret())
+// redactor hides what is secret in the request, and the tokens in a response's members.
+func (x *exchange) redactor(m tokenresponse.Members) *redact.Redactor {
+	all := append(x.credentials.secrets(), m.Tokens()...)
+	all = append(all, secretValues(x.form)...)
+	all = append(all, secretValues(x.header)...)
+	if u, err := url.Parse(x.endpoint.tokenURL); err == nil {
+		all = append(all, secretValues(u.Query())...)
 	}
-	for name, values := range r.Form {
-		switch {
-		case name == "client_id" || name == "client_assertion_type":
-		case !slices.Equal(values, plain[name]) || secretName(name):
+	return redact.New(all...)
+}
+
+// secrets returns what must not show of c: every value but those of client_id and client_assertion_type, and the secret
+// with which they were made.
+func (c Credentials) secrets() (all []string) {
+	if c.secret != nil {
+		all = append(all, c.secret())
+	}
+	for name, values := range c.Form {
+		if name != "client_id" && name != "client_assertion_type" {
 			all = append(all, values...)
 		}
 	}
-	if u, err := url.Parse(r.TokenURL); err == nil {
-		for name, values := range u.Query() {
-			if secretName(name) {
-				all = append(all, values...)
-			}
-		}
-	}
-	for name, values := range r.Header {
-		if name == "Accept" || name == "Content-Type" || slices.Equal(values, r.plainHeader[name]) && !secretName(name) {
-			continue
-		}
+	for name, values := range c.Header {
 		for _, value := range values {
-			all = append(all, value)
-			scheme, rest, _ := strings.Cut(value, " ")
-			all = append(all, rest)
-			if strings.EqualFold(scheme, "Basic") {
-				all = append(all, basicPassword(rest)...)
+			if scheme, rest, ok := strings.Cut(value, " "); ok && strings.EqualFold(name, "Authorization") {
+				value = rest // the scheme is a word of its own
+				if strings.EqualFold(scheme, "Basic") {
+					all = append(all, basicPassword(rest)...)
+				}
 			}
+			all = append(all, value)
 		}
 	}
 	return all
 }
 
-// basicPassword gives the password of Basic credentials, as it is and decoded.
+// basicPassword returns the password of Basic credentials, as it is and decoded.
 func basicPassword(credentials string) []string {
 	b, err := base64.StdEncoding.DecodeString(credentials)
 	if err != nil {
@@ -57,6 +57,16 @@ func basicPassword(credentials string) []string {
 		return []string{password}
 	}
 	return []string{password, decoded}
+}
+
+// secretValues returns the values of parameters that are likely to be secret, going by their names.
+func secretValues(m map[string][]string) (all []string) {
+	for name, values := range m {
+		if secretName(name) {
+			all = append(all, values...)
+		}
+	}
+	return all
 }
 
 // secretName reports whether a parameter of this name is likely to hold a secret.
