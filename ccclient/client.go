@@ -155,7 +155,8 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
 		return nil, r.failed(err, settled) // For has no other way to tell.
 	}
-	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.exchanger, c.target.form())
+	ctx = withHeld(withLabel(ctx, c.target.Label), c.tokens.Held)
+	return r.endpoints.fetch(ctx, r.exchanger, c.target.form())
 }
 
 // explain makes of err what callers see. It costs a cached token nothing.
@@ -176,7 +177,7 @@ func (c *Client) asError(ctx context.Context, err error) error {
 	case ctx != nil && ctx.Err() != nil:
 		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registration.host, ctx.Err())
 	}
-	return c.registration.failed(err, unclear)
+	return c.registration.failed(c.registration.exchanger.concealed(err, textOf(c.tokens.Held)), unclear)
 }
 
 // failed returns an Error that err is the cause of.
@@ -202,6 +203,7 @@ func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, err
 func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
 func (notMade) Invalidate(*oauth2.Token)                       {}
 func (notMade) Evicted() bool                                  { return true }
+func (notMade) Held() *oauth2.Token                            { return nil }
 
 func errNotMade() error {
 	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}

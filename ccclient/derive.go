@@ -32,7 +32,8 @@ type tokens interface {
 	Token(context.Context) (*oauth2.Token, error)
 	Refresh(context.Context) (*oauth2.Token, error)
 	Invalidate(rejected *oauth2.Token)
-	Evicted() bool // the token had to make room; use brings it back
+	Evicted() bool       // the token had to make room; use brings it back
+	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
 }
 
 // client returns a new Client for t, which is complete and not shared.

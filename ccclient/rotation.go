@@ -60,6 +60,15 @@ func (k *rotating) withCurrent(ctx context.Context, get getter) (tok *oauth2.Tok
 	return tok, err
 }
 
+// Held returns the token that was got with the certificate that was used last.
+func (k *rotating) Held() *oauth2.Token {
+	now := k.current.Load()
+	if now == nil {
+		return nil
+	}
+	return now.Entry.Held()
+}
+
 // Evicted reports whether there is no token for the certificate that was used last.
 func (k *rotating) Evicted() bool {
 	now := k.current.Load()

@@ -117,7 +117,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	tok, err := t.Source.Token(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, &tokenError{err}
+		return nil, &tokenError{t.redactor(req).Scrub(err)}
 	}
 	cred, err := t.credential(tok)
 	if err != nil {
@@ -146,7 +146,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 func (t *Transport) send(out, req *http.Request) (*http.Response, error) {
 	resp, err := t.base().RoundTrip(out)
 	if err != nil {
-		return nil, err
+		return nil, t.redactor(out).Scrub(err) // net/http quotes a malformed answer, and that may repeat the token
 	}
 	if resp == nil {
 		return nil, faultf("%T, the Base, returned neither a response nor an error", t.base())
