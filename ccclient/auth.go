@@ -194,7 +194,11 @@ func (m *method) Authenticate(ctx context.Context, r Request) (Credentials, erro
 		used = fingerprintOf(state)
 	}
 	if err != nil {
-		return Credentials{}, &unproven{err, func(ctx context.Context) bool { return m.rotated(ctx, used) }}
+		return Credentials{}, &unproven{
+			error:    err,
+			outdated: func(ctx context.Context) bool { return m.rotated(ctx, used) },
+			state:    func() string { return state },
+		}
 	}
 	if c.Form == nil {
 		c.Form = make(url.Values)
@@ -223,6 +227,7 @@ func (m *method) rotated(ctx context.Context, used fingerprint) bool {
 type unproven struct {
 	error
 	outdated func(ctx context.Context) bool
+	state    func() string // as of method.prove; it may be a secret
 }
 
 func (e *unproven) Unwrap() error { return e.error }

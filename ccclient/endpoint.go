@@ -67,7 +67,7 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		m, err := e.discoverer.Metadata(ctx)
 		if err == nil {
 			if err := e.supported(m); err != nil {
-				failed.Err = x.concealed(err, textOf(heldOf(ctx)))
+				failed.Err = x.concealed(err, textOf(heldOf(ctx)), x.firstSecret(ctx))
 				e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
 				failed.outlook = settled
 				return nil, failed

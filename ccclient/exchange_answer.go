@@ -90,6 +90,9 @@ func (e expired) Is(target error) bool { return target == ErrExpired }
 // unauthenticated is a request for which no credentials could be had. The source of a secret may have more to say
 // later, so it is no settled matter.
 func (x *exchange) unauthenticated(err error) *Error {
+	if source, ok := errors.AsType[*unproven](err); ok {
+		x.credentials.secret = source.state // which the error may repeat
+	}
 	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear})
 	if source, ok := errors.AsType[interface {
 		error

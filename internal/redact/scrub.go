@@ -6,15 +6,16 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 )
 
 // Scrub returns err with a text that is clean, of 500 characters at most, and without secrets. An err that is so already
 // is returned as it is, also nil.
 //
-// What errors.Is and errors.As find in err they find in the result too, unless the text of some part of it has a secret:
-// then only the kind is kept, whether it is a timeout and which of the well-known errors of context, io, net, os and the
-// system it is. No field of the result holds err, so that printing it shows its text and no more.
+// What errors.Is and errors.As find in err they find in the result too, unless the text of some part of it has a secret,
+// or more than 2 KiB: then only the kind is kept, whether it is a timeout and which of the well-known errors of context,
+// io, net, os and the system it is. No field of the result holds err, so that printing it shows its text and no more.
 func (r *Redactor) Scrub(err error) error {
 	if err == nil {
 		return nil
@@ -22,7 +23,7 @@ func (r *Redactor) Scrub(err error) error {
 	text := err.Error()
 	kept := clean(r.Hide(text), maxErrorRunes)
 	left := maxTree
-	told := r.told(err, &left)
+	told := r.told(err, "", &left)
 	if !told && kept == text {
 		return err
 	}
@@ -82,21 +83,23 @@ type telling struct {
 
 func (e *telling) Unwrap() []error { return e.kinds }
 
-// told reports whether the text of err, or of one of the errors in it, has a secret, or there are more of them left than
-// an honest error has.
-func (r *Redactor) told(err error, left *int) bool {
-	switch *left--; {
-	case r == nil || err == nil:
+// told reports whether the text of err, or of one of the errors in it, has a secret, or is too long to tell, or there are
+// more errors in it than are left of what an honest one has. outer is a text that has been looked at.
+func (r *Redactor) told(err error, outer string, left *int) bool {
+	if r == nil || err == nil {
 		return false
-	case *left < 0 || r.Holds(err.Error()):
+	}
+	text := err.Error()
+	*left--
+	if *left < 0 || len(text) > maxBytes || !strings.Contains(outer, text) && r.Holds(text) {
 		return true
 	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
-		return r.told(e.Unwrap(), left)
+		return r.told(e.Unwrap(), text, left)
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
-			if r.told(inner, left) {
+			if r.told(inner, text, left) {
 				return true
 			}
 		}

@@ -34,11 +34,12 @@ const (
 // are ever shown.
 const maxExplanation = 4 << 10
 
-// The names that count first, be there ever so many others.
-var extrasFirst = []string{"token_type", "expires_in", "expires_on", "refresh_in", "scope"}
+// extrasFirst are those that count first, be there ever so many others.
+var extrasFirst = []string{"expires_on", "refresh_in", "scope"}
 
-// flagNames tell a refusal from a success, also beside a token.
-var flagNames = []string{"error", "ok"}
+// flagNames tell a refusal from a success, also beside a token, or what the token is. They count whatever they are: what
+// is too large must not be taken for what is not there.
+var flagNames = append([]string{"error", "ok"}, fieldNames...)
 
 // knownNames are all that this package looks for.
 var knownNames = slices.Concat(tokenNames, extrasFirst, flagNames, codeNames, descriptionNames,
@@ -78,7 +79,7 @@ func decodeObject(body []byte) (Members, error) {
 		m[name] = decode(value)
 	}
 	for _, name := range flagNames {
-		if value, ok := known[name]; ok && m[name] == nil && value[0] != '[' {
+		if value, ok := known[name]; ok && m[name] == nil {
 			m[name] = explanation(value, 3)
 		}
 	}

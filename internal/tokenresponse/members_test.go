@@ -138,6 +138,31 @@ func TestExtrasAreBoundedAndNeverCut(t *testing.T) {
 	}
 }
 
+func TestWhatTheTokenIsCountsWhateverItsSize(t *testing.T) {
+	for name, body := range map[string]string{
+		"type":              fill(`{"access_token":"abc","token_type":"`, `x`, `"}`),
+		"type, as a list":   fill(`{"access_token":"abc","token_type":[`, `0,`, `0]}`),
+		"type, at the end":  numbered(`{"access_token":"abc"`, `,"%x":0`, `,"token_type":"mac"}`),
+		"type, in a form":   fill(`access_token=abc&token_type=`, `x`, ``),
+		"expired":           numbered(`{"access_token":"abc"`, `,"%x":0`, `,"expires_in":-1}`),
+		"expired long ago":  fill(`{"access_token":"abc","expires_in":-`, `9`, `}`),
+		"error, at the end": numbered(`{"access_token":"abc"`, `,"%x":0`, `,"error":"invalid_scope"}`),
+		"not ok":            numbered(`{"access_token":"abc"`, `,"%x":0`, `,"ok":false}`),
+	} {
+		m, err := tokenresponse.Response{Status: 200, Body: []byte(body)}.Members()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, refused := m.Refusal(); refused {
+			continue
+		}
+		if tok, err := m.Token(millennium, millennium, false); err == nil {
+			t.Errorf("%s: a token of type %q", name, tok.TokenType)
+		}
+	}
+}
+
 func TestHugeExplanationsStillExplain(t *testing.T) {
 	for _, test := range []struct{ body, code, description string }{
 		{fill(`{"error":"invalid_scope","error_description":"not yours: `, `a`, `"}`), "invalid_scope", "not yours: aaa"},
