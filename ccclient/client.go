@@ -43,8 +43,10 @@ type registration struct {
 	cache       *cache.Cache
 	root        *Client // the one that New returned
 
-	connections  *connections // the library's own; unused if Config has an HTTPClient
-	httpClient   http.Client  // what everything goes through, token requests and API calls alike
+	connections  *connections      // the library's own; unused if Config has an HTTPClient
+	uncertified  *connections      // such that show no certificate; nil: those above have none, or are unused
+	httpClient   http.Client       // what everything goes through, token requests and API calls alike
+	outside      http.RoundTripper // what API calls go through that may not have the token, nor the certificate; may be nil
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
@@ -113,19 +115,21 @@ func (c *Client) HTTPClient() *http.Client {
 }
 
 // Transport is what HTTPClient does, around a RoundTripper of the caller's. Nil means what HTTPClient goes through: the
-// Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport. The
-// result's fields may be changed before it is used.
+// Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport, of which
+// those that show no client certificate are its Outside. The result's fields may be changed before it is used.
 func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	if !c.made() {
 		return &transport.Transport{Source: c, Base: base}
 	}
 	r := c.registration
+	var outside http.RoundTripper
 	if base == nil {
-		base = r.httpClient.Transport
+		base, outside = r.httpClient.Transport, r.outside
 	}
 	return &transport.Transport{
 		Source:       c,
 		Base:         base,
+		Outside:      outside,
 		AllowedHosts: slices.Clone(r.allowedHosts),
 		InsecureHTTP: r.insecureHTTP,
 		ReplayLimit:  r.replayLimit,
@@ -146,6 +150,9 @@ func (c *Client) Close() error {
 	err := r.cache.Close()
 	r.endpoints.close()
 	r.connections.CloseIdleConnections()
+	if r.uncertified != nil {
+		r.uncertified.CloseIdleConnections()
+	}
 	return err
 }
 

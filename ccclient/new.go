@@ -60,6 +60,11 @@ func (r *registration) connect(cfg *Config) (err error) {
 	r.certificate, r.connections = certificate, newConnections(config)
 	if cfg.HTTPClient == nil {
 		r.httpClient.Transport, err = r.connections.wrapped(cfg.WrapTransport)
+		if err != nil || certificate == nil {
+			return err
+		}
+		r.uncertified = newConnections(withoutCertificate(config))
+		r.outside, err = r.uncertified.wrapped(cfg.WrapTransport)
 		return err
 	}
 	r.httpClient = *cfg.HTTPClient

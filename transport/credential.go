@@ -23,9 +23,9 @@ type credential struct {
 	before string // the token before, which a server may still repeat; empty if there was none
 }
 
-// credential returns the one of tok.
+// credential returns the one of tok. The last one is kept in a closure, since there are printers that follow pointers.
 func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
-	last := t.last.Load()
+	last := t.lastCredential()
 	if last != nil && last.token == tok {
 		return last, nil
 	}
@@ -46,8 +46,17 @@ func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
 	if last != nil {
 		cred.before = last.token.AccessToken
 	}
-	t.last.Store(cred)
+	spent := func() *credential { return cred }
+	t.last.Store(&spent)
 	return cred, nil
+}
+
+// lastCredential returns the one that was spent last; nil if there is none.
+func (t *Transport) lastCredential() *credential {
+	if last := t.last.Load(); last != nil {
+		return (*last)()
+	}
+	return nil
 }
 
 // scheme returns the authentication scheme for tok. The type comes from a server, so it is cleaned and quoted.
@@ -74,12 +83,15 @@ type authorized struct {
 	value [1]string
 }
 
-// authorize returns a shallow copy of req with the credential in its header. What is not the header map is shared
-// with req, as no RoundTripper may modify it.
-func (c *credential) authorize(req *http.Request) *http.Request {
+// authorize returns a shallow copy of req with the credential in its header, and without what of own is empty. What is
+// not the header map is shared with req, as no RoundTripper may modify it.
+func (c *credential) authorize(req *http.Request, own fields) *http.Request {
 	out := &authorized{Request: *req, value: [1]string{c.value}}
 	if out.Header = maps.Clone(req.Header); out.Header == nil {
 		out.Header = make(http.Header, 2)
+	}
+	if own.empty > 0 {
+		deleteEmpty(out.Header)
 	}
 	out.Header["Authorization"] = out.value[:]
 	return &out.Request
@@ -92,7 +104,7 @@ func (t *Transport) redactor(out *http.Request) *redact.Redactor {
 		_, token, _ := strings.Cut(value, " ")
 		secrets = append(secrets, token)
 	}
-	if last := t.last.Load(); last != nil {
+	if last := t.lastCredential(); last != nil {
 		secrets = append(secrets, last.token.AccessToken, last.before)
 	}
 	return redact.New(secrets...)

@@ -3,6 +3,8 @@ package transport_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -143,6 +145,26 @@ func TestEndlessAnswerDoesNotHoldUpTheRetry(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	})
+}
+
+func TestErrorOfTheBaseDoesNotRepeatTheToken(t *testing.T) {
+	const token = "canary-token"
+	for name, script := range map[string][]reply{
+		"first": {{err: fmt.Errorf("malformed HTTP status code %q: %w", "Bearer "+token, context.DeadlineExceeded)}},
+		"second": {{status: 401}, {err: fmt.Errorf("malformed HTTP status code %q: %w", "Bearer other-"+token,
+			context.DeadlineExceeded)}},
+	} {
+		tr := &transport.Transport{Source: bearer(token, "other-"+token), Base: answers(script...)}
+		_, err := tr.RoundTrip(request(t, "GET", "https://a.example/", nil))
+		if err == nil || strings.Contains(err.Error(), token) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for err != nil {
+			if err = errors.Unwrap(err); err != nil && strings.Contains(err.Error(), token) {
+				t.Errorf("%s: inside: %v", name, err)
+			}
+		}
+	}
 }
 
 func TestErrorOfTheBaseIsReturnedAsItIs(t *testing.T) {

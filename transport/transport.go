@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -32,6 +33,11 @@ type Transport struct {
 	// Base sends the authorized requests. Nil means http.DefaultTransport.
 	Base http.RoundTripper
 
+	// Outside sends what may not have the token: requests that a redirect has led away from where the first one went,
+	// and those with an Authorization header of the caller's own to where the token may not go. It is for a Base that
+	// shows a client certificate, which must not go there either. Nil means Base.
+	Outside http.RoundTripper
+
 	// AllowedHosts are the only hosts that may have the token: "api.example.com" (any port), "host:8443",
 	// "*.example.com" (one or more labels, not example.com itself). Empty means any.
 	AllowedHosts []string
@@ -52,7 +58,7 @@ type Transport struct {
 	// may be.
 	DPoP *DPoP
 
-	last atomic.Pointer[credential]
+	last atomic.Pointer[func() *credential] // the one that was spent last
 }
 
 // prefix is what every error of this module has in front, once.
@@ -106,13 +112,16 @@ func (e *tokenError) Timeout() bool {
 // Errors are the Source's and the Base's, wrapped or as they are, or one of those above; nothing was sent if the
 // cause was not the Base.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	authorize, err := t.mayAuthorize(req)
-	if err != nil {
+	own := countFields(req.Header)
+	how, err := t.passage(req, own)
+	switch {
+	case err != nil:
 		closeBody(req)
 		return nil, err
-	}
-	if !authorize {
-		return t.send(req, req)
+	case how == outside:
+		return t.send(t.outside(), own.withoutEmpty(req), req)
+	case how == asItIs:
+		return t.send(t.base(), own.withoutEmpty(req), req)
 	}
 	tok, err := t.Source.Token(req.Context())
 	if err != nil {
@@ -124,7 +133,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	out := cred.authorize(req)
+	out := cred.authorize(req, own)
 	body, err := t.prepareBody(out)
 	if err != nil {
 		return nil, err
@@ -135,21 +144,22 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	resp, err := t.send(out, req)
+	resp, err := t.send(t.base(), out, req)
 	if err != nil {
 		return nil, err
 	}
 	return t.retryRejected(req, body, cred, resp)
 }
 
-// send sends out in the name of req.
-func (t *Transport) send(out, req *http.Request) (*http.Response, error) {
-	resp, err := t.base().RoundTrip(out)
+// send sends out through rt in the name of req. An error of net/http quotes a malformed answer, and a server may repeat
+// in that what it was sent.
+func (t *Transport) send(rt http.RoundTripper, out, req *http.Request) (*http.Response, error) {
+	resp, err := rt.RoundTrip(out)
 	if err != nil {
-		return nil, t.redactor(out).Scrub(err) // net/http quotes a malformed answer, and that may repeat the token
+		return nil, t.redactor(out).Scrub(err)
 	}
 	if resp == nil {
-		return nil, faultf("%T, the Base, returned neither a response nor an error", t.base())
+		return nil, faultf("%T, the Base, returned neither a response nor an error", rt)
 	}
 	resp.Request = req // not the clone: that one holds the token, and responses get logged
 	return resp, nil
@@ -162,9 +172,31 @@ func (t *Transport) base() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// CloseIdleConnections closes the idle connections of Base, if that can do so.
-func (t *Transport) CloseIdleConnections() {
-	if base, ok := t.base().(interface{ CloseIdleConnections() }); ok {
-		base.CloseIdleConnections()
+func (t *Transport) outside() http.RoundTripper {
+	if t.Outside != nil {
+		return t.Outside
 	}
+	return t.base()
+}
+
+// CloseIdleConnections closes the idle connections of Base and of Outside, if they can do so.
+func (t *Transport) CloseIdleConnections() {
+	for _, rt := range []http.RoundTripper{t.base(), t.Outside} {
+		if rt, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			rt.CloseIdleConnections()
+		}
+	}
+}
+
+// Format prints the hosts that may have tokens, for every verb: Source may be a type that fmt would print.
+func (t *Transport) Format(f fmt.State, _ rune) { io.WriteString(f, t.text()) }
+
+// MarshalText returns what Format prints, for encoding/json and log/slog.
+func (t *Transport) MarshalText() ([]byte, error) { return []byte(t.text()), nil }
+
+func (t *Transport) text() string {
+	if t == nil {
+		t = new(Transport)
+	}
+	return fmt.Sprintf("transport.Transport{AllowedHosts: %q, DPoP: %v}", t.AllowedHosts, t.DPoP != nil)
 }
