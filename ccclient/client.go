@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -43,10 +45,10 @@ type registration struct {
 	cache       *cache.Cache
 	root        *Client // the one that New returned
 
-	connections  *connections      // the library's own; unused if Config has an HTTPClient
-	uncertified  *connections      // such that show no certificate; nil: those above have none, or are unused
+	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
+	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
 	httpClient   http.Client       // what everything goes through, token requests and API calls alike
-	outside      http.RoundTripper // what API calls go through that may not have the token, nor the certificate; may be nil
+	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
@@ -156,6 +158,32 @@ func (c *Client) Close() error {
 	return err
 }
 
+// Format prints which client c is, at which server, and what its token is for; never a token.
+func (c *Client) Format(s fmt.State, _ rune) {
+	switch {
+	case c == nil:
+		fmt.Fprint(s, "<nil>")
+	case !c.made():
+		fmt.Fprint(s, "ccclient.Client{}")
+	default:
+		r := c.registration
+		fmt.Fprintf(s, "ccclient.Client{ClientID: %q, Server: %q, Target: %v}", r.clientID, r.server, c.target)
+	}
+}
+
+// LogValue returns what Format prints.
+func (c *Client) LogValue() slog.Value {
+	if !c.made() {
+		return slog.StringValue(fmt.Sprint(c))
+	}
+	r := c.registration
+	return slog.GroupValue(
+		slog.String("client_id", r.clientID),
+		slog.String("server", r.server),
+		slog.Any("target", c.target),
+	)
+}
+
 // fetch is the cache's Fetch: it asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registration
@@ -201,6 +229,15 @@ func (c *Client) kept() tokens {
 		return notMade{}
 	}
 	return c.tokens
+}
+
+// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
+type tokens interface {
+	Token(context.Context) (*oauth2.Token, error)
+	Refresh(context.Context) (*oauth2.Token, error)
+	Invalidate(rejected *oauth2.Token)
+	Evicted() bool       // the token had to make room; use brings it back
+	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
 }
 
 // notMade stands in for the tokens of a Client that is nil or a zero value.

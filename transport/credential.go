@@ -67,13 +67,16 @@ func (t *Transport) scheme(tok *oauth2.Token) (string, error) {
 	case bound:
 		return "", fmt.Errorf("%w: it is bound by DPoP, and no DPoP key is configured", ErrTokenType)
 	case t.DPoP != nil:
-		return "", fmt.Errorf("%w: DPoP was asked for, the server gave %q", ErrTokenType, redact.New(tok.AccessToken).Clean(tok.Type()))
+		return "", fmt.Errorf("%w: DPoP was asked for, the server gave %q", ErrTokenType, typeOf(tok))
 	case tok.TokenType == "" || strings.EqualFold(tok.TokenType, "Bearer"):
 		return "Bearer", nil
 	default:
-		return "", fmt.Errorf("%w: %q is neither Bearer nor DPoP", ErrTokenType, redact.New(tok.AccessToken).Clean(tok.TokenType))
+		return "", fmt.Errorf("%w: %q is neither Bearer nor DPoP", ErrTokenType, typeOf(tok))
 	}
 }
+
+// typeOf returns the type of tok as it may be shown: it is a server's word, which may repeat the token.
+func typeOf(tok *oauth2.Token) string { return redact.New(tok.AccessToken).Clean(tok.Type()) }
 
 // authorized is a request with room for the one header value it adds: one allocation, and no slice that requests
 // share, which a careless RoundTripper could write to. Pooling it would be unsafe: the write loop of http.Transport

@@ -21,9 +21,9 @@
 // # Errors
 //
 // The errors of this package begin with "ccclient: ", as all of the module do that a program sees; those of
-// ccclient's Client, which begin so themselves, get no second prefix. An error of Base is returned as it is, unless it
-// repeats the token: net/http quotes what it cannot read. Whoever puts an error of this package into one that has the
-// prefix already takes it off with [errors.Unwrap].
+// ccclient's Client, which begin so themselves, get no second prefix. An error of Base is returned as it is, unless
+// it repeats the token (net/http quotes what it cannot read), or is too long or not fit to be printed. Whoever puts
+// an error of this package into one that has the prefix already takes it off with [errors.Unwrap].
 //
 // # What it does not do
 //

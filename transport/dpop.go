@@ -119,14 +119,14 @@ func (d *DPoP) sign(r *http.Request, hash, nonce string) error {
 	if r.URL == nil || r.URL.Host == "" {
 		return faultf("a DPoP proof is for a URL with a host, and the request has none")
 	}
-	uri, err := targetURI(r)
+	origin, path, err := target(r)
 	if err != nil {
 		return err
 	}
 	if nonce == "" {
-		nonce = d.nonces.get(origin(r))
+		nonce = d.nonces.get(origin)
 	}
-	proof, err := signer.Sign(claims(r.Method, uri, hash, nonce))
+	proof, err := signer.Sign(claims(r.Method, origin+path, hash, nonce))
 	if err != nil {
 		return faultf("DPoP proof: %w", err)
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// fields counts those in a header that decide over the token. A key is taken in any spelling, since net/http sends it as
-// it is spelled and servers read it in any. An empty value counts as none.
+// fields counts those in a header that decide over the token. A key is taken in any spelling, since net/http sends it
+// as it is spelled and servers read it in any. An empty value counts as none.
 type fields struct {
 	authorizations int  // the caller's own
 	proofs         int  // the caller's own, for DPoP

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
@@ -162,6 +165,30 @@ func TestErrorOfTheBaseDoesNotRepeatTheToken(t *testing.T) {
 		for err != nil {
 			if err = errors.Unwrap(err); err != nil && strings.Contains(err.Error(), token) {
 				t.Errorf("%s: inside: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestErrorOfTheBaseIsOneLineOfSaneLength(t *testing.T) {
+	for _, text := range []string{
+		"407 \x1b[2J\u202eProxy\r\nAuthentication\u2028Required\xff", strings.Repeat("é", 10_000),
+		strings.Repeat("\x00", 10_000),
+	} {
+		inside := fmt.Errorf("%s: %w", text, context.DeadlineExceeded)
+		for name, req := range map[string]*http.Request{
+			"authorized": request(t, "GET", "https://a.example/", nil),
+			"outside":    redirected(t, "https://b.example/", "https://a.example/"),
+		} {
+			tr := &transport.Transport{Source: bearer("canary-token"), Base: answers(reply{err: inside})}
+			_, err := tr.RoundTrip(req)
+			if err == nil || len(err.Error()) > 1010 || !utf8.ValidString(err.Error()) ||
+				strings.ContainsFunc(err.Error(), func(c rune) bool { return !unicode.IsPrint(c) }) {
+				t.Errorf("%s: %.100q", name, err)
+			}
+			timeout, ok := err.(interface{ Timeout() bool })
+			if !errors.Is(err, inside) || !ok || !timeout.Timeout() {
+				t.Errorf("%s: it is not what it was: %.100q", name, err)
 			}
 		}
 	}

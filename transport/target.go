@@ -16,9 +16,9 @@ import (
 // authority returns the host and port of the server that req is for, as that server reads them.
 func authority(req *http.Request) string { return cmp.Or(req.Host, req.URL.Host) }
 
-// origin returns the origin that req is for: RFC 6454, section 6.2.
+// origin returns the origin that req is for, as its server reads it: RFC 6454, section 6.2.
 func origin(req *http.Request) string {
-	return hosts.Origin(&url.URL{Scheme: req.URL.Scheme, Host: authority(req)})
+	return hosts.Origin(&url.URL{Scheme: req.URL.Scheme, Host: hosts.AsSent(authority(req))})
 }
 
 // sameServer reports whether two requests go to the same place, and to the same one of the servers there.
@@ -66,14 +66,18 @@ func splitOpaque(u *url.URL) (authority, path string, ok bool) {
 	return rest[:end], rest[end:], end > 0
 }
 
-// targetURI returns the target URI of req as its server puts it together (RFC 9110, section 7.1), without query and
+// target returns the target URI of req as its server puts it together (RFC 9110, section 7.1), without query and
 // fragment: RFC 9449, section 4.2. It is normalized where the server might be (RFC 3986, section 6.2): the letters of
 // scheme and host, the default port, the empty path.
-func targetURI(req *http.Request) (string, error) {
+func target(req *http.Request) (origin, path string, err error) {
 	if err := checkTarget(req); err != nil {
-		return "", err
+		return "", "", err
 	}
-	path := req.URL.EscapedPath()
+	host := hosts.AsSent(authority(req))
+	if host == "" {
+		return "", "", faultf("a DPoP proof is for a server that can be named, and %.100q is no host", authority(req))
+	}
+	path = req.URL.EscapedPath()
 	if req.URL.Opaque != "" {
 		_, path, _ = splitOpaque(req.URL)
 	}
@@ -83,9 +87,5 @@ func targetURI(req *http.Request) (string, error) {
 	if path == "" || path == "*" { // RFC 9112, section 3.3: no path
 		path = "/"
 	}
-	host := hosts.AsSent(authority(req))
-	if host == "" {
-		return "", faultf("a DPoP proof is for a server that can be named, and %.100q is no host", authority(req))
-	}
-	return hosts.Origin(&url.URL{Scheme: req.URL.Scheme, Host: host}) + path, nil
+	return hosts.Origin(&url.URL{Scheme: req.URL.Scheme, Host: host}), path, nil
 }

@@ -2,11 +2,9 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/oauth2"
@@ -39,7 +37,8 @@ type Transport struct {
 	Outside http.RoundTripper
 
 	// AllowedHosts are the only hosts that may have the token: "api.example.com" (any port), "host:8443",
-	// "*.example.com" (one or more labels, not example.com itself). Empty means any.
+	// "*.example.com" (one or more labels, not example.com itself). Empty means any. A request whose Host is not that
+	// of its URL is for both, so both must be allowed.
 	AllowedHosts []string
 
 	// InsecureHTTP allows http URLs beyond loopback, where anybody on the way can take the token.
@@ -59,51 +58,6 @@ type Transport struct {
 	DPoP *DPoP
 
 	last atomic.Pointer[func() *credential] // the one that was spent last
-}
-
-// prefix is what every error of this module has in front, once.
-const prefix = "ccclient: "
-
-var (
-	// ErrInsecure means that a request was not sent because its URL is neither https nor loopback.
-	ErrInsecure = errors.New(prefix + "a token must not go over an insecure connection")
-
-	// ErrHostNotAllowed means that a request was not sent because its host is not one of AllowedHosts.
-	ErrHostNotAllowed = errors.New(prefix + "the host may not have the token")
-
-	// ErrTokenType means that a request was not sent because the source's token is of a type that does not fit: one
-	// that is not bound where DPoP was asked for (which would be a downgrade), one that is where it was not, or one
-	// that is neither Bearer nor DPoP and so not understood (RFC 6749, section 7.1).
-	ErrTokenType = errors.New(prefix + "the token is of the wrong type")
-)
-
-// fault is an error of this package. Unwrap takes the prefix off, for whoever puts one into an error that has it.
-type fault struct{ err error }
-
-func faultf(format string, args ...any) error { return &fault{fmt.Errorf(format, args...)} }
-
-func (e *fault) Error() string { return prefix + e.err.Error() }
-func (e *fault) Unwrap() error { return e.err }
-
-// tokenError is the failure of a Source. It is a timeout if that is one: an url.Error says of itself what the error
-// directly inside of it says, and does not unwrap that.
-type tokenError struct{ err error }
-
-func (e *tokenError) Error() string {
-	if text := e.err.Error(); strings.HasPrefix(text, prefix) {
-		return text // ccclient's own say all there is to say
-	}
-	return prefix + "no token: " + e.err.Error()
-}
-
-func (e *tokenError) Unwrap() error { return e.err }
-
-func (e *tokenError) Timeout() bool {
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](e.err)
-	return ok && t.Timeout()
 }
 
 // RoundTrip sends req with a token, and, if that is rejected, once more with another. A req with an Authorization

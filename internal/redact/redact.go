@@ -109,13 +109,24 @@ func (r *Redactor) Hide(s string) string {
 	return Redacted
 }
 
-// Holds reports whether s has something that [Redactor.Hide] would hide.
+// maxHolds bounds the text in which Holds looks.
+const maxHolds = 32 << 10
+
+// Holds reports whether s has something that [Redactor.Hide] would hide, be it beyond what that looks at, or is longer
+// than 32 KiB.
 func (r *Redactor) Holds(s string) bool {
-	if r == nil {
-		return false
+	if r == nil || len(s) > maxHolds {
+		return r != nil
 	}
-	found, ok := search(bound(s), r.grams())
-	return found != nil || !ok
+	for {
+		if found, ok := search(bound(s), r.grams()); found != nil || !ok {
+			return true
+		}
+		if len(s) <= maxBytes {
+			return false
+		}
+		s = s[maxBytes/2:] // an escape of a run that is cut is whole in the next part
+	}
 }
 
 // replace puts Redacted in place of each stretch of bytes that was found.

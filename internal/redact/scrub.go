@@ -14,7 +14,7 @@ import (
 // is returned as it is, also nil.
 //
 // What errors.Is and errors.As find in err they find in the result too, unless the text of some part of it has a secret,
-// or more than 2 KiB: then only the kind is kept, whether it is a timeout and which of the well-known errors of context,
+// or more than 32 KiB: then only the kind is kept, whether it is a timeout and which of the well-known errors of context,
 // io, net, os and the system it is. No field of the result holds err, so that printing it shows its text and no more.
 func (r *Redactor) Scrub(err error) error {
 	if err == nil {
@@ -91,7 +91,7 @@ func (r *Redactor) told(err error, outer string, left *int) bool {
 	}
 	text := err.Error()
 	*left--
-	if *left < 0 || len(text) > maxBytes || !strings.Contains(outer, text) && r.Holds(text) {
+	if *left < 0 || !strings.Contains(outer, text) && r.Holds(text) {
 		return true
 	}
 	switch e := err.(type) {

@@ -1,4 +1,5 @@
-package ccclient
+// Package connections is the pool of connections that a client has of its own.
+package connections
 
 import (
 	"context"
@@ -10,18 +11,28 @@ import (
 	"time"
 )
 
-// connections are the library's own pool, which can be replaced as a whole.
-type connections struct {
+// A Pool is the library's own connections, which can be replaced as a whole. It is an [http.RoundTripper].
+type Pool struct {
 	config *tls.Config // nil: the defaults. It holds no key: there are printers that follow pointers
-	pool   atomic.Pointer[pool]
+	pool   atomic.Pointer[transports]
 }
 
-// newConnections returns connections with a configuration; nil: the defaults.
-func newConnections(config *tls.Config) *connections {
-	c := &connections{config: withHiddenKeys(config)}
-	c.pool.Store(c.open())
-	return c
+// transports keep the connections.
+type transports struct {
+	direct   *http.Transport // also through proxies of other kinds
+	tlsProxy *http.Transport // through https proxies
 }
+
+// New returns a pool of connections with this configuration, which the caller does not change any more; nil: the
+// defaults.
+func New(config *tls.Config) *Pool {
+	p := &Pool{config: withHiddenKeys(config)}
+	p.pool.Store(p.open())
+	return p
+}
+
+// WithoutCertificate returns a pool like p whose connections show no client certificate.
+func (p *Pool) WithoutCertificate() *Pool { return New(withoutCertificate(p.config)) }
 
 // withHiddenKeys returns a copy of config that has its certificates in a function.
 func withHiddenKeys(config *tls.Config) *tls.Config {
@@ -57,23 +68,17 @@ func withoutCertificate(config *tls.Config) *tls.Config {
 	return config
 }
 
-// A pool holds open connections.
-type pool struct {
-	direct   *http.Transport // also through proxies of other kinds
-	tlsProxy *http.Transport // through https proxies
-}
-
-// open makes a pool for a server that calls a few hosts very often: net/http's own keeps two idle connections a host and
-// would dial anew for every caller beyond that.
-func (c *connections) open() *pool {
-	config := c.config.Clone()
+// open makes transports for a server that calls a few hosts very often: net/http's own keeps two idle connections a
+// host and would dial anew for every caller beyond that.
+func (p *Pool) open() *transports {
+	config := p.config.Clone()
 	if config != nil && config.ClientSessionCache != nil {
 		// A resumed session would speak for the certificate that was shown when it began.
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	}
-	p := &pool{direct: newTransport(config), tlsProxy: newTransport(config)}
-	p.tlsProxy.DialTLSContext = dialProxy(withoutCertificate(config))
-	return p
+	t := &transports{direct: newTransport(config), tlsProxy: newTransport(config)}
+	t.tlsProxy.DialTLSContext = dialProxy(withoutCertificate(config))
+	return t
 }
 
 func newTransport(config *tls.Config) *http.Transport {
@@ -100,52 +105,54 @@ func dialProxy(config *tls.Config) func(ctx context.Context, network, addr strin
 	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext
 }
 
-func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *transports) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL != nil {
 		if proxy, err := http.ProxyFromEnvironment(r); err == nil && proxy != nil && proxy.Scheme == "https" {
-			return p.tlsProxy.RoundTrip(r)
+			return t.tlsProxy.RoundTrip(r)
 		}
 	}
-	return p.direct.RoundTrip(r)
+	return t.direct.RoundTrip(r)
 }
 
-func (p *pool) CloseIdleConnections() {
-	p.direct.CloseIdleConnections()
-	p.tlsProxy.CloseIdleConnections()
+func (t *transports) CloseIdleConnections() {
+	t.direct.CloseIdleConnections()
+	t.tlsProxy.CloseIdleConnections()
 }
 
-// renew makes sure that no new request goes over a connection opened before. Those in use are left to finish, and then
+// Renew makes sure that no new request goes over a connection opened before. Those in use are left to finish, and then
 // closed: soon by net/http itself, but for those of HTTP/2, which it forgets once they were busy.
-func (c *connections) renew() {
-	old := c.pool.Swap(c.open())
+func (p *Pool) Renew() {
+	old := p.pool.Swap(p.open())
 	old.CloseIdleConnections()
 	time.AfterFunc(time.Second, old.CloseIdleConnections)
 }
 
-func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
-	return c.pool.Load().RoundTrip(r)
+// RoundTrip sends r over a connection of the pool.
+func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
+	return p.pool.Load().RoundTrip(r)
 }
 
-func (c *connections) CloseIdleConnections() { c.pool.Load().CloseIdleConnections() }
+// CloseIdleConnections closes those that are not in use.
+func (p *Pool) CloseIdleConnections() { p.pool.Load().CloseIdleConnections() }
 
-// wrapped returns what wrap makes of c; c itself if wrap is nil.
-func (c *connections) wrapped(wrap func(http.RoundTripper) http.RoundTripper) (http.RoundTripper, error) {
+// Wrapped returns what wrap makes of p; p itself if wrap is nil.
+func (p *Pool) Wrapped(wrap func(http.RoundTripper) http.RoundTripper) (http.RoundTripper, error) {
 	if wrap == nil {
-		return c, nil
+		return p, nil
 	}
-	t := wrap(c)
+	t := wrap(p)
 	if t == nil {
 		return nil, errors.New("returned nil: return its argument to leave the connections as they are")
 	}
-	return wrappedConnections{t, c}, nil
+	return wrapped{t, p}, nil
 }
 
-// wrappedConnections can close idle connections, as few wrappers can.
-type wrappedConnections struct {
+// wrapped can close idle connections, as few wrappers can.
+type wrapped struct {
 	http.RoundTripper
-	*connections
+	*Pool
 }
 
-func (w wrappedConnections) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w wrapped) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.RoundTripper.RoundTrip(r)
 }
