@@ -62,7 +62,7 @@ func TestForRemembersNoMoreClientsThanMaxKeys(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		m := &c.registration.derived
+		m := &c.registered().derived
 		m.mu.Lock()
 		if m.count > most+most/4+memoLeast || len(m.table.Load().slots) > 2*m.most {
 			t.Errorf("%s: %d clients are remembered in %d slots", name, m.count, len(m.table.Load().slots))

@@ -39,8 +39,10 @@ func (m *memo) find(hash uint64, target *Target) *Client {
 		if c == nil {
 			return nil
 		}
-		if slot.hash.Load() == hash && c.target.same(target) {
-			return c
+		if slot.hash.Load() == hash {
+			if goal := c.goal(); goal.same(target) {
+				return c
+			}
 		}
 	}
 }
@@ -49,7 +51,8 @@ func (m *memo) find(hash uint64, target *Target) *Client {
 func (m *memo) add(hash uint64, c *Client) *Client {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if known := m.find(hash, &c.target); known != nil {
+	goal := c.goal()
+	if known := m.find(hash, &goal); known != nil {
 		return known
 	}
 	t := m.table.Load()
