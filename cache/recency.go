@@ -3,6 +3,8 @@ package cache
 import (
 	"container/heap"
 	"time"
+
+	"golang.org/x/oauth2"
 )
 
 // sweepEvery bounds how often a full cache looks through all its entries for expired ones.
@@ -54,6 +56,15 @@ func (e *Entry) Evicted() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.evicted
+}
+
+// Held returns the token that e holds, be it alive or not, and changes nothing; nil if there is none. It is for those who
+// have to know it to keep it out of a text; do not modify it.
+func (e *Entry) Held() *oauth2.Token {
+	if s := e.current.Load(); s != nil {
+		return s.token
+	}
+	return nil
 }
 
 // readmit makes e, which was evicted, known again, and returns the entry that serves its key: another one, if that was

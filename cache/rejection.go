@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/fingerprint"
 )
 
 const (
@@ -16,11 +18,11 @@ const (
 
 // rejections is what an Entry knows of tokens that a resource rejected. Entry.mu guards its fields.
 type rejections struct {
-	tokens []string      // the last few, oldest first: a miss wherever they lie
-	last   instant       // when the last one came
-	next   instant       // no forced refresh before this
-	step   time.Duration // how long the last pause between forced refreshes was
-	forced bool          // a token was dropped, and none has been asked for yet
+	tokens []fingerprint.Print // of the last few, oldest first: a miss wherever they lie
+	last   instant             // when the last one came
+	next   instant             // no forced refresh before this
+	step   time.Duration       // how long the last pause between forced refreshes was
+	forced bool                // a token was dropped, and none has been asked for yet
 }
 
 // Invalidate says that a resource rejected a token. If it is still the current one, the next Token fetches another.
@@ -88,9 +90,9 @@ func (r *rejections) remember(token string) {
 	if len(r.tokens) == rememberMost {
 		r.tokens = slices.Delete(r.tokens, 0, 1)
 	}
-	r.tokens = append(r.tokens, token)
+	r.tokens = append(r.tokens, fingerprint.Of(token))
 }
 
 func (r *rejections) knows(token string) bool {
-	return r != nil && slices.Contains(r.tokens, token)
+	return r != nil && len(r.tokens) > 0 && slices.Contains(r.tokens, fingerprint.Of(token))
 }

@@ -197,7 +197,11 @@ func (m *method) Authenticate(ctx context.Context, r Request) (Credentials, erro
 		used = fingerprint.Of(state)
 	}
 	if err != nil {
-		return Credentials{}, &unproven{err, func(ctx context.Context) bool { return m.rotated(ctx, used) }}
+		return Credentials{}, &unproven{
+			error:    err,
+			outdated: func(ctx context.Context) bool { return m.rotated(ctx, used) },
+			state:    func() string { return state },
+		}
 	}
 	if c.Form == nil {
 		c.Form = make(url.Values)
@@ -226,6 +230,7 @@ func (m *method) rotated(ctx context.Context, used fingerprint.Print) bool {
 type unproven struct {
 	error
 	outdated func(ctx context.Context) bool
+	state    func() string // as of method.prove; it may be a secret
 }
 
 func (e *unproven) Unwrap() error { return e.error }

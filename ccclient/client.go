@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"golang.org/x/oauth2"
@@ -25,9 +26,12 @@ var ErrClosed = cache.ErrClosed
 // Each Client holds one token: from memory while it is fresh, renewed in the background before it expires, and shared
 // by all callers. [Client.For] returns clients for other tokens of the same registration.
 type Client struct {
-	tokens       tokens        // where the token is kept
-	registration *registration // shared with all clients that For makes of this one
-	target       Target        // what the token is for; complete: nothing is inherited any more
+	tokens tokens // where the token is kept
+
+	// What may lead to a secret is behind functions: there are printers that follow pointers, and fields of any name.
+	registered func() *registration // shared with all clients that For makes of this one
+	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
+	params     func() url.Values    // EndpointParams of target; nil: none
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes
@@ -43,7 +47,8 @@ type registration struct {
 	certificate *clientcert.Certificate // nil: none
 	dpop        *transport.DPoP         // nil: bearer tokens
 	cache       *cache.Cache
-	root        *Client // the one that New returned
+	root        *Client              // the one that New returned
+	self        func() *registration // returns it
 
 	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
 	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
@@ -63,7 +68,7 @@ type registration struct {
 // Its error is an [*Error], or ErrClosed, or, if ctx ended first, one in which errors.Is finds ctx's error.
 //
 // The token's Expiry is always set. Its Extra has what the server answered beside the fields of oauth2.Token; "scope"
-// is one string, whatever the server wrote.
+// is one string, whatever the server wrote. Of more than 256 members, 64 KiB or 32 levels the rest is left out.
 func (c *Client) Token(ctx context.Context) (*oauth2.Token, error) {
 	tok, err := c.kept().Token(ctx)
 	return tok, c.explain(ctx, err)
@@ -97,6 +102,15 @@ func (c *Client) TokenSource() oauth2.TokenSource { return tokenSource{c} }
 
 type tokenSource struct{ c *Client }
 
+// Format prints what the Client prints.
+func (s tokenSource) Format(f fmt.State, verb rune) { s.c.Format(f, verb) }
+
+// String returns what Format prints.
+func (s tokenSource) String() string { return s.c.String() }
+
+// MarshalText returns what Format prints.
+func (s tokenSource) MarshalText() ([]byte, error) { return s.c.MarshalText() }
+
 func (s tokenSource) Token() (*oauth2.Token, error) { return s.c.Token(context.Background()) }
 
 // HTTPClient returns an http.Client that authorizes each request with a token, and, when the server rejects that, gets a
@@ -110,7 +124,7 @@ func (s tokenSource) Token() (*oauth2.Token, error) { return s.c.Token(context.B
 func (c *Client) HTTPClient() *http.Client {
 	var h http.Client
 	if c.made() {
-		h = c.registration.httpClient
+		h = c.registered().httpClient
 	}
 	h.Transport = c.Transport(nil)
 	return &h
@@ -123,7 +137,7 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	if !c.made() {
 		return &transport.Transport{Source: c, Base: base}
 	}
-	r := c.registration
+	r := c.registered()
 	var outside http.RoundTripper
 	if base == nil {
 		base, outside = r.httpClient.Transport, r.outside
@@ -145,7 +159,7 @@ func (c *Client) Close() error {
 	if !c.made() {
 		return errNotMade()
 	}
-	r := c.registration
+	r := c.registered()
 	if c != r.root {
 		return nil
 	}
@@ -166,33 +180,41 @@ func (c *Client) Format(s fmt.State, _ rune) {
 	case !c.made():
 		fmt.Fprint(s, "ccclient.Client{}")
 	default:
-		r := c.registration
-		fmt.Fprintf(s, "ccclient.Client{ClientID: %q, Server: %q, Target: %v}", r.clientID, r.server, c.target)
+		r := c.registered()
+		fmt.Fprintf(s, "ccclient.Client{ClientID: %q, Server: %q, Target: %v}", r.clientID, r.server, c.goal())
 	}
 }
+
+// String returns what Format prints.
+func (c *Client) String() string { return fmt.Sprint(c) }
+
+// MarshalText returns what Format prints, to encoding/json and its like.
+func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // LogValue returns what Format prints.
 func (c *Client) LogValue() slog.Value {
 	if !c.made() {
 		return slog.StringValue(fmt.Sprint(c))
 	}
-	r := c.registration
+	r := c.registered()
 	return slog.GroupValue(
 		slog.String("client_id", r.clientID),
 		slog.String("server", r.server),
-		slog.Any("target", c.target),
+		slog.Any("target", c.goal()),
 	)
 }
 
 // fetch is the cache's Fetch: it asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
-	r := c.registration
-	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
+	r := c.registered()
+	target := c.goal()
+	if err := target.validate(r.auth).err("invalid Target"); err != nil {
 		e := r.failed(err, settled) // For has no other way to tell.
 		e.ofTarget = true
 		return nil, e
 	}
-	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.exchanger, c.target.form())
+	ctx = withHeld(withLabel(ctx, target.Label), c.tokens.Held)
+	return r.endpoints.fetch(ctx, r.exchanger, target.form())
 }
 
 // explain makes of err what callers see. It costs a cached token nothing.
@@ -208,15 +230,16 @@ func (c *Client) asError(ctx context.Context, err error) error {
 		return e
 	}
 	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
-		return c.registration.failedElsewhere(other)
+		return c.registered().failedElsewhere(other)
 	}
 	switch {
 	case errors.Is(err, ErrClosed):
 		return ErrClosed
 	case ctx != nil && ctx.Err() != nil:
-		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registration.host, ctx.Err())
+		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registered().host, ctx.Err())
 	}
-	return c.registration.failed(err, unclear)
+	r := c.registered()
+	return r.failed(r.exchanger.concealed(err, textOf(c.tokens.Held)), unclear)
 }
 
 // failed returns an Error that err is the cause of.
@@ -224,8 +247,17 @@ func (r *registration) failed(err error, o outlook) *Error {
 	return &Error{client: r.clientID, host: r.host, Err: err, outlook: o}
 }
 
+// goal returns what the token is for.
+func (c *Client) goal() Target {
+	t := c.target
+	if c.params != nil {
+		t.EndpointParams = c.params()
+	}
+	return t
+}
+
 // made reports whether New or For made c.
-func (c *Client) made() bool { return c != nil && c.registration != nil }
+func (c *Client) made() bool { return c != nil && c.registered != nil }
 
 // kept returns where c's token is kept.
 func (c *Client) kept() tokens {
@@ -240,7 +272,8 @@ type tokens interface {
 	Token(context.Context) (*oauth2.Token, error)
 	Refresh(context.Context) (*oauth2.Token, error)
 	Invalidate(rejected *oauth2.Token)
-	Evicted() bool // the token had to make room; use brings it back
+	Evicted() bool       // the token had to make room; use brings it back
+	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
 }
 
 // notMade stands in for the tokens of a Client that is nil or a zero value.
@@ -250,6 +283,7 @@ func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, err
 func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
 func (notMade) Invalidate(*oauth2.Token)                       {}
 func (notMade) Evicted() bool                                  { return true }
+func (notMade) Held() *oauth2.Token                            { return nil }
 
 func errNotMade() error {
 	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}

@@ -137,6 +137,12 @@ func (cfg Config) Format(s fmt.State, _ rune) {
 		redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
 }
 
+// String returns what Format prints.
+func (cfg Config) String() string { return fmt.Sprint(cfg) }
+
+// MarshalText returns what Format prints, to encoding/json and its like.
+func (cfg Config) MarshalText() ([]byte, error) { return []byte(cfg.String()), nil }
+
 // LogValue returns what Format prints.
 func (cfg Config) LogValue() slog.Value {
 	return slog.GroupValue(

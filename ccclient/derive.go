@@ -1,6 +1,8 @@
 package ccclient
 
 import (
+	"net/url"
+
 	"github.com/ccclient/go-ccclient/cache"
 )
 
@@ -14,21 +16,27 @@ func (c *Client) For(t Target) *Client {
 	if !c.made() || t.empty() {
 		return c
 	}
-	m := &c.registration.derived
-	t = t.inherit(&c.target) // copied only if the client is new
+	m := &c.registered().derived
+	base := c.goal()
+	t = t.inherit(&base) // copied only if the client is new
 	hash := m.hash(&t)
 	if known := m.find(hash, &t); known != nil {
 		return known
 	}
-	return m.add(hash, c.registration.client(t.clone()))
+	return m.add(hash, c.registered().client(t.clone()))
 }
 
 // client returns a new Client for t, which is complete and not shared.
 func (r *registration) client(t Target) *Client {
 	key := string(t.key(nil, r.key))
+	var params func() url.Values
+	if given := t.EndpointParams; len(given) > 0 {
+		params = func() url.Values { return given }
+		t.EndpointParams = nil
+	}
 	if r.certificate.Rotates() {
-		c := &Client{registration: r, target: t}
-		c.tokens = &rotating{registration: r, key: key, fetch: c.fetch}
+		c := &Client{registered: r.self, params: params, target: t}
+		c.tokens = &rotating{registered: r.self, key: key, fetch: c.fetch}
 		return c
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
@@ -36,7 +44,7 @@ func (r *registration) client(t Target) *Client {
 	c := &struct {
 		Client
 		entry cache.Entry
-	}{Client: Client{registration: r, target: t}}
+	}{Client: Client{registered: r.self, params: params, target: t}}
 	c.tokens = r.cache.Adopt(&c.entry, key, c.fetch)
 	return &c.Client
 }

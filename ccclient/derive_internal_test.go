@@ -62,7 +62,7 @@ func TestForRemembersNoMoreClientsThanMaxKeys(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		m := &c.registration.derived
+		m := &c.registered().derived
 		m.mu.Lock()
 		if m.count > most+most/4+memoLeast || len(m.table.Load().slots) > 2*m.most {
 			t.Errorf("%s: %d clients are remembered in %d slots", name, m.count, len(m.table.Load().slots))
@@ -142,7 +142,12 @@ func TestMemoFindsWhatWasAddedInAnyOrder(t *testing.T) {
 	var m memo
 	m.init(10_000)
 	add := func(target Target) *Client {
-		return m.add(m.hash(&target), &Client{target: target, tokens: notMade{}})
+		hash, params := m.hash(&target), target.EndpointParams
+		c := &Client{target: target, tokens: notMade{}}
+		if c.target.EndpointParams = nil; params != nil {
+			c.params = func() url.Values { return params }
+		}
+		return m.add(hash, c)
 	}
 	var all []*Client
 	for i := range 1000 {

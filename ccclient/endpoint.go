@@ -66,7 +66,8 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 	for attempts := 1; ; attempts++ {
 		m, err := e.discoverer.Metadata(ctx)
 		if err == nil {
-			if failed.Err = e.supported(m); failed.Err != nil {
+			if err := e.supported(m); err != nil {
+				failed.Err = x.concealed(err, textOf(heldOf(ctx)), x.firstSecret(ctx))
 				e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
 				failed.outlook = settled
 				return nil, failed
@@ -83,7 +84,7 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		if failed.outlook == passing && attempts < maxAttempts && backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {
 			continue
 		}
-		failed.Err = fmt.Errorf("discovery: %w", err)
+		failed.Err = x.concealed(fmt.Errorf("discovery: %w", err), textOf(heldOf(ctx)), x.firstSecret(ctx))
 		if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 			failed.Hint = rootCAsHint
 		}

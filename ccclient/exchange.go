@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/field"
+	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -29,11 +30,13 @@ type exchanger struct {
 	retry    Retry
 	dpop     *transport.DPoP // nil: bearer tokens
 	log      logger
+	recent   *recent
 }
 
 // newExchanger completes x.
 func newExchanger(x exchanger) *exchanger {
 	x.header = field.Canonical(x.header)
+	x.recent = new(recent)
 	x.retry = x.retry.withDefaults()
 	if x.client.Timeout > 0 {
 		x.retry.AttemptTimeout = min(x.retry.AttemptTimeout, x.client.Timeout)
@@ -55,17 +58,20 @@ func (ep endpoint) host() string {
 	if err != nil {
 		return "the token endpoint"
 	}
-	return u.Host
+	return redact.Clean(u.Host)
 }
 
 // An exchange is one token request, as it was sent, and what its answer is interpreted by.
 type exchange struct {
 	*exchanger
 	endpoint    endpoint
-	form        url.Values  // what is asked for
-	credentials Credentials // who asks
+	form        url.Values           // what is asked for
+	credentials Credentials          // who asks
+	held        func() *oauth2.Token // what the new token is to replace; nil: nothing
+	proof       string               // of possession, by DPoP
 	sent        time.Time
-	nonce       bool // the answer brought a new DPoP nonce
+	received    []string // tokens in the answer
+	nonce       bool     // the answer brought a new DPoP nonce
 }
 
 // attempt makes one exchange: it prepares a token request, with credentials and a proof of its own, posts it and
@@ -73,7 +79,7 @@ type exchange struct {
 func (x *exchanger) attempt(ctx context.Context, ep endpoint, form url.Values) (*oauth2.Token, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, x.retry.AttemptTimeout)
 	defer cancel()
-	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form)}
+	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form), held: heldOf(ctx)}
 	if ex.form.Get("grant_type") == "" {
 		ex.form.Set("grant_type", "client_credentials")
 	}
@@ -98,6 +104,7 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	if err != nil {
 		return nil, x.unauthenticated(err)
 	}
+	x.recent.credentials(x.credentials)
 	form, header := maps.Clone(x.form), x.header.Clone()
 	maps.Copy(form, withoutEmpty(x.credentials.Form))
 	maps.Copy(header, field.Canonical(x.credentials.Header))
@@ -135,7 +142,7 @@ func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
 	case err != nil:
 		return a, x.unreachable(req.Context(), err)
 	case len(body) > tokenresponse.MaxBytes:
-		return a, x.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes), nil)
+		return a, x.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes))
 	}
 	return a, nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -19,38 +18,36 @@ import (
 // and the answer.
 func (x *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
 	m, err := a.Members()
+	x.received = m.Tokens()
 	refusal, refused := m.Refusal()
 	switch {
 	case !a.OK(), err == nil && refused:
-		return nil, x.refused(a, refusal, err, x.redactor(m))
+		return nil, x.refused(a, refusal, err)
 	case err != nil:
-		return nil, x.unusable(a, err, nil)
+		return nil, x.unusable(a, err)
 	}
 	tok, err := m.Token(x.sent, a.Received, x.dpop != nil)
 	if err != nil {
-		return nil, x.unusable(a, err, m)
+		return nil, x.unusable(a, err)
 	}
+	x.recent.token(tok)
 	return tok, nil
 }
 
 // refused is an answer that says why there is no token. broken is why its body could not be read, if so.
-func (x *exchange) refused(
-	a tokenresponse.Response, refusal tokenresponse.Refusal, broken error, r *redact.Redactor,
-) *Error {
-	e := x.failed(&Error{
+func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refusal, broken error) *Error {
+	e := &Error{
 		Code:        ErrorCode(refusal.Code),
-		Description: r.Clean(refusal.Description),
-		URI:         r.Clean(refusal.URI),
+		Description: refusal.Description,
+		URI:         refusal.URI,
 		StatusCode:  a.Status,
 		RetryAfter:  a.RetryAfter(),
-	})
+	}
 	if page, ok := errors.AsType[tokenresponse.Unreadable](broken); ok {
-		e.Description = r.Clean(page.Title)
+		e.Description = page.Title
 	}
-	if !e.Code.registered() {
-		e.Code = ErrorCode(r.Clean(refusal.Code))
-	}
-	e.Err, e.Hint = x.hint(e, a, broken, r)
+	e = x.failed(e)
+	e.Err, e.Hint = x.hint(e, a, broken, x.redactor())
 	// RFC 9449, section 8; a nonce also stands in for a clock that is wrong.
 	if x.nonce && (e.Code == UseDPoPNonce || e.Code == InvalidDPoPProof) {
 		e.outlook = nonceOnly
@@ -59,17 +56,17 @@ func (x *exchange) refused(
 }
 
 // unusable is an answer that ought to bring a token and does not.
-func (x *exchange) unusable(a tokenresponse.Response, err error, m tokenresponse.Members) *Error {
-	e := x.failed(&Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: unclear})
+func (x *exchange) unusable(a tokenresponse.Response, err error) *Error {
+	e := &Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: unclear}
 	switch cause := err.(type) {
 	case tokenresponse.Unreadable:
-		cause.Media, cause.Title = x.redactor(nil).Clean(cause.Media), ""
+		cause.Media, cause.Title = x.redactor().Clean(cause.Media), ""
 		e.Err = cause
 		if cause.HTML {
 			e.outlook, e.Hint = settled, "check "+x.setting()
 		}
 	case tokenresponse.UnknownType:
-		cause.Name = x.redactor(m).Clean(cause.Name)
+		cause.Name = x.redactor().Clean(cause.Name)
 		e.Err, e.outlook, e.Hint = cause, settled, "have the server issue Bearer tokens, or DPoP tokens and set DPoPKey"
 	}
 	switch {
@@ -80,7 +77,7 @@ func (x *exchange) unusable(a tokenresponse.Response, err error, m tokenresponse
 	case errors.Is(err, tokenresponse.ErrExpired):
 		e.Err = expired{err}
 	}
-	return e
+	return x.failed(e)
 }
 
 // An expired error is a [tokenresponse.ErrExpired] that errors.Is also finds as [ErrExpired]. The two have one text.
@@ -93,26 +90,29 @@ func (e expired) Is(target error) bool { return target == ErrExpired }
 // unauthenticated is a request for which no credentials could be had. The source of a secret may have more to say
 // later, so it is no settled matter.
 func (x *exchange) unauthenticated(err error) *Error {
-	e := x.failed(&Error{outlook: unclear})
+	if source, ok := errors.AsType[*unproven](err); ok {
+		x.credentials.secret = source.state // which the error may repeat
+	}
+	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear})
 	if source, ok := errors.AsType[interface {
 		error
 		Outdated(context.Context) bool
 	}](err); ok {
 		e.outdated = source.Outdated
 	}
-	e.Err = fmt.Errorf("client authentication: %w", x.redactor(nil).Scrub(err))
 	return e
 }
 
 // unsendable is a request that cannot be made, for its URL is none.
 func (x *exchange) unsendable(err error) *Error {
-	return x.failed(&Error{Err: x.withoutURL(err), outlook: settled})
+	return x.failed(&Error{Err: withoutURL(err), outlook: settled})
 }
 
-// unreachable is a request to which no whole answer came.
+// unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
+// it.
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
-	err = x.withoutURL(err)
-	e := x.failed(&Error{Err: err, outlook: passing})
+	err = withoutURL(err)
+	e := &Error{Err: err, outlook: passing}
 	_, badCertificate := errors.AsType[x509.CertificateInvalidError](err)
 	_, otherHost := errors.AsType[x509.HostnameError](err)
 	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -129,21 +129,26 @@ func (x *exchange) unreachable(ctx context.Context, err error) *Error {
 	case ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
 		e.Err = fmt.Errorf("no answer in time: %w", err)
 	}
-	return e
+	return x.failed(e)
 }
 
-// withoutURL returns err as it may be shown. The cause stays recognisable, but for the URL: a query may hold a key.
-func (x *exchange) withoutURL(err error) error {
+// withoutURL returns err without its URL: a query may hold a key.
+func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
+		return wrapped.Err
 	}
-	return x.redactor(nil).Scrub(err)
+	return err
 }
 
-// failed completes e with who asked whom.
+// failed completes e with who asked whom, and takes out what must not show.
 func (x *exchange) failed(e *Error) *Error {
+	r := x.redactor()
 	e.client, e.host = x.clientID, x.endpoint.host()
+	if x.endpoint.issuer != "" {
+		e.host = r.Clean(e.host) // the server's word
+	}
 	m, used := x.credentials.method, x.credentials.used // not the credentials themselves
 	e.outdated = func(ctx context.Context) bool { return m.rotated(ctx, used) }
+	conceal(e, r)
 	return e
 }

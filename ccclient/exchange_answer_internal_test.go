@@ -269,10 +269,10 @@ func TestRefusalInSuccessIsAnError(t *testing.T) {
 func TestNothingOfBodiesIsInErrorsButTheServersWords(t *testing.T) {
 	bodies := []string{
 		`{"access_token":"canary\n"}`,
-		`{"access_token":"canary","token_type":"mac"}`,
-		`{"access_token":"canary","expires_in":-1}`,
-		`{"access_token":"canary","refresh_token":"canary","error":"invalid_scope","error_description":"for canary"}`,
-		`{"access_token":"canary","token_type":"canary"}`,
+		`{"access_token":"canary-0","token_type":"mac"}`,
+		`{"access_token":"canary-0","expires_in":-1}`,
+		`{"access_token":"canary-0","refresh_token":"canary-0","error":"invalid_scope","error_description":"for canary-0"}`,
+		`{"access_token":"canary-0","token_type":"canary-0"}`,
 		`{"access_token":"canary`,
 		`{"access_token":canary}`,
 		`{"canary":1}`,

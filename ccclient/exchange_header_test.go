@@ -118,13 +118,13 @@ func TestEndpointHeaderThatCannotBeSentIsFault(t *testing.T) {
 }
 
 func TestMethodIsItselfBesideEndpointHeader(t *testing.T) {
-	secret := "old"
+	secret := "old-secret"
 	source := func(context.Context) (string, error) { return secret, nil }
-	inBubble(t, cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "new"}}}, func(c *ccclient.Config) {
+	inBubble(t, cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "new-secret"}}}, func(c *ccclient.Config) {
 		c.Auth = ccclient.ClientSecretBasic(source)
-		c.EndpointHeader = http.Header{"X-Tenant": {"acme"}, "X-Api-Key": {"canary"}}
+		c.EndpointHeader = http.Header{"X-Tenant": {"acme"}, "X-Api-Key": {"canary-0"}}
 	}, func(t *testing.T, r *rig) {
-		body := []byte(`{"error":"invalid_client","error_description":"old is no secret of acme's, canary"}`)
+		body := []byte(`{"error":"invalid_client","error_description":"old-secret is no secret of acme's, canary-0"}`)
 		r.as.FailNextWith(1, http.StatusUnauthorized, nil, body)
 		_, err := r.Token(t.Context())
 		if !errors.Is(err, ccclient.InvalidClient) {
@@ -133,7 +133,7 @@ func TestMethodIsItselfBesideEndpointHeader(t *testing.T) {
 		for want, present := range map[string]bool{
 			"client_secret_basic was refused": true,
 			"of acme's":                       true,  // a tenant is no secret
-			"old":                             false, // the secret is
+			"old-secret":                      false, // the secret is
 			"canary":                          false, // and what is called a key
 		} {
 			if strings.Contains(err.Error(), want) != present {
@@ -143,7 +143,7 @@ func TestMethodIsItselfBesideEndpointHeader(t *testing.T) {
 		if text := fmt.Sprintf("%v %+v %#v", r.Client, r.Client, r.Client); strings.Contains(text, "canary") {
 			t.Error("the client prints the header's values")
 		}
-		secret = "new"
+		secret = "new-secret"
 		if tok, err := r.Refresh(t.Context()); err != nil || tok == nil {
 			t.Errorf("after the rotation: %v", err)
 		}

@@ -40,7 +40,7 @@ func (m *memo) find(hash uint64, target *Target) *Client {
 		if c == nil {
 			return nil
 		}
-		if slot.hash.Load() == hash && c.target.same(target) {
+		if slot.hash.Load() == hash && c.isFor(target) {
 			return c
 		}
 	}
@@ -50,7 +50,8 @@ func (m *memo) find(hash uint64, target *Target) *Client {
 func (m *memo) add(hash uint64, c *Client) *Client {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if known := m.find(hash, &c.target); known != nil {
+	goal := c.goal()
+	if known := m.find(hash, &goal); known != nil {
 		return known
 	}
 	t := m.table.Load()
@@ -133,11 +134,16 @@ func (m *memo) hashParams(params url.Values) (h uint64) {
 // mix returns a hash of two, in this order. The factor is odd and has no pattern in its bits.
 func mix(a, b uint64) uint64 { return a*0x9E3779B97F4A7C15 + b }
 
-// same reports whether t and u ask for the same: scopes in any order, labels aside.
-func (t *Target) same(u *Target) bool {
-	return t.Audience == u.Audience && sameScopes(t.Scopes, u.Scopes) && slices.Equal(t.Resources, u.Resources) &&
-		len(t.EndpointParams) == len(u.EndpointParams) &&
-		(len(u.EndpointParams) == 0 || maps.EqualFunc(t.EndpointParams, u.EndpointParams, slices.Equal))
+// isFor reports whether c's token is for t: scopes in any order, labels aside.
+func (c *Client) isFor(t *Target) bool {
+	own := &c.target
+	if own.Audience != t.Audience || !sameScopes(own.Scopes, t.Scopes) || !slices.Equal(own.Resources, t.Resources) {
+		return false
+	}
+	if c.params == nil {
+		return len(t.EndpointParams) == 0
+	}
+	return maps.EqualFunc(c.params(), t.EndpointParams, slices.Equal)
 }
 
 // sameScopes reports whether a and b have the same scopes, each as often.

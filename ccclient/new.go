@@ -33,7 +33,7 @@ func New(cfg Config) (*Client, error) {
 
 // newRegistration begins a registration with what is only copied.
 func newRegistration(cfg *Config) *registration {
-	return &registration{
+	r := &registration{
 		clientID:     cfg.ClientID,
 		server:       cfg.server(),
 		host:         endpoint{tokenURL: cmp.Or(cfg.Issuer, cfg.TokenURL)}.host(),
@@ -42,6 +42,8 @@ func newRegistration(cfg *Config) *registration {
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
 	}
+	r.self = func() *registration { return r }
+	return r
 }
 
 // bindTokens prepares the proofs of possession that go with tokens which are bound to a key.

@@ -93,9 +93,9 @@ func quoted(s string) string {
 
 func TestRegisteredCodesSurviveSecretsThatArePartsOfThem(t *testing.T) {
 	x := testExchange(t)
-	x.credentials.secret = func() string { return "client" }
+	x.credentials.secret = func() string { return "invalid_client authentication" }
 	_, e := x.interpret(readAnswer(t, "error-basic"))
-	if e.Code != InvalidClient || strings.Contains(e.Description, "client") {
+	if e.Code != InvalidClient || strings.Contains(e.Description, "authentication") {
 		t.Errorf("%q, %q", e.Code, e.Description)
 	}
 }

@@ -14,9 +14,9 @@ import (
 // rotating keeps the token of a client whose certificate may rotate. Tokens may be bound to the certificate (RFC 8705,
 // section 3), so there is a cache entry for each.
 type rotating struct {
-	registration *registration
-	key          string      // of the target
-	fetch        cache.Fetch // gets a token with whatever certificate is shown
+	registered func() *registration
+	key        string      // of the target
+	fetch      cache.Fetch // gets a token with whatever certificate is shown
 
 	current atomic.Pointer[certified] // nil: none yet
 }
@@ -52,12 +52,21 @@ type getter func(*cache.Entry, context.Context) (*oauth2.Token, error)
 // withCurrent calls get with the entry of the certificate that is shown now, and again when that rotated meanwhile.
 func (k *rotating) withCurrent(ctx context.Context, get getter) (tok *oauth2.Token, err error) {
 	for range clientcert.RotationBurst + 2 { // more rotations are not followed so soon
-		tok, err = get(k.entryFor(k.registration.certificate.Recent(ctx)), ctx)
+		tok, err = get(k.entryFor(k.registered().certificate.Recent(ctx)), ctx)
 		if !errors.Is(err, errRotated) {
 			break
 		}
 	}
 	return tok, err
+}
+
+// Held returns the token that was got with the certificate that was used last.
+func (k *rotating) Held() *oauth2.Token {
+	now := k.current.Load()
+	if now == nil {
+		return nil
+	}
+	return now.Entry.Held()
 }
 
 // Evicted reports whether there is no token for the certificate that was used last.
@@ -72,7 +81,7 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 		return now.Entry
 	}
 	next := &certified{thumbprint: thumbprint}
-	next.Entry = k.registration.cache.Entry(certifiedKey(k.key, thumbprint), func(ctx context.Context) (*oauth2.Token, error) {
+	next.Entry = k.registered().cache.Entry(certifiedKey(k.key, thumbprint), func(ctx context.Context) (*oauth2.Token, error) {
 		return k.fetchWith(ctx, next)
 	})
 	k.current.Store(next)
@@ -82,7 +91,7 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 // fetchWith gets a token with one certificate. It looks at what is shown before and after: a token that lies under a
 // certificate's key is bound to no other.
 func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
-	certificate := k.registration.certificate
+	certificate := k.registered().certificate
 	certificate.Check()
 	if certificate.Last() == with.thumbprint {
 		tok, err := k.fetch(ctx)

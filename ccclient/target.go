@@ -131,6 +131,12 @@ func (t Target) Format(s fmt.State, _ rune) {
 		t.Scopes, t.Audience, t.Resources, redact.Names(t.EndpointParams), t.Label)
 }
 
+// String returns what Format prints.
+func (t Target) String() string { return fmt.Sprint(t) }
+
+// MarshalText returns what Format prints, to encoding/json and its like.
+func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // LogValue returns what Format prints.
 func (t Target) LogValue() slog.Value {
 	return slog.GroupValue(

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // DPoP makes the proofs that bind tokens to a key (RFC 9449) and keeps the nonces that servers ask for in them. Made
@@ -95,8 +96,8 @@ func (d *DPoP) Negotiate(supported []string) error {
 			return nil
 		}
 	}
-	return faultf("the DPoP key signs with %s, the server supports %.200q",
-		strings.Join(d.algorithms, ", "), strings.Join(supported, ", "))
+	return faultf("the DPoP key signs with %s, the server supports %q",
+		strings.Join(d.algorithms, ", "), redact.Clean(strings.Join(supported, ", ")))
 }
 
 // Sign sets the one DPoP header of r to a fresh proof: for r's method and URL, for accessToken unless that is empty

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // prefix is what every error of this module has in front, once.
@@ -46,37 +44,6 @@ func (e *tokenError) Error() string {
 func (e *tokenError) Unwrap() error { return e.err }
 
 func (e *tokenError) Timeout() bool { return isTimeout(e.err) }
-
-// baseError is an error of Base whose text could not be printed: it has what a server or a proxy wrote in it, as it is.
-type baseError struct {
-	text string
-	err  error
-}
-
-// fit returns err, or one with a text that is printable and of sane length if that of err is not.
-func fit(err error) error {
-	const most = 1000
-	text := err.Error()
-	if len(text) <= most && !strings.ContainsFunc(text, unfit) {
-		return err
-	}
-	text = strings.Map(func(c rune) rune {
-		if unfit(c) {
-			return ' '
-		}
-		return c
-	}, text)
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return &baseError{text, err}
-}
-
-func unfit(c rune) bool { return !unicode.IsPrint(c) || c == utf8.RuneError }
-
-func (e *baseError) Error() string { return e.text }
-func (e *baseError) Unwrap() error { return e.err }
-func (e *baseError) Timeout() bool { return isTimeout(e.err) }
 
 // isTimeout reports whether err is a timeout. An url.Error says of itself what the error directly inside of it says, and
 // does not unwrap that.

@@ -33,7 +33,7 @@ func (t *Transport) retryRejected(
 			return resp, nil
 		}
 		drain(resp)
-		if resp, err = t.spend(next, out, req); err != nil {
+		if resp, err = t.send(t.base(), out, req); err != nil {
 			return nil, err
 		}
 		cred = next

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/oauth2"
-
-	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // Source returns the token for a request. It is asked once for each, on the request's context, and once more after a
@@ -75,14 +73,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	case how == outside:
-		return send(t.outside(), own.withoutEmpty(req), req)
+		return t.send(t.outside(), own.withoutEmpty(req), req)
 	case how == asItIs:
-		return send(t.base(), own.withoutEmpty(req), req)
+		return t.send(t.base(), own.withoutEmpty(req), req)
 	}
 	tok, err := t.Source.Token(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, &tokenError{err}
+		return nil, &tokenError{t.redactor(req).Scrub(err)}
 	}
 	cred, err := t.credential(tok)
 	if err != nil {
@@ -100,27 +98,19 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	resp, err := t.spend(cred, out, req)
+	resp, err := t.send(t.base(), out, req)
 	if err != nil {
 		return nil, err
 	}
 	return t.retryRejected(req, body, cred, resp)
 }
 
-// spend sends out, which has cred, in the name of req. An error of net/http may quote what a server echoes.
-func (t *Transport) spend(cred *credential, out, req *http.Request) (*http.Response, error) {
-	resp, err := send(t.base(), out, req)
-	if _, ours := err.(*fault); err != nil && !ours {
-		err = redact.New(cred.token.AccessToken).Scrub(err)
-	}
-	return resp, err
-}
-
-// send sends out through rt in the name of req.
-func send(rt http.RoundTripper, out, req *http.Request) (*http.Response, error) {
+// send sends out through rt in the name of req. An error of net/http quotes a malformed answer, and a server may repeat
+// in that what it was sent.
+func (t *Transport) send(rt http.RoundTripper, out, req *http.Request) (*http.Response, error) {
 	resp, err := rt.RoundTrip(out)
 	if err != nil {
-		return nil, fit(err)
+		return nil, t.redactor(out).Scrub(err)
 	}
 	if resp == nil {
 		return nil, faultf("%T, the Base, returned neither a response nor an error", rt)

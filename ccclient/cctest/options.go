@@ -133,3 +133,9 @@ type Registration struct {
 func (c Registration) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "cctest.Registration{ID: %q, AuthMethods: %q}", c.ID, c.AuthMethods)
 }
+
+// String returns what Format prints.
+func (c Registration) String() string { return fmt.Sprint(c) }
+
+// MarshalText returns what Format prints, to encoding/json and its like.
+func (c Registration) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

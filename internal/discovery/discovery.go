@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 const (
@@ -175,7 +177,7 @@ func (d *Discoverer) runFlight(ctx context.Context, f *flight) {
 	err := fmt.Errorf("issuer %q: the fetch of its metadata ended without an answer", d.issuer)
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("issuer %q: panic while fetching its metadata: %s", d.issuer, oneLine(fmt.Sprint(p)))
+			err = fmt.Errorf("issuer %q: panic while fetching its metadata: %s", d.issuer, redact.Clean(fmt.Sprint(p)))
 		}
 		d.endFlight(f, good, err)
 	}()

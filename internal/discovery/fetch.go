@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 const (
@@ -84,7 +85,7 @@ func redirectHost(resp *http.Response) string {
 // noAnswer is a request that got no whole response.
 type noAnswer struct{ error }
 
-func (e *noAnswer) Error() string { return oneLine(e.error.Error()) }
+func (e *noAnswer) Error() string { return redact.Clean(e.error.Error()) }
 func (e *noAnswer) Unwrap() error { return e.error }
 
 // status is an answer that is not 200.
@@ -96,7 +97,7 @@ type status struct {
 func (e *status) Error() string {
 	s := strings.TrimSpace(fmt.Sprint(e.code, " ", http.StatusText(e.code)))
 	if e.redirect != "" {
-		s += fmt.Sprintf(", a redirect to host %q, which is not followed", shorten(e.redirect))
+		s += fmt.Sprintf(", a redirect to host %q, which is not followed", redact.Clean(e.redirect))
 	}
 	return s
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ccclient/go-ccclient/internal/field"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // Metadata is the part of an authorization server's metadata that a client-credentials client can use. It is shared:
@@ -55,7 +56,7 @@ func (m *Metadata) Supports(method string) error {
 		return fmt.Errorf("issuer %q supports no client authentication, %s included", m.Issuer, method)
 	}
 	return fmt.Errorf("issuer %q does not support %s, but %s",
-		m.Issuer, method, shorten(strings.Join(m.AuthMethods, ", ")))
+		m.Issuer, method, redact.Clean(strings.Join(m.AuthMethods, ", ")))
 }
 
 // The bounds on what is read of a document; no server has reason to come near them.
@@ -83,7 +84,7 @@ func parse(data []byte, issuer string, insecureHTTP bool) (*Metadata, error) {
 	}
 	if got != issuer {
 		return nil, fmt.Errorf("the document is of issuer %q: the two must be identical, a trailing slash included",
-			shorten(got))
+			redact.Clean(got))
 	}
 
 	m := &Metadata{
@@ -195,36 +196,13 @@ func checkEndpoint(endpoint, issuer string, insecureHTTP bool) error {
 	switch scheme, _, _ := strings.Cut(issuer, ":"); {
 	case err != nil || strings.ContainsFunc(endpoint,
 		func(c rune) bool { return !unicode.IsPrint(c) || c == utf8.RuneError }):
-		return fmt.Errorf("%q is not a URL", shorten(endpoint))
+		return fmt.Errorf("%q is not a URL", redact.Clean(endpoint))
 	case len(endpoint) > maxEndpoint:
-		return fmt.Errorf("%q is longer than %d bytes", shorten(endpoint), maxEndpoint)
+		return fmt.Errorf("%q is longer than %d bytes", redact.Clean(endpoint), maxEndpoint)
 	case strings.Contains(endpoint, "#"):
-		return fmt.Errorf("%q has a fragment", shorten(endpoint)) // RFC 6749, section 3.2
+		return fmt.Errorf("%q has a fragment", redact.Clean(endpoint)) // RFC 6749, section 3.2
 	case u.Scheme == "http" && !strings.EqualFold(scheme, "http"):
-		return fmt.Errorf("http:// to host %q, while the issuer is https", shorten(u.Host))
+		return fmt.Errorf("http:// to host %q, while the issuer is https", redact.Clean(u.Host))
 	}
 	return checkURL(u, insecureHTTP)
-}
-
-// oneLine returns the words of others as an error can bear them: printable, and cut to a sane length.
-func oneLine(s string) string {
-	const most = 500
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-	return strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) {
-			return ' '
-		}
-		return c
-	}, strings.ToValidUTF8(s, ""))
-}
-
-// shorten returns the words of others cut to what an error can bear that quotes them.
-func shorten(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

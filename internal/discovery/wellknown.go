@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // wellKnown returns where the metadata of an issuer may lie, in the order in which to look.
@@ -45,7 +46,7 @@ func checkURL(u *url.URL, insecureHTTP bool) error {
 		return errors.New("a URL with a user name or password in it")
 	case !hosts.Secure(u, insecureHTTP):
 		return fmt.Errorf("http:// to host %q: only https is safe beyond loopback (InsecureHTTP allows it)",
-			shorten(u.Host))
+			redact.Clean(u.Host))
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 // A Refusal is what a server says of why there is no token (RFC 6749, section 5.2), in its own words; what it does not
 // say is empty.
 type Refusal struct {
-	Code        string // "error"; a registered code is in lower case
+	Code        string // "error"; a registered code is in lower case, any other a word of letters, digits, "_", "." and "-"
 	Description string // "error_description"
 	URI         string // "error_uri"
 }
@@ -82,10 +82,8 @@ func (m Members) Refusal() (r Refusal, ok bool) {
 	}
 	r.Code = cmp.Or(r.Code, firstText(m, codeNames...))
 	r.Description = cmp.Or(r.Description, firstText(m, descriptionNames...))
-	if strings.ContainsAny(r.Code, " \t\r\n") || len(r.Code) > 100 { // a sentence, not a code
-		if r.Description == "" {
-			r.Description = r.Code
-		}
+	if r.Code != "" && !plausible(r.Code) { // a sentence, or worse
+		r.Description = cmp.Or(r.Description, r.Code)
 		r.Code = ""
 	}
 	// Some shout: INVALID_CLIENT.
@@ -93,6 +91,14 @@ func (m Members) Refusal() (r Refusal, ok bool) {
 		r.Code = lower
 	}
 	return r, ok || r.Code != "" || r.Description != ""
+}
+
+// maxCode bounds a code, in bytes.
+const maxCode = 64
+
+// plausible reports whether code may be one: a short word, as those of the registry are.
+func plausible(code string) bool {
+	return len(code) <= maxCode && strings.Trim(code, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == ""
 }
 
 // firstText returns the text of the first of m's named members that has one.

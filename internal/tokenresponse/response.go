@@ -6,18 +6,12 @@ package tokenresponse
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"html"
-	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-
-	"github.com/ccclient/go-ccclient/internal/seconds"
 )
 
 // MaxBytes is the most that is worth reading of a response's body: far above any token.
@@ -33,9 +27,6 @@ type Response struct {
 
 // OK reports whether the status is a success, which promises a token.
 func (r Response) OK() bool { return r.Status/100 == 2 }
-
-// Members are a response's members, by name. A value is what encoding/json makes of it; from a form all are strings.
-type Members map[string]any
 
 // An Unreadable error says that a body is neither JSON nor a form. The body is not quoted: it may hold anything.
 type Unreadable struct {
@@ -75,7 +66,11 @@ func (r Response) Members() (Members, error) {
 
 // mediaType returns the declared type in lower case, if it is a plausible one.
 func (r Response) mediaType() string {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	declared := r.Header.Get("Content-Type")
+	if len(declared) > 1000 {
+		return ""
+	}
+	media, _, err := mime.ParseMediaType(declared)
 	if err != nil || len(media) > 100 {
 		return ""
 	}
@@ -91,56 +86,4 @@ func title(page []byte) string {
 		return ""
 	}
 	return html.UnescapeString(string(text))
-}
-
-// decodeObject reads one JSON object. Numbers become float64, as x/oauth2 has them, but one that no float64 can hold
-// does not spoil the rest.
-func decodeObject(body []byte) (Members, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var m Members
-	switch err := dec.Decode(&m); {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("the answer is cut short: %d bytes of JSON without an end", len(body))
-	case err != nil: // its text may quote the answer
-		return nil, fmt.Errorf("the answer is not valid JSON, from byte %d on", dec.InputOffset())
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("the answer goes on after its JSON object, from byte %d on", dec.InputOffset())
-	}
-	for name, v := range m {
-		m[name] = floats(v)
-	}
-	return m, nil
-}
-
-// floats turns the json.Numbers in v into float64.
-func floats(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		f, _ := seconds.Number(v)
-		return f
-	case []any:
-		for i := range v {
-			v[i] = floats(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = floats(v[name])
-		}
-	}
-	return v
-}
-
-// decodeForm reads a form that is a token or an error response; it returns nil if body is none.
-func decodeForm(body []byte) Members {
-	form, err := url.ParseQuery(string(body))
-	if err != nil || !form.Has("access_token") && !form.Has("error") {
-		return nil
-	}
-	m := make(Members, len(form))
-	for name := range form {
-		m[name] = form.Get(name)
-	}
-	return m
 }

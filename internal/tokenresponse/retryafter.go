@@ -14,6 +14,9 @@ const maxRetryAfter = 24 * time.Hour
 // date (RFC 9110, section 10.2.3). It is 0 if there is none, or none to be understood.
 func (r Response) RetryAfter() time.Duration {
 	value := r.Header.Get("Retry-After")
+	if len(value) > 100 {
+		return 0
+	}
 	d, ok := seconds.Parse(value)
 	if !ok {
 		if t, err := http.ParseTime(value); err == nil {

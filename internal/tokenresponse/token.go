@@ -53,7 +53,7 @@ func (m Members) Tokens() []string {
 // The token's TokenType is "Bearer" or "DPoP". Its Expiry, counted from when the request was sent, is zero if the
 // server did not say. No refresh token is kept. Extra returns the members that the token has no fields for, as they
 // came, but for "scope": that is the granted scopes separated by spaces, whether the server wrote a string, a list or
-// an array, and nil if it wrote none.
+// an array, and nil if it wrote none. How much of them is kept is bounded, see [Members].
 func (m Members) Token(sent, received time.Time, dpop bool) (*oauth2.Token, error) {
 	var err error
 	tok := &oauth2.Token{}
