@@ -49,7 +49,9 @@ func TestCertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 		{"orders", cctest.TLSClientAuth, "pki", m.issue("pki")},
 		{"self", cctest.SelfSignedTLSClientAuth, "self", &self},
 	} {
-		for how, certificate := range map[string]func(*ccclient.Config){"static": static(tc.certificate), "asked": asked(tc.certificate)} {
+		for how, certificate := range map[string]func(*ccclient.Config){
+			"static": static(tc.certificate), "asked": asked(tc.certificate),
+		} {
 			t.Run(tc.id+" "+how, func(t *testing.T) {
 				before := len(m.as.TokenRequests())
 				c := m.client(func(cfg *ccclient.Config) {
@@ -64,7 +66,8 @@ func TestCertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 					t.Errorf("%d token requests, want one and one after the revocation", len(requests))
 				}
 				for _, r := range requests {
-					if r.AuthMethod != tc.method || len(r.Form) != 2 || r.Form.Get("client_id") != tc.id || r.Header.Get("Authorization") != "" {
+					if r.AuthMethod != tc.method || len(r.Form) != 2 || r.Form.Get("client_id") != tc.id ||
+						r.Header.Get("Authorization") != "" {
 						t.Errorf("%s with %v", r.AuthMethod, r.Form)
 					}
 				}
@@ -117,7 +120,10 @@ func TestTokensOfTwoCertificatesAreNotMixedInAStore(t *testing.T) {
 	m := newMutual(t, false, orders)
 	store := cache.Memory()
 	one, two := m.issue("one"), m.issue("two")
-	for _, certificate := range []func(*ccclient.Config){static(one), static(two), asked(one), asked(two), shaken(one), shaken(two), static(one), static(two), asked(one), asked(two)} {
+	for _, certificate := range []func(*ccclient.Config){
+		static(one), static(two), asked(one), asked(two), shaken(one), shaken(two), static(one), static(two),
+		asked(one), asked(two),
+	} {
 		m.call(m.client(func(cfg *ccclient.Config) {
 			certificate(cfg)
 			cfg.Cache.Store = store
@@ -142,7 +148,8 @@ func TestErrorOfUnknownCASaysWhereItGoes(t *testing.T) {
 			}
 		})
 		_, err := c.Token(t.Context())
-		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok || !strings.Contains(err.Error(), "RootCAs in Config.TLS") {
+		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok ||
+			!strings.Contains(err.Error(), "RootCAs in Config.TLS") {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
@@ -180,7 +187,8 @@ func TestCertificateThatCannotBeHadCostsLivingTokenNothing(t *testing.T) {
 		cfg.TLS.GetClientCertificate = source.get
 		cfg.Retry.MaxAttempts = 1
 	})
-	if _, err := c.Refresh(t.Context()); !errors.Is(err, errNoCertificate) || !strings.HasPrefix(err.Error(), "ccclient: ") {
+	if _, err := c.Refresh(t.Context()); !errors.Is(err, errNoCertificate) ||
+		!strings.HasPrefix(err.Error(), "ccclient: ") {
 		t.Fatalf("got %v", err)
 	}
 	source.Store(m.issue("one"))
