@@ -206,11 +206,14 @@ func TestAssertionOptionsShapeTheAssertion(t *testing.T) {
 			asIssuer, 60},
 		"unknown issuer": {ccclient.AssertionOptions{}, "", map[string]any{"typ": "JWT"}, tokenURL, 60},
 		"all options": {ccclient.AssertionOptions{
-			KeyID: "k/1", Algorithm: "ES256", Audience: "urn:as", Type: "special", Lifetime: 5 * time.Minute, Certificate: cert,
+			KeyID: "k/1", Algorithm: "ES256", Audience: "urn:as", Type: "special", Lifetime: 5 * time.Minute,
+			Certificate: cert,
 		}, asIssuer, map[string]any{"typ": "special", "kid": "k/1",
 			"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}, "urn:as", 300},
 	} {
-		header, claims := opened(t, authenticated(t, ccclient.PrivateKeyJWT(key, tc.o), tc.issuer), key.Public(), "ES256")
+		header, claims := opened(
+			t, authenticated(t, ccclient.PrivateKeyJWT(key, tc.o), tc.issuer), key.Public(), "ES256",
+		)
 		tc.header["alg"] = "ES256"
 		if !maps.Equal(header, tc.header) {
 			t.Errorf("%s: header %v, want %v", name, header, tc.header)
@@ -298,7 +301,8 @@ func TestAssertionsThatCannotBeMadeAreErrorsThatSayWhy(t *testing.T) {
 			t.Errorf("%s: half authenticated: %q", name, slices.Collect(maps.Keys(c.Form)))
 		}
 	}
-	if _, err := ccclient.PrivateKeyJWTFrom(failing, o{}).Authenticate(t.Context(), request("")); !errors.Is(err, down) {
+	auth := ccclient.PrivateKeyJWTFrom(failing, o{})
+	if _, err := auth.Authenticate(t.Context(), request("")); !errors.Is(err, down) {
 		t.Errorf("the source's error is lost in %v", err)
 	}
 }

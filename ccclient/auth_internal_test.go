@@ -34,7 +34,8 @@ func TestMethodsCarryTheirOwnFacts(t *testing.T) {
 			[]string{"client_secret_basic_unencoded"}},
 		{ClientSecretPost(s), "client_secret_post", []string{"client_secret_post"}, "client_id client_secret",
 			[]string{"client_secret_post"}},
-		{ClientSecretJWT(s, AssertionOptions{KeyID: "k1"}), "client_secret_jwt", []string{"client_secret_jwt"}, assertion,
+		{ClientSecretJWT(s, AssertionOptions{KeyID: "k1"}), "client_secret_jwt", []string{"client_secret_jwt"},
+			assertion,
 			[]string{"client_secret_jwt", "", "k1", ""}},
 		{PrivateKeyJWT(key, AssertionOptions{KeyID: "k1"}), "private_key_jwt", []string{"private_key_jwt"}, assertion,
 			[]string{"private_key_jwt", "", "k1", ""}},
@@ -47,7 +48,8 @@ func TestMethodsCarryTheirOwnFacts(t *testing.T) {
 		{TLSClientAuth(), "tls_client_auth", both, "client_id", []string{"tls_client_auth"}},
 	} {
 		f := factsOf(tc.auth)
-		if f.name != tc.name || !slices.Equal(f.listed, tc.listed) || strings.Join(f.parameters, " ") != tc.parameters ||
+		if f.name != tc.name || !slices.Equal(f.listed, tc.listed) ||
+			strings.Join(f.parameters, " ") != tc.parameters ||
 			f.fault != nil || f.remedy == "" {
 			t.Errorf("%s: %+v", tc.name, f)
 		}

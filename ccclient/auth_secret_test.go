@@ -115,14 +115,16 @@ func FuzzBasic(f *testing.F) {
 				t.Errorf("%q, %q came as %q, %q (%v, %v)", id, secret, gotID, gotSecret, err, err2)
 			}
 		}
-		c, err = ccclient.ClientSecretBasicUnencoded(ccclient.SecretString(secret)).Authenticate(t.Context(), newRequest(id))
+		unencoded := ccclient.ClientSecretBasicUnencoded(ccclient.SecretString(secret))
+		c, err = unencoded.Authenticate(t.Context(), newRequest(id))
 		if strings.Contains(id, ":") {
 			if err == nil {
 				t.Errorf("an id with a colon, %q, was sent", id)
 			}
 			return
 		}
-		if user, password, ok := (&http.Request{Header: c.Header}).BasicAuth(); !ok || user != id || password != secret {
+		user, password, ok = (&http.Request{Header: c.Header}).BasicAuth()
+		if !ok || user != id || password != secret {
 			t.Errorf("unencoded, %q, %q came as %q, %q", id, secret, user, password)
 		}
 	})

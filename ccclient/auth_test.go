@@ -38,7 +38,9 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 		ccclient.ClientSecretBasicUnencoded(secret),
 		ccclient.ClientSecretPost(secret),
 		ccclient.AuthFunc(func(_ context.Context, r ccclient.Request) (ccclient.Credentials, error) {
-			return ccclient.Credentials{Form: url.Values{"grant_type": {canary}}, Header: http.Header{"X-Key": {canary}}}, nil
+			return ccclient.Credentials{
+				Form: url.Values{"grant_type": {canary}}, Header: http.Header{"X-Key": {canary}},
+			}, nil
 		}),
 	} {
 		r := newRequest("client")
@@ -49,8 +51,9 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 		}
 		for _, v := range []any{r, &r, c, &c, auth} {
 			printed := everyPrint(t, v)
-			for _, form := range []string{canary, "canary-key", base64.StdEncoding.EncodeToString([]byte("client:" + canary)),
-				fmt.Sprintf("%x", canary)} {
+			for _, form := range []string{
+				canary, "canary-key", base64.StdEncoding.EncodeToString([]byte("client:" + canary)), fmt.Sprintf("%x", canary),
+			} {
 				if strings.Contains(printed, form) {
 					t.Errorf("%T: %q is in %s", v, form, printed)
 				}
@@ -86,7 +89,8 @@ func TestAuthFuncMayWrapAMethodAndAddToIt(t *testing.T) {
 		inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
 			r.token()
 			got := r.as.TokenRequests()[0]
-			if got.Form.Get("tenant") != "shop" || got.Header.Get("X-Tenant") != "shop" || got.Header.Get("X-Lower") != "1" ||
+			if got.Form.Get("tenant") != "shop" || got.Header.Get("X-Tenant") != "shop" ||
+				got.Header.Get("X-Lower") != "1" ||
 				got.Form.Has("ignored") {
 				t.Errorf("%s with %v and %v", got.AuthMethod, got.Form, got.Header)
 			}
@@ -99,8 +103,9 @@ func TestWhatCredentialsHoldReplacesWhatTheRequestHas(t *testing.T) {
 		cfg.EndpointHeader = http.Header{"X-Tenant": {"a"}, "Accept": {"application/json;v=2"}}
 		cfg.Auth = ccclient.AuthFunc(func(_ context.Context, r ccclient.Request) (ccclient.Credentials, error) {
 			return ccclient.Credentials{
-				Form: url.Values{"client_id": {r.ClientID}, "client_secret": {cctest.DefaultClientSecret}, "scope": {"read"},
-					"empty": {""}},
+				Form: url.Values{
+					"client_id": {r.ClientID}, "client_secret": {cctest.DefaultClientSecret}, "scope": {"read"}, "empty": {""},
+				},
 				Header: http.Header{"x-tenant": {"b"}, "Content-Type": {"text/plain"}},
 			}, nil
 		})
@@ -112,7 +117,8 @@ func TestWhatCredentialsHoldReplacesWhatTheRequestHas(t *testing.T) {
 			got.Header.Get("Accept") != "application/json;v=2" {
 			t.Errorf("header %v", got.Header)
 		}
-		if got.Form.Get("scope") != "read" || got.Form.Has("empty") || got.Form.Get("grant_type") != "client_credentials" {
+		if got.Form.Get("scope") != "read" || got.Form.Has("empty") ||
+			got.Form.Get("grant_type") != "client_credentials" {
 			t.Errorf("form %v", got.Form)
 		}
 	})

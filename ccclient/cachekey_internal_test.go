@@ -19,7 +19,9 @@ func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 		if change != nil {
 			change(&cfg)
 		}
-		r := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
+		r := Target{
+			Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams,
+		}
 		return string(r.key(nil, cfg.clientKey(nil, nil)))
 	}
 	seen := map[string]string{key(nil): "base"}

@@ -52,7 +52,8 @@ func echo(status int, contentType, format string) roundTripper {
 		body, _ := io.ReadAll(r.Body)
 		form, _ := url.ParseQuery(string(body))
 		sent := strings.Join([]string{
-			string(body), r.Header.Get("Authorization"), form.Get("client_secret"), form.Get("client_assertion"), canarySecret,
+			string(body), r.Header.Get("Authorization"), form.Get("client_secret"), form.Get("client_assertion"),
+			canarySecret,
 		}, " ")
 		return &http.Response{
 			StatusCode: status,
@@ -86,7 +87,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 		logger := slog.New(slog.NewJSONHandler(&out, debug))
 		secret := ccclient.SecretString(canarySecret)
 		auths := []ccclient.Auth{
-			ccclient.ClientSecretBasic(secret), ccclient.ClientSecretBasicUnencoded(secret), ccclient.ClientSecretPost(secret),
+			ccclient.ClientSecretBasic(secret), ccclient.ClientSecretBasicUnencoded(secret),
+			ccclient.ClientSecretPost(secret),
 			ccclient.ClientSecretJWT(secret, ccclient.AssertionOptions{}),
 			ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{KeyID: "1"}),
 			ccclient.ClientAssertion(secret), ccclient.TLSClientAuth(),
@@ -99,7 +101,9 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 				}
 				return c, err
 			}),
-			ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic(canarySecret) }),
+			ccclient.AuthFunc(
+				func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic(canarySecret) },
+			),
 		}
 		answers := map[string]http.RoundTripper{
 			"refused": echo(401, "application/json",
@@ -129,7 +133,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 					t.Fatal(err)
 				}
 				cfg := ccclient.Config{
-					TokenURL: asTokenURL + "?key=" + url.QueryEscape(canarySecret), ClientID: "id", Auth: auth, DPoPKey: nil,
+					TokenURL: asTokenURL + "?key=" + url.QueryEscape(canarySecret), ClientID: "id", Auth: auth,
+					DPoPKey:    nil,
 					HTTPClient: &http.Client{Transport: answer}, Logger: logger, Cache: cache.Options{Store: store},
 					Retry: ccclient.Retry{MaxAttempts: 2},
 				}
@@ -145,9 +150,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 					if tok.AccessToken != canaryToken {
 						t.Errorf("%s: got another token", name)
 					}
-					httpClient := &http.Client{Transport: c.Transport(roundTripper(func(r *http.Request) (*http.Response, error) {
-						return nil, errors.New("reset")
-					}))}
+					reset := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") })
+					httpClient := &http.Client{Transport: c.Transport(reset)}
 					_, err = httpClient.Get("https://api.example.com/")
 					note(httpClient.Transport)
 					note(c.Transport(nil).DPoP)

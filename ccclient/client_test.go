@@ -209,7 +209,9 @@ func TestAccessTokenIsTheTextOfToken(t *testing.T) {
 	})
 }
 
-var unreachable = roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
+var unreachable = roundTripper(
+	func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") },
+)
 
 // stuck is an Auth that ignores its context.
 func stuck(context.Context, ccclient.Request) (ccclient.Credentials, error) {
@@ -230,7 +232,9 @@ func TestErrorsAreOfTypeErrorWithOnePrefix(t *testing.T) {
 		"no secret":  {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretPost(ccclient.SecretEnv("CCCLIENT_UNSET")) }, ccclient.Target{}},
 		"bad target": {nil, ccclient.Target{Scopes: []string{"a b"}}},
 		"panic": {func(c *ccclient.Config) {
-			c.Auth = ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic("x") })
+			c.Auth = ccclient.AuthFunc(
+				func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic("x") },
+			)
 		}, ccclient.Target{}},
 		"stuck": {func(c *ccclient.Config) { c.Auth = ccclient.AuthFunc(stuck) }, ccclient.Target{}},
 		"expired": {func(c *ccclient.Config) {
@@ -246,13 +250,16 @@ func TestErrorsAreOfTypeErrorWithOnePrefix(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour+time.Minute)
 				defer cancel()
 				_, errRefresh := d.Refresh(ctx)
-				for of, err := range map[string]error{"Token": errToken, "TokenSource": errSource, "AccessToken": errText, "Refresh": errRefresh} {
+				for of, err := range map[string]error{
+					"Token": errToken, "TokenSource": errSource, "AccessToken": errText, "Refresh": errRefresh,
+				} {
 					if _, ok := err.(*ccclient.Error); !ok {
 						t.Errorf("%s: a %T: %v", of, err, err)
 						continue
 					}
 					text := err.Error()
-					if !strings.HasPrefix(text, "ccclient: ") || strings.Count(text, "ccclient: ") != 1 || strings.Contains(text, "cache: ") {
+					if !strings.HasPrefix(text, "ccclient: ") || strings.Count(text, "ccclient: ") != 1 ||
+						strings.Contains(text, "cache: ") {
 						t.Errorf("%s: %q", of, text)
 					}
 				}
@@ -268,12 +275,15 @@ func TestErrorOfTheCallersContextSaysSo(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("a cause"))
 		defer cancel()
 		const want = "ccclient: gave up waiting for a token from as.example.com: context deadline exceeded"
-		for _, token := range []func(context.Context) (string, error){r.AccessToken, r.For(ccclient.Target{Audience: "x"}).AccessToken} {
+		for _, token := range []func(context.Context) (string, error){
+			r.AccessToken, r.For(ccclient.Target{Audience: "x"}).AccessToken,
+		} {
 			if _, err := token(ctx); !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
 		}
-		if _, err := r.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "ccclient: ") {
+		if _, err := r.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.HasPrefix(err.Error(), "ccclient: ") {
 			t.Errorf("Refresh: %v", err)
 		}
 	})
@@ -365,7 +375,9 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func TestLivingTokenOutlivesFailingSecret(t *testing.T) {
 	var fail error
 	configure := func(cfg *ccclient.Config) {
-		cfg.Auth = ccclient.ClientSecretBasic(func(context.Context) (string, error) { return cctest.DefaultClientSecret, fail })
+		cfg.Auth = ccclient.ClientSecretBasic(
+			func(context.Context) (string, error) { return cctest.DefaultClientSecret, fail },
+		)
 	}
 	inBubble(t, cctest.Options{Lifetime: time.Hour}, configure, func(t *testing.T, r *rig) {
 		first := r.token()

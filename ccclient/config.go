@@ -115,7 +115,9 @@ type Config struct {
 
 // target is what the tokens of cfg are for.
 func (cfg *Config) target() Target {
-	t := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
+	t := Target{
+		Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams,
+	}
 	t = t.inherit(new(Target))
 	return t.clone()
 }
@@ -133,8 +135,8 @@ func (cfg *Config) server() string {
 func (cfg Config) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, "+
 		"EndpointParams: %q, EndpointHeader: %q}",
-		redact.WithoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience, cfg.Resources,
-		redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
+		redact.WithoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience,
+		cfg.Resources, redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
 }
 
 // String returns what Format prints.

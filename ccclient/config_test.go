@@ -41,7 +41,9 @@ func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, field := range []string{"TokenURL", "ClientID", "Auth", "Scopes", "Resources", "AllowedHosts", "Retry", "Cache", "Cache.RefreshAt"} {
+	for _, field := range []string{
+		"TokenURL", "ClientID", "Auth", "Scopes", "Resources", "AllowedHosts", "Retry", "Cache", "Cache.RefreshAt",
+	} {
 		if !strings.Contains(err.Error(), field+": ") {
 			t.Errorf("the error does not name %s:\n%v", field, err)
 		}
@@ -110,7 +112,8 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 		}, `"resource" is what Resources sets`},
 		"client_id with basic": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_id": {"id"}} }, `"client_id" is what ClientID sets`},
 		"client_id with post": {func(c *ccclient.Config) {
-			c.Auth, c.EndpointParams = ccclient.ClientSecretPost(ccclient.SecretString("x")), url.Values{"client_id": {"id"}}
+			c.Auth = ccclient.ClientSecretPost(ccclient.SecretString("x"))
+			c.EndpointParams = url.Values{"client_id": {"id"}}
 		}, `"client_id" is what ClientID sets`},
 		"client_secret by parameter": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_secret": {"canary-secret"}} }, `"client_secret" is what Auth sets`},
 		"assertion by parameter":     {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_assertion": {"x"}} }, `"client_assertion" is what Auth sets`},

@@ -58,8 +58,9 @@ func TestCertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 		{"orders", cctest.TLSClientAuth, "pki", m.issue("pki")},
 		{"self", cctest.SelfSignedTLSClientAuth, "self", &self},
 	} {
-		for how, certificate := range map[string]func(*ccclient.Config){"static": static(tc.certificate),
-			"asked": asked(tc.certificate)} {
+		for how, certificate := range map[string]func(*ccclient.Config){
+			"static": static(tc.certificate), "asked": asked(tc.certificate),
+		} {
 			t.Run(tc.id+" "+how, func(t *testing.T) {
 				before := len(m.as.TokenRequests())
 				c := m.client(func(cfg *ccclient.Config) {
@@ -128,8 +129,10 @@ func TestTokensOfTwoCertificatesAreNotMixedInAStore(t *testing.T) {
 	m := newMutual(t, false, orders)
 	store := cache.Memory()
 	one, two := m.issue("one"), m.issue("two")
-	for _, certificate := range []func(*ccclient.Config){static(one), static(two), asked(one), asked(two), shaken(one),
-		shaken(two), static(one), static(two), asked(one), asked(two)} {
+	for _, certificate := range []func(*ccclient.Config){
+		static(one), static(two), asked(one), asked(two), shaken(one), shaken(two), static(one), static(two),
+		asked(one), asked(two),
+	} {
 		m.call(m.client(func(cfg *ccclient.Config) {
 			certificate(cfg)
 			cfg.Cache.Store = store

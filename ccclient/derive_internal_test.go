@@ -31,7 +31,9 @@ func (s *shown) get(*tls.CertificateRequestInfo) (*tls.Certificate, error) { ret
 func TestForRemembersNoMoreClientsThanMaxKeys(t *testing.T) {
 	const most = 4
 	var certificate shown
-	for name, config := range map[string]*tls.Config{"plain": nil, "rotating": {GetClientCertificate: certificate.get}} {
+	for name, config := range map[string]*tls.Config{
+		"plain": nil, "rotating": {GetClientCertificate: certificate.get},
+	} {
 		certificate.Store(&tls.Certificate{Certificate: [][]byte{{0}}})
 		as := cctest.NewServer(cctest.Options{})
 		c, err := New(Config{
@@ -151,10 +153,14 @@ func TestMemoFindsWhatWasAddedInAnyOrder(t *testing.T) {
 	}
 	var all []*Client
 	for i := range 1000 {
-		all = append(all, add(Target{Scopes: []string{"a", strconv.Itoa(i)}, EndpointParams: url.Values{"x": {"1", "2"}, "y": {strconv.Itoa(i)}}}))
+		all = append(all, add(Target{
+			Scopes: []string{"a", strconv.Itoa(i)}, EndpointParams: url.Values{"x": {"1", "2"}, "y": {strconv.Itoa(i)}},
+		}))
 	}
 	for i, want := range all {
-		found := Target{Scopes: []string{strconv.Itoa(i), "a"}, EndpointParams: url.Values{"y": {strconv.Itoa(i)}, "x": {"1", "2"}}}
+		found := Target{
+			Scopes: []string{strconv.Itoa(i), "a"}, EndpointParams: url.Values{"y": {strconv.Itoa(i)}, "x": {"1", "2"}},
+		}
 		if m.find(m.hash(&found), &found) != want || add(found) != want {
 			t.Fatalf("client %d is not found by its scopes in another order", i)
 		}
@@ -227,7 +233,9 @@ func TestHeldTokenCostsAtMost480BytesBesideItself(t *testing.T) {
 	copies := make([]*oauth2.Token, keys)
 	before = liveBytes()
 	for i, tok := range tokens {
-		copies[i] = &oauth2.Token{AccessToken: strings.Clone(tok.AccessToken), TokenType: tok.TokenType, Expiry: tok.Expiry}
+		copies[i] = &oauth2.Token{
+			AccessToken: strings.Clone(tok.AccessToken), TokenType: tok.TokenType, Expiry: tok.Expiry,
+		}
 	}
 	alone := liveBytes() - before
 	if beside := (all - alone) / keys; beside > 480 {

@@ -99,7 +99,7 @@ const (
 	openIDPlace = "GET https://as.example.com/tenant/.well-known/openid-configuration"
 )
 
-func TestAnIssuerAloneIsEnough(t *testing.T) {
+func TestIssuerAloneIsEnough(t *testing.T) {
 	var d road
 	inBubble(t, cctest.Options{}, d.found(asIssuer+"/tenant"), func(t *testing.T, r *rig) {
 		d.want(t) // New asked nothing
@@ -138,7 +138,7 @@ func TestMetadataOfAnotherIssuerAreNotUsed(t *testing.T) {
 	})
 }
 
-func TestAMethodThatTheServerDoesNotListIsAnErrorThatNamesThoseItDoes(t *testing.T) {
+func TestUnlistedMethodIsAnErrorThatNamesThoseListed(t *testing.T) {
 	var d road
 	var methods atomic.Value
 	methods.Store([]string{"private_key_jwt", "tls_client_auth"})
@@ -167,12 +167,14 @@ func TestAMethodThatTheServerDoesNotListIsAnErrorThatNamesThoseItDoes(t *testing
 	})
 }
 
-func TestATokenEndpointThatMovedIsFoundAgainAtOnceAndOnce(t *testing.T) {
+func TestTokenEndpointThatMovedIsFoundAgainAtOnceAndOnce(t *testing.T) {
 	gone := map[string]func(*http.Request) (*http.Response, error){
 		"not found": status(http.StatusNotFound),
 		"gone":      status(http.StatusGone),
 		"another's certificate": func(*http.Request) (*http.Response, error) {
-			return nil, &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: new(x509.Certificate), Host: "as.example.com"}}
+			return nil, &tls.CertificateVerificationError{
+				Err: x509.HostnameError{Certificate: new(x509.Certificate), Host: "as.example.com"},
+			}
 		},
 	}
 	for name, answer := range gone {
@@ -204,7 +206,7 @@ func TestATokenEndpointThatMovedIsFoundAgainAtOnceAndOnce(t *testing.T) {
 	}
 }
 
-func TestATokenEndpointThatIsGoneForGoodCausesNoStorm(t *testing.T) {
+func TestTokenEndpointThatIsGoneForGoodCausesNoStorm(t *testing.T) {
 	var d road
 	d.answer(only("/token", status(http.StatusNotFound)))
 	inBubble(t, cctest.Options{}, d.found(asIssuer), func(t *testing.T, r *rig) {
@@ -221,7 +223,7 @@ func TestATokenEndpointThatIsGoneForGoodCausesNoStorm(t *testing.T) {
 	})
 }
 
-func TestAnOutageOfTheMetadataIsHarmlessOnceTheyWereThere(t *testing.T) {
+func TestOutageOfMetadataIsHarmlessOnceTheyWereThere(t *testing.T) {
 	var d road
 	inBubble(t, cctest.Options{Lifetime: 10 * time.Minute}, d.found(asIssuer), func(t *testing.T, r *rig) {
 		r.token()
@@ -229,7 +231,9 @@ func TestAnOutageOfTheMetadataIsHarmlessOnceTheyWereThere(t *testing.T) {
 			<-r.Context().Done()
 			return nil, context.Cause(r.Context())
 		}
-		for _, outage := range []func(*http.Request) (*http.Response, error){status(http.StatusServiceUnavailable), hang} {
+		for _, outage := range []func(*http.Request) (*http.Response, error){
+			status(http.StatusServiceUnavailable), hang,
+		} {
 			d.answer(only(".well-known", outage))
 			for range 3 * 60 {
 				time.Sleep(time.Minute)
@@ -275,7 +279,7 @@ func TestMetadataThatCannotBeHadAtFirstAreAskedForAgain(t *testing.T) {
 	})
 }
 
-func TestAThousandColdCallersAskForMetadataAndTokenOnce(t *testing.T) {
+func TestThousandColdCallersAskForMetadataAndTokenOnce(t *testing.T) {
 	var d road
 	slow := func(r *http.Request) (*http.Response, error) {
 		time.Sleep(100 * time.Millisecond)

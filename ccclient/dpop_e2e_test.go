@@ -168,9 +168,11 @@ func TestEveryAttemptAndEveryHopHasAProofOfItsOwn(t *testing.T) {
 	})
 }
 
-func TestABodyIsSentAgainForANonceWithinReplayLimit(t *testing.T) {
+func TestBodyIsSentAgainForNonceWithinReplayLimit(t *testing.T) {
 	inBubble(t, bound(t, true), withProofs(t, testKey(t, "ed25519.pem")), func(t *testing.T, r *rig) {
-		resource := r.as.Protect(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { io.Copy(w, req.Body) }))
+		resource := r.as.Protect(
+			http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { io.Copy(w, req.Body) }),
+		)
 		for limit, want := range map[int64]int{0: http.StatusUnauthorized, 5: http.StatusOK} {
 			tr := r.Transport(cctest.RoundTripper(resource))
 			tr.ReplayLimit = limit
@@ -184,7 +186,7 @@ func TestABodyIsSentAgainForANonceWithinReplayLimit(t *testing.T) {
 	})
 }
 
-func TestABearerAnswerIsAnErrorNeitherCachedNorSpent(t *testing.T) {
+func TestBearerAnswerIsAnErrorNeitherCachedNorSpent(t *testing.T) {
 	var answer string
 	o := bound(t, false)
 	o.TokenResponse = func(_ cctest.RecordedRequest, members map[string]any) {
@@ -218,14 +220,17 @@ func TestABearerAnswerIsAnErrorNeitherCachedNorSpent(t *testing.T) {
 	})
 }
 
-func TestATokenIsForTheKeyItIsBoundTo(t *testing.T) {
+func TestTokenIsForTheKeyItIsBoundTo(t *testing.T) {
 	store := cache.Memory()
 	synctest.Test(t, func(t *testing.T) {
 		as := cctest.NewServer(bound(t, false))
 		resource := cctest.RoundTripper(as.Protect(http.NotFoundHandler()))
 		keys := []crypto.Signer{testKey(t, "p256.sec1.pem"), testKey(t, "ed25519.pem"), testKey(t, "p256.sec1.pem")}
 		for _, key := range keys {
-			cfg := ccclient.Config{ClientID: "client", HTTPClient: &http.Client{Transport: as.RoundTripper()}, Cache: cache.Options{Store: store}}
+			cfg := ccclient.Config{
+				ClientID: "client", HTTPClient: &http.Client{Transport: as.RoundTripper()},
+				Cache: cache.Options{Store: store},
+			}
 			withProofs(t, key)(&cfg)
 			c, err := ccclient.New(cfg)
 			if err != nil {
@@ -260,7 +265,9 @@ func TestNoncesChangeUnderLoadUnseen(t *testing.T) {
 	o.Lifetime = time.Hour
 	as := cctest.NewServer(o)
 	defer as.Close()
-	api := httptest.NewServer(as.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })))
+	api := httptest.NewServer(
+		as.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })),
+	)
 	defer api.Close()
 	c, err := ccclient.New(ccclient.Config{
 		Issuer: as.Issuer(), ClientID: "client", DPoPKey: testKey(t, "p256.sec1.pem"),

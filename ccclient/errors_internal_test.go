@@ -4,8 +4,9 @@ import "testing"
 
 func TestEveryErrorCodeIsRegistered(t *testing.T) {
 	codes := []ErrorCode{
-		InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope, AccessDenied,
-		ServerError, TemporarilyUnavailable, InvalidTarget, InvalidAuthorizationDetails, UseDPoPNonce, InvalidDPoPProof,
+		InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope,
+		AccessDenied, ServerError, TemporarilyUnavailable, InvalidTarget, InvalidAuthorizationDetails, UseDPoPNonce,
+		InvalidDPoPProof,
 	}
 	for _, code := range codes {
 		if !code.registered() {

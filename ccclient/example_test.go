@@ -188,7 +188,9 @@ func ExampleAuthFunc() {
 		return c, nil
 	})
 
-	client, err := ccclient.New(ccclient.Config{TokenURL: as.TokenURL(), ClientID: cctest.DefaultClientID, Auth: withKey})
+	client, err := ccclient.New(ccclient.Config{
+		TokenURL: as.TokenURL(), ClientID: cctest.DefaultClientID, Auth: withKey,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -232,7 +232,8 @@ func interpretJSON(t *testing.T, body string) error {
 func TestTokenThatHasExpiredIsErrExpired(t *testing.T) {
 	for _, members := range []string{`"expires_in":-1`, `"expires_in":1`, `"expires_on":"1999-12-31T23:59:59Z"`} {
 		err := interpretJSON(t, `{"access_token":"abc",`+members+`}`)
-		if !errors.Is(err, ErrExpired) || !errors.Is(err, cache.ErrExpired) || !errors.Is(err, tokenresponse.ErrExpired) {
+		if !errors.Is(err, ErrExpired) || !errors.Is(err, cache.ErrExpired) ||
+			!errors.Is(err, tokenresponse.ErrExpired) {
 			t.Errorf("%s: %v; want ErrExpired", members, err)
 			continue
 		}

@@ -34,12 +34,14 @@ func TestEndpointHeaderGoesWithTokenRequestsAndNowhereElse(t *testing.T) {
 			if got := req.Header.Values("X-Tenant-Name"); len(got) != 1 || got[0] != "acme" {
 				t.Errorf("request %d: X-Tenant-Name %q", i, got)
 			}
-			if req.Header.Get("Accept-Language") != "en" || req.Header.Get("X-Late") != "" || req.Header.Get("Accept") != "application/json" {
+			if req.Header.Get("Accept-Language") != "en" || req.Header.Get("X-Late") != "" ||
+				req.Header.Get("Accept") != "application/json" {
 				t.Errorf("request %d: header %v", i, req.Header)
 			}
 		}
 		seen := make(http.Header)
-		api := &http.Client{Transport: r.Transport(cctest.RoundTripper(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { seen = req.Header })))}
+		look := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { seen = req.Header })
+		api := &http.Client{Transport: r.Transport(cctest.RoundTripper(look))}
 		resp, err := api.Get("https://api.example.com/")
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +59,8 @@ func TestTokensOfOneTenantAreNotAnothersThoughTheyShareAStore(t *testing.T) {
 	token := func(h http.Header) string {
 		t.Helper()
 		cfg := good()
-		cfg.ClientID, cfg.Auth = cctest.DefaultClientID, ccclient.ClientSecretPost(ccclient.SecretString(cctest.DefaultClientSecret))
+		cfg.ClientID = cctest.DefaultClientID
+		cfg.Auth = ccclient.ClientSecretPost(ccclient.SecretString(cctest.DefaultClientSecret))
 		cfg.HTTPClient = &http.Client{Transport: as.RoundTripper()}
 		cfg.EndpointHeader, cfg.Cache.Store = h, store
 		c, err := ccclient.New(cfg)
@@ -111,7 +114,8 @@ func TestEndpointHeaderThatCannotBeSentIsFault(t *testing.T) {
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)
-		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary")):
+		case c.want != "" &&
+			(err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary")):
 			t.Errorf("%s: %v, want %q and no value", name, err, c.want)
 		}
 	}

@@ -17,7 +17,8 @@ import (
 // asker returns an exchanger that does not retry, for tests over real sockets.
 func asker(client *http.Client) *exchanger {
 	return newExchanger(exchanger{
-		clientID: "client", auth: ClientSecretPost(SecretString("secret")), client: client, retry: Retry{MaxAttempts: 1},
+		clientID: "client", auth: ClientSecretPost(SecretString("secret")), client: client,
+		retry: Retry{MaxAttempts: 1},
 	})
 }
 
@@ -89,7 +90,9 @@ func TestHTTPWhereHTTPSWasMeantIsTold(t *testing.T) {
 	s := quietly(func(http.ResponseWriter, *http.Request) {})
 	s.Start()
 	defer s.Close()
-	_, err := asker(s.Client()).fetch(t.Context(), endpoint{tokenURL: strings.Replace(s.URL, "http:", "https:", 1)}, nil)
+	_, err := asker(s.Client()).fetch(
+		t.Context(), endpoint{tokenURL: strings.Replace(s.URL, "http:", "https:", 1)}, nil,
+	)
 	if !errors.Is(err, http.ErrSchemeMismatch) || !strings.Contains(err.Error(), "check the scheme of TokenURL") {
 		t.Error(err)
 	}

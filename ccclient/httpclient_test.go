@@ -262,7 +262,8 @@ func TestHTTPClientIsTheBaseOfEverything(t *testing.T) {
 	if err == nil {
 		t.Errorf("got %s, want an end to the redirects", read(t, resp, nil))
 	}
-	if len(through) < 3 || through[0] != "POST as.example.com " || through[1] != "GET api.example.com a=b" || through[2] != "HEAD api.example.com " {
+	if len(through) < 3 || through[0] != "POST as.example.com " || through[1] != "GET api.example.com a=b" ||
+		through[2] != "HEAD api.example.com " {
 		t.Errorf("through the client went %q", through)
 	}
 	if httpClient.Timeout != time.Minute || httpClient.Jar != theirs.Jar {
@@ -298,7 +299,9 @@ func TestWrapTransportSeesTokenRequestsAndCalls(t *testing.T) {
 	resp, err = c.For(ccclient.Target{Audience: "x"}).HTTPClient().Get(resource.URL)
 	read(t, resp, err)
 	host := func(u string) string { return strings.TrimPrefix(u, "http://") }
-	want := []string{"POST " + host(as.URL()), "GET " + host(resource.URL), "POST " + host(as.URL()), "GET " + host(resource.URL)}
+	want := []string{
+		"POST " + host(as.URL()), "GET " + host(resource.URL), "POST " + host(as.URL()), "GET " + host(resource.URL),
+	}
 	if !slices.Equal(seen, want) || made != 1 {
 		t.Errorf("the %d wrappers saw %q, want %q", made, seen, want)
 	}

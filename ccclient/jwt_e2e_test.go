@@ -135,7 +135,9 @@ func TestAssertionGetsTokensOverAWholeLife(t *testing.T) {
 	for _, w := range ways(t) {
 		t.Run(w.name, func(t *testing.T) {
 			w.client.ID = "client"
-			o := cctest.Options{Clients: []cctest.Registration{w.client}, SigningAlgs: w.algs, Lifetime: 100 * time.Second}
+			o := cctest.Options{
+				Clients: []cctest.Registration{w.client}, SigningAlgs: w.algs, Lifetime: 100 * time.Second,
+			}
 			configure := func(cfg *ccclient.Config) {
 				cfg.TokenURL, cfg.Issuer = "", asIssuer
 				cfg.Auth = w.auth(t) // in the bubble, whose clock it is signed by
@@ -168,7 +170,8 @@ func TestAssertionGetsTokensOverAWholeLife(t *testing.T) {
 						t.Errorf("jti %v, again or not at all", id)
 					}
 					seen[req.Claims["jti"]] = true
-					if _, has := req.Claims["nbf"]; has || req.Claims["aud"] != asIssuer || req.Claims["iss"] != "client" ||
+					if _, has := req.Claims["nbf"]; has || req.Claims["aud"] != asIssuer ||
+						req.Claims["iss"] != "client" ||
 						req.Claims["sub"] != "client" ||
 						req.Claims["exp"].(float64)-req.Claims["iat"].(float64) != 60 {
 						t.Errorf("claims %v", req.Claims)

@@ -39,7 +39,9 @@ var orders = cctest.Registration{ID: "orders", TLSSAN: "orders.example", Certifi
 
 func newMutual(t *testing.T, http2 bool, clients ...cctest.Registration) *mutual {
 	t.Helper()
-	m := &mutual{t: t, as: cctest.NewServer(cctest.Options{TLS: true, Clients: clients}), open: make(map[net.Conn]string)}
+	m := &mutual{
+		t: t, as: cctest.NewServer(cctest.Options{TLS: true, Clients: clients}), open: make(map[net.Conn]string),
+	}
 	m.closed = sync.NewCond(&m.mu)
 	t.Cleanup(m.as.Close)
 	resource := m.as.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +125,9 @@ func (m *mutual) issue(name string) *tls.Certificate {
 }
 
 func (m *mutual) config(configure func(*ccclient.Config)) ccclient.Config {
-	cfg := ccclient.Config{Issuer: m.as.URL(), ClientID: orders.ID, Auth: ccclient.TLSClientAuth(), TLS: m.as.ClientTLS()}
+	cfg := ccclient.Config{
+		Issuer: m.as.URL(), ClientID: orders.ID, Auth: ccclient.TLSClientAuth(), TLS: m.as.ClientTLS(),
+	}
 	configure(&cfg)
 	return cfg
 }

@@ -98,7 +98,9 @@ var providerCertificate = sync.OnceValue(func() tls.Certificate {
 		BasicConstraintsValid: true, IsCA: true,
 	}
 	der := must(x509.CreateCertificate(rand.Reader, template, template, providerKey().Public(), providerKey()))
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: providerKey(), Leaf: must(x509.ParseCertificate(der))}
+	return tls.Certificate{
+		Certificate: [][]byte{der}, PrivateKey: providerKey(), Leaf: must(x509.ParseCertificate(der)),
+	}
 })
 
 // A standIn is a provider in use by one client.
@@ -145,7 +147,8 @@ func (p provider) open(cfg ccclient.Config) (*ccclient.Client, *standIn) {
 	if trial.change != nil {
 		trial.change(&cfg)
 	}
-	if cfg.TLS != nil && !slices.ContainsFunc(cfg.TLS.Certificates, func(c tls.Certificate) bool { return c.Leaf.Equal(o.shown) }) {
+	if cfg.TLS != nil &&
+		!slices.ContainsFunc(cfg.TLS.Certificates, func(c tls.Certificate) bool { return c.Leaf.Equal(o.shown) }) {
 		o.shown = nil
 	}
 	o.client = must(ccclient.New(cfg))
@@ -328,7 +331,9 @@ func (p provider) unmount(path string)            { os.Remove(path) }
 
 // mount makes a file with an assertion that somebody else has signed.
 func (p provider) mount() string {
-	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: providerKey()}, (&jose.SignerOptions{}).WithType("JWT")))
+	signer := must(jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.RS256, Key: providerKey()}, (&jose.SignerOptions{}).WithType("JWT"),
+	))
 	aud := any(p.server.Issuer)
 	if p.client.AssertionIssuer != "" { // Kubernetes writes a list, SPIRE a string if it is one
 		aud = []string{p.server.Issuer}

@@ -96,7 +96,9 @@ var okta = provider{
 // realm changes cctest's metadata to what Keycloak has in it.
 func realm(m map[string]any) {
 	m["token_endpoint"] = m["issuer"].(string) + "/protocol/openid-connect/token"
-	m["token_endpoint_auth_methods_supported"] = []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "client_secret_jwt"}
+	m["token_endpoint_auth_methods_supported"] = []string{
+		"private_key_jwt", "client_secret_basic", "client_secret_post", "tls_client_auth", "client_secret_jwt",
+	}
 	m["grant_types_supported"] = []string{"authorization_code", "client_credentials", "refresh_token"}
 }
 
@@ -108,7 +110,9 @@ var keycloak = provider{
 	secret:   difficultSecret,
 	server: cctest.Options{
 		Issuer: "https://keycloak.example.com/realms/REALM", Metadata: realm, Lifetime: 5 * time.Minute,
-		TokenResponse: members(map[string]any{"refresh_expires_in": 0, "not-before-policy": 0, "scope": "email profile"}),
+		TokenResponse: members(map[string]any{
+			"refresh_expires_in": 0, "not-before-policy": 0, "scope": "email profile",
+		}),
 	},
 	refusals: map[string]refusal{
 		"invalid_client": {401, `{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`,
@@ -244,8 +248,10 @@ var twitch = provider{
 	client:   registered("CLIENT_ID", cctest.ClientSecretPost),
 	secret:   simpleSecret,
 	server: cctest.Options{
-		Lifetime:      5011271 * time.Second,
-		TokenResponse: members(map[string]any{"token_type": nil, "scope": []string{"channel:read:hype_train", "user:read:email"}}),
+		Lifetime: 5011271 * time.Second,
+		TokenResponse: members(map[string]any{
+			"token_type": nil, "scope": []string{"channel:read:hype_train", "user:read:email"},
+		}),
 	},
 	refusals: map[string]refusal{
 		"invalid_client": {403, `{"status":403,"message":"invalid client secret"}`, "", "invalid client secret", false},
@@ -317,7 +323,9 @@ var uaa = provider{
 var xsuaa = provider{
 	tokenURL: "https://SUBDOMAIN.authentication.cert.REGION.hana.ondemand.com/oauth/token",
 	api:      "https://api.example.com/",
-	client:   cctest.Registration{ID: "sb-APP!t123", AuthMethods: []string{cctest.TLSClientAuth}, TLSSubjectDN: "CN=service"},
+	client: cctest.Registration{
+		ID: "sb-APP!t123", AuthMethods: []string{cctest.TLSClientAuth}, TLSSubjectDN: "CN=service",
+	},
 	server:   uaa.server,
 	refusals: uaa.refusals,
 }
@@ -348,7 +356,8 @@ var box = provider{
 		TokenResponse: members(map[string]any{"token_type": "bearer", "restricted_to": []string{}}),
 	},
 	demands: func(_ http.Header, form url.Values) string {
-		if !slices.Contains([]string{"enterprise", "user"}, form.Get("box_subject_type")) || !form.Has("box_subject_id") {
+		if !slices.Contains([]string{"enterprise", "user"}, form.Get("box_subject_type")) ||
+			!form.Has("box_subject_id") {
 			return "invalid_grant"
 		}
 		return ""

@@ -135,7 +135,7 @@ func TestProvidersConfigsWorkForTheReasonsTheyGive(t *testing.T) {
 	}
 }
 
-func TestAPIsTakeTheTokenWhereTheyDocumentIt(t *testing.T) {
+func TestProvidersAPIsTakeTheTokenWhereDocumented(t *testing.T) {
 	for name, c := range map[string]struct {
 		provider provider
 		url      string
@@ -146,7 +146,8 @@ func TestAPIsTakeTheTokenWhereTheyDocumentIt(t *testing.T) {
 		"Adobe: no x-api-key":    {adobe, "https://firefly-api.adobe.io/v3/status/JOB_ID", 403},
 	} {
 		cfg := ccclient.Config{
-			TokenURL: c.provider.tokenURL, ClientID: c.provider.client.ID, Auth: ccclient.ClientSecretPost(ccclient.SecretEnv("CLIENT_SECRET")),
+			TokenURL: c.provider.tokenURL, ClientID: c.provider.client.ID,
+			Auth: ccclient.ClientSecretPost(ccclient.SecretEnv("CLIENT_SECRET")),
 		}
 		client, base := c.provider.open(cfg)
 		resp, err := (&http.Client{Transport: client.Transport(base)}).Get(c.url)
@@ -168,9 +169,11 @@ func TestDocumentedRefusalsAreUnderstood(t *testing.T) {
 		"Adobe": adobe, "Box": box, "Kubernetes": kubernetes,
 	} {
 		for about, want := range p.refusals {
+			refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { want.write(w) })
 			client, err := ccclient.New(ccclient.Config{
-				TokenURL: p.tokenURL, ClientID: p.client.ID, Auth: ccclient.ClientSecretPost(ccclient.SecretString(difficultSecret)),
-				HTTPClient: &http.Client{Transport: cctest.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { want.write(w) }))},
+				TokenURL: p.tokenURL, ClientID: p.client.ID,
+				Auth:       ccclient.ClientSecretPost(ccclient.SecretString(difficultSecret)),
+				HTTPClient: &http.Client{Transport: cctest.RoundTripper(refuse)},
 				Retry:      ccclient.Retry{MaxAttempts: 1},
 			})
 			if err != nil {
@@ -183,8 +186,10 @@ func TestDocumentedRefusalsAreUnderstood(t *testing.T) {
 				t.Errorf("%s, %s: %v", name, about, err)
 				continue
 			}
-			if e.StatusCode != want.status || e.Code != want.code || !strings.HasPrefix(e.Description, want.text) || want.text == "" && e.Description != "" {
-				t.Errorf("%s, %s: got %d, %q, %q; want %d, %q, %q", name, about, e.StatusCode, e.Code, e.Description, want.status, want.code, want.text)
+			if e.StatusCode != want.status || e.Code != want.code || !strings.HasPrefix(e.Description, want.text) ||
+				want.text == "" && e.Description != "" {
+				t.Errorf("%s, %s: got %d, %q, %q; want %d, %q, %q",
+					name, about, e.StatusCode, e.Code, e.Description, want.status, want.code, want.text)
 			}
 			if errors.Is(err, ccclient.InvalidClient) != want.invalid {
 				t.Errorf("%s, %s: errors.Is(err, InvalidClient) is %v", name, about, !want.invalid)

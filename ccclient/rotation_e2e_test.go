@@ -88,10 +88,8 @@ func forEachReplaceable(t *testing.T, f func(t *testing.T, r *rig, v *vault)) {
 				cfg.TokenURL, cfg.Issuer = "", asIssuer
 				cfg.Auth = m.auth(&v)
 			}
-			inBubble(t, cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Registration{m.client}}, configure,
-				func(t *testing.T, r *rig) {
-					f(t, r, &v)
-				})
+			o := cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Registration{m.client}}
+			inBubble(t, o, configure, func(t *testing.T, r *rig) { f(t, r, &v) })
 		})
 	}
 }
@@ -166,7 +164,8 @@ func TestAfterARefusalWhatIsNewIsTriedAtOnceAndOnce(t *testing.T) {
 						return resp, err
 					})
 				}
-				inBubble(t, cctest.Options{Clients: []cctest.Registration{m.client}}, configure, func(t *testing.T, r *rig) {
+				o := cctest.Options{Clients: []cctest.Registration{m.client}}
+				inBubble(t, o, configure, func(t *testing.T, r *rig) {
 					start := time.Now()
 					_, err := r.Token(t.Context())
 					if tc.fails != (err != nil) || tc.fails && !errors.Is(err, ccclient.InvalidClient) {

@@ -269,7 +269,9 @@ func TestRotatingCertificateCostsCachedTokenNoAllocation(t *testing.T) {
 
 // refused gives a client for a server that knows only the second of its two
 // certificates. seen is called when a token request arrives.
-func refused(t *testing.T, seen func(n int, source *rotating, second *tls.Certificate)) (*ccclient.Client, *cctest.Server, *rotating, *tls.Certificate) {
+func refused(
+	t *testing.T, seen func(n int, source *rotating, second *tls.Certificate),
+) (*ccclient.Client, *cctest.Server, *rotating, *tls.Certificate) {
 	var pair [2]tls.Certificate
 	for i := range pair {
 		var err error
@@ -277,7 +279,9 @@ func refused(t *testing.T, seen func(n int, source *rotating, second *tls.Certif
 			t.Fatal(err)
 		}
 	}
-	as := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "orders", Certificate: pair[1].Leaf, CertificateBound: true}}})
+	as := cctest.NewServer(cctest.Options{
+		Clients: []cctest.Registration{{ID: "orders", Certificate: pair[1].Leaf, CertificateBound: true}},
+	})
 	source := new(rotating)
 	source.Store(&pair[0])
 	n := 0

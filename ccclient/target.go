@@ -31,7 +31,8 @@ type Target struct {
 
 // empty reports whether t leaves everything to be inherited.
 func (t *Target) empty() bool {
-	return len(t.Scopes) == 0 && t.Audience == "" && len(t.Resources) == 0 && len(t.EndpointParams) == 0 && t.Label == ""
+	return len(t.Scopes) == 0 && t.Audience == "" && len(t.Resources) == 0 && len(t.EndpointParams) == 0 &&
+		t.Label == ""
 }
 
 // inherit returns t with what it leaves open taken from base. The result shares what it can with both; it allocates

@@ -51,10 +51,11 @@ func process(in io.Reader, out io.Writer) error {
 	}
 	defer closeStore()
 	client, err := ccclient.New(ccclient.Config{
-		TokenURL:      s.TokenURL,
-		ClientID:      cctest.DefaultClientID,
-		Auth:          ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
-		WrapTransport: func(own http.RoundTripper) http.RoundTripper { return named{s.ID, own} }, // so that the server can tell who asks
+		TokenURL: s.TokenURL,
+		ClientID: cctest.DefaultClientID,
+		Auth:     ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+		// So that the server can tell who asks.
+		WrapTransport: func(own http.RoundTripper) http.RoundTripper { return named{s.ID, own} },
 		Cache:         cache.Options{Store: store, FetchTimeout: s.FetchTimeout},
 	})
 	if err != nil {

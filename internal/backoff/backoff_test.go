@@ -72,7 +72,10 @@ func TestSleepReportsWhetherTheTimeWentBy(t *testing.T) {
 		for _, tc := range []struct {
 			pause, took time.Duration
 			whole       bool
-		}{{-1, 0, true}, {0, 0, true}, {time.Second, time.Second, true}, {time.Hour, 59 * time.Second, false}, {0, 0, false}} {
+		}{
+			{-1, 0, true}, {0, 0, true}, {time.Second, time.Second, true},
+			{time.Hour, 59 * time.Second, false}, {0, 0, false},
+		} {
 			began := time.Now()
 			if whole := backoff.Sleep(ctx, tc.pause); whole != tc.whole || time.Since(began) != tc.took {
 				t.Errorf("%v: %v after %v, want %v after %v", tc.pause, whole, time.Since(began), tc.whole, tc.took)

@@ -174,12 +174,13 @@ func TestHandshakeIsTheTimeToCheck(t *testing.T) {
 }
 
 func TestChoiceByServerIsNoRotation(t *testing.T) {
-	c, config := clientcert.New(&tls.Config{GetClientCertificate: func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	get := func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if len(info.AcceptableCAs) > 0 {
 			return cert(2), nil
 		}
 		return cert(1), nil
-	}}, func() { t.Error("a rotation") })
+	}
+	c, config := clientcert.New(&tls.Config{GetClientCertificate: get}, func() { t.Error("a rotation") })
 	for _, cas := range [][][]byte{nil, {[]byte("ca")}, nil} {
 		if _, err := config.GetClientCertificate(&tls.CertificateRequestInfo{AcceptableCAs: cas}); err != nil ||
 			c.Last() != thumbprint(1) {
@@ -190,12 +191,13 @@ func TestChoiceByServerIsNoRotation(t *testing.T) {
 
 func TestCallbackThatPanicsOutsideOfHandshakesIsFollowed(t *testing.T) {
 	inHandshake := 1
-	c, config := clientcert.New(&tls.Config{GetClientCertificate: func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	get := func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if len(info.AcceptableCAs) == 0 {
 			panic("not in a handshake")
 		}
 		return cert(inHandshake), nil
-	}}, func() {})
+	}
+	c, config := clientcert.New(&tls.Config{GetClientCertificate: get}, func() {})
 	if c.Check() || c.Recent(t.Context()) != "" {
 		t.Errorf("a panic is an answer: %q", c.Last())
 	}

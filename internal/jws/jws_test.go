@@ -153,7 +153,9 @@ func TestFirstAlgorithmIsTheDefault(t *testing.T) {
 }
 
 func TestUnfitKeysAreErrorsThatSayWhy(t *testing.T) {
-	weak := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}, D: big.NewInt(3)}
+	weak := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}, D: big.NewInt(3),
+	}
 	off := ec(t, elliptic.P256())
 	off.X = new(big.Int).Add(off.X, big.NewInt(1))
 	//lint:ignore SA1019 Half-filled on purpose.
@@ -248,7 +250,10 @@ func TestNothingOfTheKeyIsPrinted(t *testing.T) {
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		printed := fmt.Sprintf(verb, signer) + fmt.Sprintf(verb, *signer)
-		for _, part := range []string{fmt.Sprint([]byte(key[:8])), strings.Trim(fmt.Sprint([]byte(key[:8])), "[]"), fmt.Sprintf("%x", []byte(key[:8]))} {
+		for _, part := range []string{
+			fmt.Sprint([]byte(key[:8])), strings.Trim(fmt.Sprint([]byte(key[:8])), "[]"),
+			fmt.Sprintf("%x", []byte(key[:8])),
+		} {
 			if strings.Contains(printed, part) {
 				t.Errorf("%s prints the key", verb)
 			}

@@ -255,7 +255,9 @@ func TestCertificateBesideItsKeyIsReturned(t *testing.T) {
 	broken := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("broken")})
 	other := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: []byte("not looked at")})
 	block, _ := pem.Decode(own)
-	jwk, err := json.Marshal(jose.JSONWebKey{Key: parsed.Signer, Certificates: []*x509.Certificate{parseCertificate(t, block.Bytes)}})
+	jwk, err := json.Marshal(jose.JSONWebKey{
+		Key: parsed.Signer, Certificates: []*x509.Certificate{parseCertificate(t, block.Bytes)},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +340,8 @@ func FuzzParse(f *testing.F) {
 		if _, err := jws.Public(key.Signer); err != nil {
 			t.Errorf("a key that cannot sign: %v", err)
 		}
-		if cert := key.Certificate; cert != nil && !key.Signer.Public().(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey) {
+		if cert := key.Certificate; cert != nil &&
+			!key.Signer.Public().(interface{ Equal(crypto.PublicKey) bool }).Equal(cert.PublicKey) {
 			t.Error("the certificate of another key")
 		}
 	})

@@ -25,7 +25,9 @@ func wireResponse(data []byte) (tokenresponse.Response, error) {
 		return tokenresponse.Response{}, err
 	}
 	body, err := io.ReadAll(resp.Body)
-	return tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: millennium.Add(time.Second)}, err
+	return tokenresponse.Response{
+		Status: resp.StatusCode, Header: resp.Header, Body: body, Received: millennium.Add(time.Second),
+	}, err
 }
 
 func readResponse(t *testing.T, name string) tokenresponse.Response {
@@ -150,7 +152,8 @@ func TestRefusalsAreReadInEveryShapeThatServersWrite(t *testing.T) {
 		}
 		r, refused := m.Refusal()
 		if !refused || r.Code != test.code || r.Description != test.description {
-			t.Errorf("%s: %v, %q, %q; want %q, %q", test.file, refused, r.Code, r.Description, test.code, test.description)
+			t.Errorf("%s: %v, %q, %q; want %q, %q",
+				test.file, refused, r.Code, r.Description, test.code, test.description)
 		}
 	}
 }
@@ -211,7 +214,8 @@ func TestBodyWithoutMembersIsDescribedNotQuoted(t *testing.T) {
 
 func TestTitleOfPagesIsKept(t *testing.T) {
 	_, err := readResponse(t, "error-shopify").Members()
-	if e, ok := errors.AsType[tokenresponse.Unreadable](err); !ok || !e.HTML || e.Title != "400 - Oauth error app_not_installed" {
+	if e, ok := errors.AsType[tokenresponse.Unreadable](err); !ok || !e.HTML ||
+		e.Title != "400 - Oauth error app_not_installed" {
 		t.Errorf("%+v", err)
 	}
 }
@@ -251,7 +255,10 @@ func retryAfter(h http.Header) time.Duration {
 }
 
 func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"120", "Sat, 01 Jan 2000 00:01:00 GMT", "Saturday, 01-Jan-00 00:01:00 GMT", "Sat Jan  1 00:01:00 2000", "-1", "1e400", "NaN"} {
+	for _, s := range []string{
+		"120", "Sat, 01 Jan 2000 00:01:00 GMT", "Saturday, 01-Jan-00 00:01:00 GMT", "Sat Jan  1 00:01:00 2000",
+		"-1", "1e400", "NaN",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -310,7 +317,8 @@ func FuzzResponse(f *testing.F) {
 		if (tok.TokenType == "DPoP") != dpop || tok.TokenType != "DPoP" && tok.TokenType != "Bearer" {
 			t.Errorf("type %q", tok.TokenType)
 		}
-		if !tok.Expiry.IsZero() && (!tok.Expiry.After(millennium.Add(time.Second)) || tok.Expiry.After(millennium.AddDate(10, 0, 1))) {
+		if !tok.Expiry.IsZero() &&
+			(!tok.Expiry.After(millennium.Add(time.Second)) || tok.Expiry.After(millennium.AddDate(10, 0, 1))) {
 			t.Errorf("expires at %v", tok.Expiry)
 		}
 		for _, name := range []string{"access_token", "refresh_token", "id_token"} {

@@ -127,7 +127,8 @@ func TestOnlyTokenTypesThatAreUnderstoodAreTaken(t *testing.T) {
 	}
 	for _, test := range tests {
 		_, _, err := readToken(`{"access_token":"abc","expires_in":60,`+test.members+`}`, false)
-		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+		if test.want == "" && err != nil ||
+			test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v; want %s", test.members, err, test.want)
 		}
 	}
