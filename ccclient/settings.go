@@ -1,0 +1,97 @@
+package ccclient
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
+)
+
+// Settings are what of a [Config] can be written down as plain values, for programs that are configured by a file. Any
+// decoder of JSON or YAML fills them in; whether unknown fields are an error is for that decoder to say
+// ([json.Decoder.DisallowUnknownFields] and its like). [ConfigFromEnv] reads the same from the environment.
+//
+// They hold no secret, only where secrets are: EndpointParams is no place for one. Printing or logging them shows of
+// EndpointParams the names only, and TokenURL without its query, where some servers take a key.
+type Settings struct {
+	// Issuer, TokenURL and ClientID are those of [Config]: exactly one of the first two, and the third, are required.
+	Issuer   string `json:"issuer,omitempty" yaml:"issuer,omitempty"`
+	TokenURL string `json:"token_url,omitempty" yaml:"token_url,omitempty"`
+	ClientID string `json:"client_id,omitempty" yaml:"client_id,omitempty"`
+
+	// AuthMethod is how the client authenticates, by a name that [AuthByName] knows. Empty: by what it is given to
+	// authenticate with: client_secret_basic with a secret, private_key_jwt with a key or an assertion, tls_client_auth
+	// with a certificate. With several of these it is required, and what it does not need is left alone.
+	AuthMethod string `json:"auth_method,omitempty" yaml:"auth_method,omitempty"`
+
+	// ClientSecretFile holds the client secret: see [SecretFile].
+	ClientSecretFile string `json:"client_secret_file,omitempty" yaml:"client_secret_file,omitempty"`
+
+	// PrivateKeyFile holds the key for private_key_jwt: see [KeyFile].
+	PrivateKeyFile string `json:"private_key_file,omitempty" yaml:"private_key_file,omitempty"`
+
+	// KeyID is the "kid" of assertions, by which the server finds the key. Empty: the one that a JWK names, if any.
+	KeyID string `json:"key_id,omitempty" yaml:"key_id,omitempty"`
+
+	// AssertionFile holds a ready JWT for private_key_jwt, such as a Kubernetes projected token: see [ClientAssertion].
+	AssertionFile string `json:"assertion_file,omitempty" yaml:"assertion_file,omitempty"`
+
+	// CertificateFile holds a client certificate with its chain, in PEM, for all connections, those of
+	// [Client.HTTPClient] included; CertificateKeyFile holds its key. Empty: the key is in CertificateFile too.
+	// The files are read when they are needed and, once a second at most, whether they have changed: a renewed
+	// certificate needs no restart.
+	CertificateFile    string `json:"certificate_file,omitempty" yaml:"certificate_file,omitempty"`
+	CertificateKeyFile string `json:"certificate_key_file,omitempty" yaml:"certificate_key_file,omitempty"`
+
+	// CAFile holds the CAs, in PEM, that alone are trusted, by all connections. It is read at once, and not again.
+	// Empty: the system's CAs.
+	CAFile string `json:"ca_file,omitempty" yaml:"ca_file,omitempty"`
+
+	// The rest is as in [Config].
+	Scopes         []string   `json:"scopes,omitempty" yaml:"scopes,omitempty"`
+	Audience       string     `json:"audience,omitempty" yaml:"audience,omitempty"`
+	Resources      []string   `json:"resources,omitempty" yaml:"resources,omitempty"`
+	EndpointParams url.Values `json:"endpoint_params,omitempty" yaml:"endpoint_params,omitempty"`
+	AllowedHosts   []string   `json:"allowed_hosts,omitempty" yaml:"allowed_hosts,omitempty"`
+	InsecureHTTP   bool       `json:"insecure_http,omitempty" yaml:"insecure_http,omitempty"`
+}
+
+// Config returns the [Config] that s says, with which [New] will have no quarrel; what Settings have no field for can be
+// set in it. Its TLS is set if CAFile or CertificateFile is, else nil. secret is where the client secret comes from,
+// which need not be a file; nil: from ClientSecretFile.
+//
+// Of the files only CAFile is read now: the others may turn up later, and are read when a token is asked for. The error
+// lists every fault at once, each with the name of its field as it is in JSON and YAML, and with what the field may be.
+func (s Settings) Config(secret Secret) (Config, error) {
+	r := reader{
+		name:   func(field string) string { return field },
+		secret: secret, secretName: "the Secret", secretField: "client_secret_file",
+	}
+	cfg := r.config(s)
+	if err := r.err("invalid Settings"); err != nil {
+		return Config{}, fmt.Errorf("ccclient: %w", err)
+	}
+	return cfg, nil
+}
+
+// printed are Settings as they may be shown: a type without Format.
+type printed Settings
+
+func (s Settings) printed() printed {
+	s.TokenURL = redact.WithoutQuery(s.TokenURL)
+	if s.EndpointParams != nil {
+		names := make(url.Values, len(s.EndpointParams))
+		for name := range s.EndpointParams {
+			names[name] = []string{redact.Redacted}
+		}
+		s.EndpointParams = names
+	}
+	return printed(s)
+}
+
+// Format prints s, of EndpointParams the names only, whatever the verb.
+func (s Settings) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "ccclient.Settings%+v", s.printed()) }
+
+// LogValue returns what Format prints.
+func (s Settings) LogValue() slog.Value { return slog.AnyValue(s.printed()) }
