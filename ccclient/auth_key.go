@@ -70,12 +70,13 @@ func PrivateKeyJWTFrom(source KeySource, o AssertionOptions) Auth {
 }
 
 const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " +
-	"the audience it wants (AssertionOptions.Audience) and the clock"
+	"the audience and the algorithm it wants (AssertionOptions.Audience, AssertionOptions.Algorithm) and the clock"
 
 func keyMethod(o AssertionOptions) *method {
 	return newMethod(facts{
 		name:       "private_key_jwt",
 		listed:     []string{"private_key_jwt"},
+		signs:      true,
 		parameters: assertionParameters,
 		remedy:     privateKeyRemedy,
 		identity:   o.identity(),

@@ -44,6 +44,7 @@ type registration struct {
 	root        *Client // the one that New returned
 
 	connections  *connections // the library's own; unused if Config has an HTTPClient
+	link         *link        // what is known of what everything goes through
 	httpClient   http.Client  // what everything goes through, token requests and API calls alike
 	allowedHosts []string
 	insecureHTTP bool
@@ -121,7 +122,7 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	}
 	r := c.registration
 	if base == nil {
-		base = r.httpClient.Transport
+		base = advising{r.httpClient.Transport, r.link}
 	}
 	return &transport.Transport{
 		Source:       c,

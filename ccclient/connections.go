@@ -1,10 +1,12 @@
 package ccclient
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -32,6 +34,12 @@ func (c *connections) open() *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			return &proxyRefusal{host: proxy.Host, status: resp.StatusCode}
+		},
 	}
 	if c.config != nil {
 		t.TLSClientConfig = c.config.Clone()

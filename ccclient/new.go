@@ -57,7 +57,7 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 // connect decides what everything goes through.
 func (r *registration) connect(cfg *Config) (err error) {
 	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.renew() })
-	r.certificate, r.connections = certificate, newConnections(config)
+	r.certificate, r.connections, r.link = certificate, newConnections(config), newLink(cfg, certificate)
 	if cfg.HTTPClient == nil {
 		r.httpClient.Transport, err = r.connections.wrapped(cfg.WrapTransport)
 		return err
@@ -81,7 +81,7 @@ func (r *registration) locate(cfg *Config) (err error) {
 func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry, dpop: r.dpop,
-		log: logger{cfg.logger()},
+		link: r.link, log: logger{cfg.logger()},
 	})
 }
 

@@ -71,8 +71,7 @@ func parse(data []byte, issuer string, insecureHTTP bool) (*Metadata, error) {
 		return nil, err
 	}
 	if got != issuer {
-		return nil, fmt.Errorf("the document is of issuer %q: the two must be identical, a trailing slash included",
-			shorten(got))
+		return nil, OtherIssuer{shorten(got)}
 	}
 
 	m := &Metadata{
