@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/sync/singleflight"
 )
 
 // ErrClosed is the error of everything after Close. Its text is that of a ccclient.Client, through which most see it.
@@ -31,14 +31,18 @@ type Fetch func(ctx context.Context) (*oauth2.Token, error)
 // called concurrently.
 type Cache struct {
 	opt    Options
+	id     uint64    // tells it from others that share a Store
 	epoch  time.Time // monotonic times count from here
 	life   context.Context
 	cancel context.CancelFunc
 
-	second  *secondLevel       // nil: no Store
-	flights singleflight.Group // by key: one fetch at a time
-	uses    atomic.Uint64      // ticks at each use that is worth noting; orders Entries by recency
-	slack   uint64             // how many ticks an Entry may lag behind before a use is worth noting
+	second  *secondLevel  // nil: no Store
+	flights flights       // by key: one fetch at a time
+	gate    gate          // what keeps all keys from the server
+	uses    atomic.Uint64 // ticks at each use that is worth noting; orders Entries by recency
+	logging atomic.Int64  // lines that log handlers have not returned from
+	slack   uint64        // how many ticks an Entry may lag behind before a use is worth noting
+	coarse  bool          // with so many Entries that one use of each in a while is worth noting
 
 	mu      sync.Mutex // guards what follows, and Entry.place and Entry.stamp
 	entries map[string]*Entry
@@ -54,8 +58,10 @@ func New(o Options) *Cache {
 	o = o.withDefaults()
 	c := &Cache{
 		opt:     o,
+		id:      rand.Uint64(),
 		epoch:   time.Now(),
 		slack:   uint64(o.MaxKeys / 8),
+		coarse:  o.MaxKeys >= coarseFrom,
 		entries: make(map[string]*Entry),
 		idle:    make(chan struct{}),
 	}
@@ -120,6 +126,12 @@ func (c *Cache) Close() error {
 		c.logFetchOutlivesClose()
 	}
 	return nil
+}
+
+func (c *Cache) lookUp(key string) *Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries[key]
 }
 
 // Format prints nothing of what c holds.

@@ -15,7 +15,9 @@ const grace = time.Second
 // callAside calls f on a goroutine that can be left behind, so that a panic or a runtime.Goexit in f is an error like
 // others, and an f that ignores its context holds up nobody for longer than grace after ctx has ended. Close joins the
 // goroutine; the caller is inside of begin and end.
-func callAside[T any](ctx context.Context, c *Cache, grace time.Duration, f func(context.Context) (T, error)) (T, error) {
+func callAside[T any](
+	ctx context.Context, c *Cache, grace time.Duration, f func(context.Context) (T, error),
+) (T, error) {
 	type result struct {
 		val T
 		err error
@@ -48,14 +50,25 @@ func callAside[T any](ctx context.Context, c *Cache, grace time.Duration, f func
 	case r := <-done:
 		return r.val, r.err
 	case <-t.C:
-		return result{}.val, fmt.Errorf("the call ignores that its context has ended: %w", context.Cause(ctx))
+	}
+	select {
+	case r := <-done: // at the same moment
+		return r.val, r.err
+	default:
+		return result{}.val, fmt.Errorf("%w: %w", errIgnoresContext, context.Cause(ctx))
 	}
 }
+
+var errIgnoresContext = errors.New("the call ignores that its context has ended")
 
 // panicked makes an error of a panic. A value that is not the runtime's own may hold a secret; only its type is told.
 func panicked(p any) error {
 	if e, ok := p.(runtime.Error); ok {
-		return fmt.Errorf("the call panicked: %w", e)
+		return &panicError{fmt.Errorf("the call panicked: %w", e)}
 	}
-	return fmt.Errorf("the call panicked with a %T", p)
+	return &panicError{fmt.Errorf("the call panicked with a %T", p)}
 }
+
+type panicError struct{ error }
+
+func (e *panicError) Unwrap() error { return e.error }

@@ -8,6 +8,12 @@ import (
 // sweepEvery bounds how often a full cache looks through all its entries for expired ones.
 const sweepEvery = time.Second
 
+// With so many entries a use is noted once in 2^coarseBits nanoseconds, some 67 ms: order within that matters to nobody.
+const (
+	coarseFrom = 1000
+	coarseBits = 26
+)
+
 // insert puts e among the entries and takes out those that have to make room. c.mu is held; the caller passes the
 // victims to evict without it.
 func (c *Cache) insert(e *Entry) (victims []*Entry) {
@@ -114,10 +120,18 @@ func (c *Cache) leastRecentlyUsed() *Entry {
 	}
 }
 
-// touch notes that e was used. An entry that is already among the most recently used eighth of a full cache stays as it
-// is: readers that take turns at a few entries then write nothing, and share no cache line.
-func (e *Entry) touch() {
+// touch notes that e was used. What changes nothing is not written, so that readers share no cache line: an entry that is
+// among the most recently used eighth of a full cache stays as it is, and, where there are very many, one that was used
+// in this same stretch of time.
+func (e *Entry) touch(now instant) {
 	c := e.cache
+	if c.coarse {
+		stretch := uint32(now.mono >> coarseBits)
+		if e.stretch.Load() == stretch {
+			return
+		}
+		e.stretch.Store(stretch)
+	}
 	if c.uses.Load()-e.used.Load() > c.slack {
 		e.used.Store(c.uses.Add(1))
 	}

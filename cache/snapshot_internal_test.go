@@ -37,7 +37,7 @@ func TestLifetimeIsJudgedOnce(t *testing.T) {
 		"several attempts": {expiry: 1050 * s, in: 1000, took: 60 * s,
 			refresh: [2]time.Duration{800 * s, 850 * s}, gone: 1040 * s, end: 1050 * s},
 		"refresh_in":                     {expiry: 1000 * s, extra: map[string]any{"refresh_in": 400.0}, took: s, refresh: [2]time.Duration{400 * s, 400 * s}, gone: 990 * s, end: 1000 * s},
-		"refresh_in after the expiry":    {expiry: 1000 * s, extra: map[string]any{"refresh_in": 4000.0}, refresh: [2]time.Duration{990 * s, 990 * s}, gone: 990 * s, end: 1000 * s},
+		"refresh_in after the expiry":    {expiry: 1000 * s, extra: map[string]any{"refresh_in": 4000.0}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"refresh_in of no use":           {expiry: 1000 * s, extra: map[string]any{"refresh_in": "soon"}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"refresh_in negative":            {expiry: 1000 * s, extra: map[string]any{"refresh_in": -1.0}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"RefreshAt out of range":         {o: Options{RefreshAt: 17}, expiry: 1000 * s, refresh: [2]time.Duration{990 * s, 990 * s}, gone: 990 * s, end: 1000 * s},
@@ -99,7 +99,8 @@ func TestExpiresInCountsWhereExpiryIsMissing(t *testing.T) {
 			t.Errorf("expires_in %d: expires after %v, want %v", said, got, want)
 		}
 	}
-	if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", ExpiresIn: -1}, sent, sent); !errors.Is(err, ErrExpired) {
+	if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", ExpiresIn: -1}, sent, sent); !errors.Is(err,
+		ErrExpired) {
 		t.Errorf("expires_in -1 gives %v, want ErrExpired", err)
 	}
 }
@@ -108,7 +109,8 @@ func TestTokenThatComesExpiredIsAnErrorOfItsOwn(t *testing.T) {
 	c := New(Options{})
 	now := time.Now()
 	for _, expiry := range []time.Time{now, now.Add(-time.Second), time.Unix(0, 0)} {
-		if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: expiry}, now, now); !errors.Is(err, ErrExpired) {
+		if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: expiry}, now, now); !errors.Is(err,
+			ErrExpired) {
 			t.Errorf("expiry %v gives %v, want ErrExpired", expiry, err)
 		}
 	}
@@ -166,34 +168,61 @@ func TestExpiryWithoutMonotonicReadingStillCountsByBoth(t *testing.T) {
 
 func TestPause(t *testing.T) {
 	const s = time.Second
-	plain, wrong := errors.New("x"), permanentError{}
+	plain, wrong := CoolDown{}, CoolDown{Permanent: true}
+	later := func(d time.Duration) CoolDown { return CoolDown{RetryAfter: d} }
 	for name, c := range map[string]struct {
-		err  error
-		row  int
-		left time.Duration
-		draw float64
-		want time.Duration
+		said  CoolDown
+		row   int
+		alive bool
+		draw  float64
+		want  time.Duration
 	}{
-		"first":                     {plain, 1, 0, 0, s},
-		"first, jitter":             {plain, 1, 0, 0.5, 875 * time.Millisecond},
-		"fourth":                    {plain, 4, 0, 0, 8 * s},
-		"no live token: 10 s":       {plain, 5, 0, 0, 10 * s},
-		"long row":                  {plain, 1 << 40, 0, 0, 10 * s},
-		"live token: 60 s":          {plain, 7, time.Hour, 0, 60 * s},
-		"live token: ends with it":  {plain, 7, 5 * s, 0, 5 * s},
-		"permanent":                 {wrong, 1, 0, 0, 5 * s},
-		"permanent, fourth":         {wrong, 4, 0, 0, 40 * s},
-		"permanent: 60 s":           {wrong, 5, 0, 0, 60 * s},
-		"Retry-After":               {retryAfterError(100 * s), 1, 0, 0, 100 * s},
-		"Retry-After, jitter":       {retryAfterError(100 * s), 1, 0, 0.5, 105 * s},
-		"Retry-After past the end":  {retryAfterError(100 * s), 1, s, 0, 100 * s},
-		"Retry-After an hour most":  {retryAfterError(100 * time.Hour), 1, 0, 0.9, time.Hour},
-		"Retry-After without end":   {retryAfterError(math.MaxInt64), 1, 0, 0.9, time.Hour},
-		"Retry-After of an instant": {retryAfterError(1), 1, 0, 0.5, 1050 * time.Millisecond},
-		"Retry-After of no meaning": {retryAfterError(-s), 1, 0, 0, s},
+		"first":                     {plain, 1, false, 0, s},
+		"first, jitter":             {plain, 1, false, 0.5, s}, // never more often
+		"fourth":                    {plain, 4, false, 0, 8 * s},
+		"fourth, jitter":            {plain, 4, false, 0.5, 7 * s},
+		"no live token: 10 s":       {plain, 5, false, 0, 10 * s},
+		"long row":                  {plain, 1 << 40, false, 0, 10 * s},
+		"live token: 60 s":          {plain, 7, true, 0, 60 * s},
+		"permanent":                 {wrong, 1, false, 0, 5 * s},
+		"permanent, fourth":         {wrong, 4, false, 0, 40 * s},
+		"permanent: 60 s":           {wrong, 5, false, 0, 60 * s},
+		"Retry-After":               {later(100 * s), 1, false, 0, 100 * s},
+		"Retry-After, jitter":       {later(100 * s), 1, false, 0.5, 105 * s},
+		"Retry-After an hour most":  {later(100 * time.Hour), 1, false, 0.9, time.Hour},
+		"Retry-After without end":   {later(math.MaxInt64), 1, false, 0.9, time.Hour},
+		"Retry-After of an instant": {later(1), 1, false, 0.5, 1050 * time.Millisecond},
+		"Retry-After of no meaning": {later(-s), 1, false, 0, s},
 	} {
-		if got := pauseAfter(c.err, c.row, c.left, c.draw); got != c.want {
+		if got := pauseAfter(c.said, c.row, c.alive, c.draw); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestPauseFollowsTheNeed(t *testing.T) {
+	const s = time.Second
+	at := func(d time.Duration) instant { return instant{int64(d), int64(d)} }
+	token := &snapshot{expiry: at(1000 * s), margin: 10 * s}
+	for name, c := range map[string]struct {
+		why   error
+		row   int
+		at    time.Duration
+		token *snapshot
+		want  time.Duration
+	}{
+		"a living token":                 {errors.New("x"), 7, 800 * s, token, 860 * s},
+		"it is to be replaced first":     {errors.New("x"), 7, 970 * s, token, 990 * s},
+		"it runs out":                    {errors.New("x"), 7, 995 * s, token, 1000 * s},
+		"none":                           {errors.New("x"), 7, 800 * s, nil, 810 * s},
+		"Retry-After, and it runs out":   {retryAfterError(60 * s), 1, 970 * s, token, 1030 * s},
+		"permanent, and there is none":   {permanentError{}, 7, 800 * s, nil, 860 * s},
+		"permanent, and it expires soon": {permanentError{}, 7, 970 * s, token, 990 * s},
+	} {
+		f := (*cooldown)(nil).after(newFailure(c.why), at(c.at), 0)
+		f.row = c.row
+		if got := f.until(c.token, at(c.at)); got != at(c.want) {
+			t.Errorf("%s: until %v, want %v", name, time.Duration(got.mono), c.want)
 		}
 	}
 }
@@ -206,3 +235,60 @@ type retryAfterError time.Duration
 
 func (retryAfterError) Error() string        { return "later" }
 func (e retryAfterError) CoolDown() CoolDown { return CoolDown{RetryAfter: time.Duration(e)} }
+
+func TestLifeCountsFromTheSendingThoughTheHostSlept(t *testing.T) {
+	c := New(Options{})
+	sent := time.Now()
+	const slept = 2 * time.Hour
+	woke := shiftMonotonic(t, sent.Add(slept), -slept) // The monotonic clock stood still.
+	for name, tok := range map[string]*oauth2.Token{
+		"Expiry":                           {AccessToken: "a", Expiry: sent.Add(time.Hour)},
+		"Expiry without monotonic reading": {AccessToken: "a", Expiry: sent.Add(time.Hour).Round(0)},
+		"ExpiresIn":                        {AccessToken: "a", ExpiresIn: 3600},
+		"nobody says":                      {AccessToken: "a"},
+	} {
+		if s, err := c.newSnapshot(tok, sent, woke); !errors.Is(err, ErrExpired) {
+			t.Errorf("%s: %+v, %v, want ErrExpired", name, s, err)
+		}
+	}
+	const longer = 3 * time.Hour
+	s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: sent.Add(longer)}, sent, woke)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := c.at(woke).until(s.expiry); left != longer-slept {
+		t.Errorf("%v left, want %v", left, longer-slept)
+	}
+	if left := s.token.Expiry.Sub(woke); left != longer-slept {
+		t.Errorf("the token says %v, want %v", left, longer-slept)
+	}
+	if s.life != longer {
+		t.Errorf("a life of %v, want %v", s.life, longer)
+	}
+
+	// The wall clock was set back in between: the monotonic one has gone on.
+	back := shiftMonotonic(t, sent.Add(-slept), 2*slept)
+	if s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: sent.Add(time.Hour)}, sent,
+		back); !errors.Is(err, ErrExpired) {
+		t.Errorf("%+v, %v, want ErrExpired", s, err)
+	}
+}
+
+func TestNoRefreshIsDueWithinASecondOfTheSending(t *testing.T) {
+	c := New(Options{})
+	sent := time.Now()
+	for _, life := range []time.Duration{time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond,
+		2 * time.Second, time.Hour} {
+		s, err := c.newSnapshot((&oauth2.Token{AccessToken: "a",
+			Expiry: sent.Add(life)}).WithExtra(map[string]any{"refresh_in": 0.001}), sent, sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if due := time.Duration(s.refresh().mono - c.at(sent).mono); due < time.Second && due != life-s.margin {
+			t.Errorf("a token of %v turns stale after %v", life, due)
+		}
+		if s.sent() != c.at(sent).mono {
+			t.Errorf("a token of %v: sent at %d, want %d", life, s.sent(), c.at(sent).mono)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -68,7 +69,7 @@ func (cfg *Config) clientKey(dpop *transport.DPoP, cert *clientcert.Certificate)
 	} else {
 		h = h.add("")
 	}
-	h = h.lists(canonicalHeader(cfg.EndpointHeader)) // one may name a tenant
+	h = h.lists(field.Canonical(cfg.EndpointHeader)) // one may name a tenant
 	return h.sum(nil)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -23,9 +25,9 @@ var ErrClosed = cache.ErrClosed
 // Each Client holds one token: from memory while it is fresh, renewed in the background before it expires, and shared
 // by all callers. [Client.For] returns clients for other tokens of the same registration.
 type Client struct {
+	tokens       tokens        // where the token is kept
 	registration *registration // shared with all clients that For makes of this one
 	target       Target        // what the token is for; complete: nothing is inherited any more
-	tokens       tokens        // where the token is kept
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes
@@ -43,9 +45,11 @@ type registration struct {
 	cache       *cache.Cache
 	root        *Client // the one that New returned
 
-	connections  *connections // the library's own; unused if Config has an HTTPClient
-	link         *link        // what is known of what everything goes through
-	httpClient   http.Client  // what everything goes through, token requests and API calls alike
+	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
+	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
+	link         *link             // what is known of what everything goes through
+	httpClient   http.Client       // what everything goes through, token requests and API calls alike
+	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
@@ -114,19 +118,24 @@ func (c *Client) HTTPClient() *http.Client {
 }
 
 // Transport is what HTTPClient does, around a RoundTripper of the caller's. Nil means what HTTPClient goes through: the
-// Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport. The
-// result's fields may be changed before it is used.
+// Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport, of which
+// those that show no client certificate are its Outside. The result's fields may be changed before it is used.
 func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	if !c.made() {
 		return &transport.Transport{Source: c, Base: base}
 	}
 	r := c.registration
+	var outside http.RoundTripper
 	if base == nil {
-		base = advising{r.httpClient.Transport, r.link}
+		base, outside = r.httpClient.Transport, r.outside
+		if base = (advising{base, r.link}); outside != nil {
+			outside = advising{outside, r.link}
+		}
 	}
 	return &transport.Transport{
 		Source:       c,
 		Base:         base,
+		Outside:      outside,
 		AllowedHosts: slices.Clone(r.allowedHosts),
 		InsecureHTTP: r.insecureHTTP,
 		ReplayLimit:  r.replayLimit,
@@ -147,14 +156,45 @@ func (c *Client) Close() error {
 	err := r.cache.Close()
 	r.endpoints.close()
 	r.connections.CloseIdleConnections()
+	if r.uncertified != nil {
+		r.uncertified.CloseIdleConnections()
+	}
 	return err
+}
+
+// Format prints which client c is, at which server, and what its token is for; never a token.
+func (c *Client) Format(s fmt.State, _ rune) {
+	switch {
+	case c == nil:
+		fmt.Fprint(s, "<nil>")
+	case !c.made():
+		fmt.Fprint(s, "ccclient.Client{}")
+	default:
+		r := c.registration
+		fmt.Fprintf(s, "ccclient.Client{ClientID: %q, Server: %q, Target: %v}", r.clientID, r.server, c.target)
+	}
+}
+
+// LogValue returns what Format prints.
+func (c *Client) LogValue() slog.Value {
+	if !c.made() {
+		return slog.StringValue(fmt.Sprint(c))
+	}
+	r := c.registration
+	return slog.GroupValue(
+		slog.String("client_id", r.clientID),
+		slog.String("server", r.server),
+		slog.Any("target", c.target),
+	)
 }
 
 // fetch is the cache's Fetch: it asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registration
 	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
-		return nil, r.failed(err, settled) // For has no other way to tell.
+		e := r.failed(err, settled) // For has no other way to tell.
+		e.ofTarget = true
+		return nil, e
 	}
 	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.exchanger, c.target.form())
 }
@@ -170,6 +210,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 func (c *Client) asError(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
+		return c.registration.failedElsewhere(other)
 	}
 	switch {
 	case errors.Is(err, ErrClosed):
@@ -194,6 +237,14 @@ func (c *Client) kept() tokens {
 		return notMade{}
 	}
 	return c.tokens
+}
+
+// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
+type tokens interface {
+	Token(context.Context) (*oauth2.Token, error)
+	Refresh(context.Context) (*oauth2.Token, error)
+	Invalidate(rejected *oauth2.Token)
+	Evicted() bool // the token had to make room; use brings it back
 }
 
 // notMade stands in for the tokens of a Client that is nil or a zero value.

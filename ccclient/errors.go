@@ -67,6 +67,7 @@ type Error struct {
 	client, host string  // who asked whom
 	outlook      outlook // zero: that of StatusCode and Code
 	misplaced    bool    // there may be no token endpoint where it was looked for
+	ofTarget     bool    // what the token is to be for is at fault, and the server was not asked
 	outdated     func(ctx context.Context) bool
 }
 
@@ -116,7 +117,51 @@ func (e *Error) foresees() outlook { return cmp.Or(e.outlook, outlookOf(e.Status
 
 // CoolDown tells package cache how long to leave the server alone.
 func (e *Error) CoolDown() cache.CoolDown {
-	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary()}
+	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary(), Shared: e.concernsClient()}
+}
+
+// concernsClient reports whether other tokens of the same client would meet the same error: the server cannot be reached,
+// is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be for.
+func (e *Error) concernsClient() bool {
+	switch e.Code {
+	case InvalidClient, UnauthorizedClient, TemporarilyUnavailable, ServerError, UseDPoPNonce, InvalidDPoPProof:
+		return true
+	case "":
+		return !e.ofTarget && e.StatusCode/100 != 2
+	}
+	return e.RetryAfter > 0 || e.foresees() == passing || e.StatusCode == http.StatusUnauthorized
+}
+
+// Record tells other processes that share the token store what happened: the status, the outlook and the code, if it is
+// a registered one, and nothing in the server's words. Package cache asks.
+func (e *Error) Record() string {
+	code := e.Code
+	if !code.registered() {
+		code = ""
+	}
+	return fmt.Sprintf("%d %d %s", e.StatusCode, e.foresees(), code)
+}
+
+// failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can make
+// it up, but not have it say anything.
+func (r *registration) failedElsewhere(err *cache.FailedElsewhere) *Error {
+	e := r.failed(err, unclear)
+	e.RetryAfter = err.Cause.RetryAfter
+	if err.Cause.Permanent {
+		e.outlook = settled
+	}
+	status, rest, _ := strings.Cut(err.Record, " ")
+	foreseen, code, _ := strings.Cut(rest, " ")
+	if n, err := strconv.Atoi(status); err == nil && 100 <= n && n <= 599 {
+		e.StatusCode = n
+	}
+	if n, err := strconv.Atoi(foreseen); err == nil && outlook(n) == passing {
+		e.outlook = passing
+	}
+	if code := ErrorCode(code); code.registered() {
+		e.Code = code
+	}
+	return e
 }
 
 // Outdated reports whether the request may do better before its cool-down is over, since the secret or key that was
@@ -178,4 +223,41 @@ func (e *Error) As(target any) bool {
 		ErrorURI:         e.URI,
 	}
 	return true
+}
+
+// An outlook is what another attempt may bring. The zero outlook of an [Error] is that of its status and code.
+type outlook int
+
+const (
+	unclear   outlook = iota + 1 // there is no knowing: it is not attempted again soon, and may do better later
+	passing                      // the same request may do better soon
+	settled                      // the same request cannot do better without a change
+	nonceOnly                    // it may do better at once, with the DPoP nonce that came
+)
+
+// outlookOf returns the outlook of a request that was answered so.
+func outlookOf(status int, code ErrorCode) outlook {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return passing // whatever the code: quota errors come as invalid_request too
+	}
+	switch code {
+	case InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope,
+		AccessDenied, InvalidTarget, InvalidAuthorizationDetails:
+		return settled // also with a 500, which some servers send for an unknown client
+	case TemporarilyUnavailable:
+		return passing
+	case ServerError, UseDPoPNonce, InvalidDPoPProof:
+		if status < 500 {
+			return unclear
+		}
+	}
+	switch {
+	case status >= 500:
+		return passing
+	case status >= 300:
+		return settled
+	}
+	return unclear
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -33,7 +34,7 @@ type exchanger struct {
 
 // newExchanger completes x.
 func newExchanger(x exchanger) *exchanger {
-	x.header = canonicalHeader(x.header)
+	x.header = field.Canonical(x.header)
 	x.retry = x.retry.withDefaults()
 	if x.link == nil {
 		x.link = newLink(&Config{}, nil)
@@ -111,7 +112,7 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	}
 	form, header := maps.Clone(x.form), x.header.Clone()
 	maps.Copy(form, withoutEmpty(x.credentials.Form))
-	maps.Copy(header, canonicalHeader(x.credentials.Header))
+	maps.Copy(header, field.Canonical(x.credentials.Header))
 	if header.Get("Accept") == "" {
 		header.Set("Accept", "application/json")
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
@@ -111,7 +112,7 @@ func (x *exchange) unsendable(err error) *Error {
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
 	o, hint := x.link.judge(err, x.setting(), x.asked)
 	err = x.withoutURL(err)
-	if refusal := proxyRefusalIn(err); refusal != nil {
+	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name
 	}
 	e := x.failed(&Error{Err: err, Hint: hint, outlook: cmp.Or(o, passing)})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/jws"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
@@ -30,7 +31,7 @@ func (x *exchange) hint(
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
-		_, hint = x.link.proxyRefused(&proxyRefusal{status: e.StatusCode})
+		_, hint = x.link.proxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
 		return errors.New("a proxy in between wants authentication"), hint
 	case x.endpoint.plain() && tlsport.Says(e.StatusCode, a.Body):
 		e.misplaced = false

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
 )
 
@@ -78,7 +79,7 @@ func (l *link) judge(err error, setting string, asked bool) (o outlook, hint str
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, otherHost := errors.AsType[x509.HostnameError](err)
 	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
-	refusal := proxyRefusalIn(err)
+	refusal := connections.ProxyRefusalIn(err)
 	alert := alertIn(err)
 	switch {
 	case refusal != nil:
@@ -229,43 +230,12 @@ func (l *link) refusedCertificate(host string) string {
 	return "check ClientID, and that the server knows the certificate in " + l.tls + l.wantsChain()
 }
 
-// A proxyRefusal is the answer of a proxy that makes no tunnel to the server.
-type proxyRefusal struct {
-	host   string // of the proxy; empty: not known
-	status int
-}
-
-func (e *proxyRefusal) Error() string {
-	who := "the proxy"
-	if e.host != "" {
-		who += " " + e.host
-	}
-	return fmt.Sprintf("%s made no connection to the server: %d %s", who, e.status, http.StatusText(e.status))
-}
-
-// proxyRefusalIn returns what a proxy has said in place of a connection, nil if that is not why there is none. The
-// connections of an HTTPClient have no more of it than the text of its status.
-func proxyRefusalIn(err error) *proxyRefusal {
-	if refusal, ok := errors.AsType[*proxyRefusal](err); ok {
-		return refusal
-	}
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		text := e.Error()
-		for status := 400; status < 600; status++ {
-			if text == http.StatusText(status) && text != "" {
-				return &proxyRefusal{status: status}
-			}
-		}
-	}
-	return nil
-}
-
 // proxyRefused says what to do about a proxy's refusal.
-func (l *link) proxyRefused(e *proxyRefusal) (o outlook, hint string) {
+func (l *link) proxyRefused(e *connections.ProxyRefusal) (o outlook, hint string) {
 	switch {
-	case e.status == http.StatusProxyAuthRequired:
+	case e.Status == http.StatusProxyAuthRequired:
 		return settled, "the proxy wants a user and a password, which go into its URL: see " + l.proxies
-	case outlookOf(e.status, "") == passing:
+	case outlookOf(e.Status, "") == passing:
 		return passing, ""
 	}
 	return settled, "have the proxy allow it, or go past the proxy: see " + l.proxies

@@ -3,6 +3,7 @@ package ccclient
 import (
 	"hash/maphash"
 	"maps"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -112,15 +113,21 @@ func (m *memo) hash(t *Target) (h uint64) {
 	for _, resource := range t.Resources {
 		h = mix(h, maphash.String(m.seed, resource))
 	}
-	var params uint64
-	for name, values := range t.EndpointParams {
+	if len(t.EndpointParams) > 0 {
+		h ^= m.hashParams(t.EndpointParams)
+	}
+	return h
+}
+
+func (m *memo) hashParams(params url.Values) (h uint64) {
+	for name, values := range params {
 		param := maphash.String(m.seed, name)
 		for _, value := range values {
 			param = mix(param, maphash.String(m.seed, value))
 		}
-		params += param
+		h += param
 	}
-	return h ^ params
+	return h
 }
 
 // mix returns a hash of two, in this order. The factor is odd and has no pattern in its bits.
@@ -129,12 +136,13 @@ func mix(a, b uint64) uint64 { return a*0x9E3779B97F4A7C15 + b }
 // same reports whether t and u ask for the same: scopes in any order, labels aside.
 func (t *Target) same(u *Target) bool {
 	return t.Audience == u.Audience && sameScopes(t.Scopes, u.Scopes) && slices.Equal(t.Resources, u.Resources) &&
-		maps.EqualFunc(t.EndpointParams, u.EndpointParams, slices.Equal)
+		len(t.EndpointParams) == len(u.EndpointParams) &&
+		(len(u.EndpointParams) == 0 || maps.EqualFunc(t.EndpointParams, u.EndpointParams, slices.Equal))
 }
 
 // sameScopes reports whether a and b have the same scopes, each as often.
 func sameScopes(a, b []string) bool {
-	if len(a) != len(b) || slices.Equal(a, b) {
+	if slices.Equal(a, b) || len(a) != len(b) {
 		return len(a) == len(b)
 	}
 	for _, scope := range a {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -56,10 +57,15 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 
 // connect decides what everything goes through.
 func (r *registration) connect(cfg *Config) (err error) {
-	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.renew() })
-	r.certificate, r.connections, r.link = certificate, newConnections(config), newLink(cfg, certificate)
+	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.Renew() })
+	r.certificate, r.connections, r.link = certificate, connections.New(config), newLink(cfg, certificate)
 	if cfg.HTTPClient == nil {
-		r.httpClient.Transport, err = r.connections.wrapped(cfg.WrapTransport)
+		r.httpClient.Transport, err = r.connections.Wrapped(cfg.WrapTransport)
+		if err != nil || certificate == nil {
+			return err
+		}
+		r.uncertified = r.connections.WithoutCertificate()
+		r.outside, err = r.uncertified.Wrapped(cfg.WrapTransport)
 		return err
 	}
 	r.httpClient = *cfg.HTTPClient

@@ -52,7 +52,7 @@ type getter func(*cache.Entry, context.Context) (*oauth2.Token, error)
 // withCurrent calls get with the entry of the certificate that is shown now, and again when that rotated meanwhile.
 func (k *rotating) withCurrent(ctx context.Context, get getter) (tok *oauth2.Token, err error) {
 	for range clientcert.RotationBurst + 2 { // more rotations are not followed so soon
-		tok, err = get(k.entryFor(k.registration.certificate.Recent()), ctx)
+		tok, err = get(k.entryFor(k.registration.certificate.Recent(ctx)), ctx)
 		if !errors.Is(err, errRotated) {
 			break
 		}
@@ -90,9 +90,19 @@ func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Toke
 			certificate.Check() // perhaps the old one was refused
 		}
 		if certificate.Last() == with.thumbprint {
-			return tok, err
+			return tok, outdatedBy(err, func(ctx context.Context) bool { return certificate.Recent(ctx) != with.thumbprint })
 		}
 	}
 	with.Evict() // Nobody asks for it any more, KeepFresh aside.
 	return nil, errRotated
+}
+
+// outdatedBy has err, of a fetch that has just ended, outdated also when replaced reports that its certificate was
+// replaced. It cools down the whole client, and so the tokens for the new certificate too.
+func outdatedBy(err error, replaced func(context.Context) bool) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		before := e.outdated
+		e.outdated = func(ctx context.Context) bool { return replaced(ctx) || before != nil && before(ctx) }
+	}
+	return err
 }

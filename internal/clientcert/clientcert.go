@@ -3,6 +3,7 @@
 package clientcert
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
@@ -14,6 +15,9 @@ import (
 
 // checkInterval is how often a certificate that may rotate is asked for while tokens are used and nothing else asks.
 const checkInterval = time.Second
+
+// checkPatience is how long a caller waits for the answer.
+const checkPatience = time.Second
 
 // A rotation costs a token and all connections, so a source that returns another certificate at each call must not be
 // followed each time: there may be one rotation in each rotationInterval, and of those not made before up to
@@ -97,12 +101,28 @@ func (c *Certificate) Rotates() bool { return c != nil && c.ask != nil }
 func (c *Certificate) Last() string { return *c.thumbprint.Load() }
 
 // Recent returns the thumbprint as it was a second ago at most. One caller at a time checks, while the others go on
-// with what was observed last. It is for a certificate that rotates.
-func (c *Certificate) Recent() string {
+// with what was observed last; so does the one when ctx ends, or the source of the certificate takes longer than
+// checkPatience. It is for a certificate that rotates.
+func (c *Certificate) Recent(ctx context.Context) string {
 	due := c.due.Load()
-	if int64(time.Since(c.epoch)) >= due && c.due.CompareAndSwap(due, math.MaxInt64) {
+	if int64(time.Since(c.epoch)) < due || !c.due.CompareAndSwap(due, math.MaxInt64) {
+		return c.Last()
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	checked := make(chan struct{})
+	go func() { // One at a time; it ends when the source returns.
+		defer close(checked)
 		defer func() { c.due.Store(int64(time.Since(c.epoch) + checkInterval)) }()
 		c.Check()
+	}()
+	patience := time.NewTimer(checkPatience)
+	defer patience.Stop()
+	select {
+	case <-checked:
+	case <-ctx.Done():
+	case <-patience.C:
 	}
 	return c.Last()
 }

@@ -78,17 +78,17 @@ func TestRecentChecksOnceASecond(t *testing.T) {
 			t.Errorf("before anybody asked: %q after %d calls", c.Last(), s.calls)
 		}
 		for range 3 {
-			if got := c.Recent(); got != thumbprint(1) || s.calls != 1 {
+			if got := c.Recent(t.Context()); got != thumbprint(1) || s.calls != 1 {
 				t.Errorf("%q after %d calls", got, s.calls)
 			}
 		}
 		s.cert = cert(2)
 		time.Sleep(time.Second - 1)
-		if got := c.Recent(); got != thumbprint(1) {
+		if got := c.Recent(t.Context()); got != thumbprint(1) {
 			t.Errorf("%q before a second was over", got)
 		}
 		time.Sleep(1)
-		if got := c.Recent(); got != thumbprint(2) || *rotations != 1 || c.Last() != got {
+		if got := c.Recent(t.Context()); got != thumbprint(2) || *rotations != 1 || c.Last() != got {
 			t.Errorf("%q after %d rotations", got, *rotations)
 		}
 	})
@@ -181,7 +181,8 @@ func TestChoiceByServerIsNoRotation(t *testing.T) {
 		return cert(1), nil
 	}}, func() { t.Error("a rotation") })
 	for _, cas := range [][][]byte{nil, {[]byte("ca")}, nil} {
-		if _, err := config.GetClientCertificate(&tls.CertificateRequestInfo{AcceptableCAs: cas}); err != nil || c.Last() != thumbprint(1) {
+		if _, err := config.GetClientCertificate(&tls.CertificateRequestInfo{AcceptableCAs: cas}); err != nil ||
+			c.Last() != thumbprint(1) {
 			t.Errorf("%v; seen: %q", err, c.Last())
 		}
 	}
@@ -195,7 +196,7 @@ func TestCallbackThatPanicsOutsideOfHandshakesIsFollowed(t *testing.T) {
 		}
 		return cert(inHandshake), nil
 	}}, func() {})
-	if c.Check() || c.Recent() != "" {
+	if c.Check() || c.Recent(t.Context()) != "" {
 		t.Errorf("a panic is an answer: %q", c.Last())
 	}
 	for inHandshake = 1; inHandshake <= 2; inHandshake++ {

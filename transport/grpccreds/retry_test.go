@@ -1,0 +1,225 @@
+package grpccreds_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/ccclient/go-ccclient/ccclient/cctest"
+	"github.com/ccclient/go-ccclient/transport/grpccreds"
+)
+
+// script is a source that returns one token after the other, and notes which were rejected.
+type script struct {
+	mu       sync.Mutex
+	tokens   []*oauth2.Token
+	asked    int
+	rejected []string
+}
+
+func (s *script) Token(context.Context) (*oauth2.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked++
+	return s.tokens[0], nil
+}
+
+func (s *script) Invalidate(tok *oauth2.Token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rejected = append(s.rejected, tok.AccessToken)
+	if len(s.tokens) > 1 && s.tokens[0].AccessToken == tok.AccessToken {
+		s.tokens = s.tokens[1:]
+	}
+}
+
+func tokens(texts ...string) (list []*oauth2.Token) {
+	for _, text := range texts {
+		list = append(list, &oauth2.Token{AccessToken: text})
+	}
+	return list
+}
+
+func TestRejectedTokenIsReportedAndTheRPCRepeatedOnce(t *testing.T) {
+	for kind, rpc := range kinds {
+		for name, tc := range map[string]struct {
+			tokens   []*oauth2.Token
+			attempts int32
+			rejected []string
+		}{
+			"another token":     {tokens("first", "second", "third"), 2, []string{"first"}},
+			"no other":          {tokens("first"), 1, []string{"first"}},
+			"the same again":    {tokens("first", "first"), 1, []string{"first"}},
+			"one of wrong kind": {[]*oauth2.Token{{AccessToken: "first"}, {AccessToken: "second", TokenType: "DPoP"}}, 1, []string{"first"}},
+			"an empty one":      {tokens("first", ""), 1, []string{"first"}},
+		} {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a := newAPI(t, cctest.NewServer(cctest.Options{}), bufconn.Listen(1<<16))
+					s := &script{tokens: tc.tokens}
+					client, _ := a.dial(t, grpccreds.DialOptions(s, grpccreds.Options{})...)
+					err := rpc(t.Context(), client, "x") // No token is good.
+					equal(t, "code", code(t, err), "Unauthenticated")
+					equal(t, "attempts", a.attempts.Load(), tc.attempts)
+					if !slices.Equal(s.rejected, tc.rejected) {
+						t.Errorf("rejected: %q, want %q", s.rejected, tc.rejected)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestCredentialsAloneRepeatNothing(t *testing.T) {
+	a := newAPI(t, cctest.NewServer(cctest.Options{}), bufconn.Listen(1<<16))
+	s := &script{tokens: tokens("first", "second")}
+	client, _ := a.dial(t, grpc.WithPerRPCCredentials(grpccreds.Credentials(s, grpccreds.Options{})))
+	for _, rpc := range kinds {
+		equal(t, "code", code(t, rpc(t.Context(), client, "x")), "Unauthenticated")
+	}
+	equal(t, "attempts", a.attempts.Load(), int32(len(kinds)))
+	equal(t, "rejected", len(s.rejected), 0)
+}
+
+func TestSourceThatIsNoInvalidatorMayHaveAnotherToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		as := cctest.NewServer(cctest.Options{})
+		a := newAPI(t, as, bufconn.Listen(1<<16))
+		good, n := newClient(t, as), 0
+		client, _ := a.dial(t, grpccreds.DialOptions(source(func(ctx context.Context) (*oauth2.Token, error) {
+			if n++; n == 1 {
+				return &oauth2.Token{AccessToken: "old"}, nil
+			}
+			return good.Token(ctx)
+		}), grpccreds.Options{})...)
+		if err := kinds["unary"](t.Context(), client, "x"); err != nil {
+			t.Error(err)
+		}
+		equal(t, "attempts", a.attempts.Load(), 2)
+	})
+}
+
+func TestOtherFailuresAreNotRepeated(t *testing.T) {
+	for _, c := range []codes.Code{codes.PermissionDenied, codes.Unavailable, codes.Internal, codes.DeadlineExceeded} {
+		for kind, rpc := range kinds {
+			t.Run(c.String()+", "+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t)
+					r.before = func(context.Context, string, int32) error { return status.Error(c, "no") }
+					equal(t, "code", code(t, rpc(t.Context(), r.rpc, "x")), c.String())
+					equal(t, "attempts", r.attempts.Load(), 1)
+					equal(t, "token requests", r.as.Stats().TokenRequests, 1)
+				})
+			})
+		}
+	}
+}
+
+// gRPC itself tries again what is Unavailable.
+const retries = `{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":4,"initialBackoff":"0.01s","maxBackoff":"0.01s",` +
+	`"backoffMultiplier":2,"retryableStatusCodes":["UNAVAILABLE"]}}]}`
+
+func TestRetriesOfGRPCItselfKeepWorking(t *testing.T) {
+	// Not in a bubble: gRPC waits between attempts with a mutex held, at which a sender stops the virtual clock.
+	for kind, rpc := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			r := newRig(t, grpc.WithDefaultServiceConfig(retries))
+			r.warm(t)
+			r.revoke(t)
+			r.attempts.Store(0)
+			r.before = func(_ context.Context, _ string, n int32) error {
+				if n%2 == 1 { // before the rejection, and after it
+					return status.Error(codes.Unavailable, "not now")
+				}
+				return nil
+			}
+			if err := rpc(t.Context(), r.rpc, "x"); err != nil {
+				t.Error(err)
+			}
+			equal(t, "attempts", r.attempts.Load(), 4)
+			equal(t, "rejected", r.rejected.Load(), 1)
+		})
+	}
+}
+
+func TestDeadlineOfTheServiceConfigSpansTheRepetition(t *testing.T) {
+	for kind, rpc := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			revoked(t, grpccreds.Options{}, func(t *testing.T, r *rig) {
+				r.before = func(ctx context.Context, _ string, n int32) error {
+					pause := time.NewTimer(300 * time.Millisecond)
+					defer pause.Stop()
+					select {
+					case <-pause.C:
+					case <-ctx.Done():
+					}
+					return nil
+				}
+				start := time.Now()
+				err := rpc(t.Context(), r.rpc, "x")
+				equal(t, "took", time.Since(start), 500*time.Millisecond)
+				equal(t, "code", code(t, err), "DeadlineExceeded")
+				equal(t, "attempts", r.attempts.Load(), 2)
+			}, timeout(true))
+		})
+	}
+}
+
+func TestHeaderAndTrailerOfTheCallAreOfTheSecondAnswer(t *testing.T) {
+	revoked(t, grpccreds.Options{}, func(t *testing.T, r *rig) {
+		r.before = func(ctx context.Context, _ string, n int32) error {
+			grpc.SetHeader(ctx, metadata.Pairs("x-attempt", string('0'+n)))
+			grpc.SetTrailer(ctx, metadata.Pairs("x-attempt", string('0'+n)))
+			return nil
+		}
+		var header, trailer metadata.MD
+		_, err := r.rpc.UnaryCall(t.Context(), &testgrpc.SimpleRequest{}, grpc.Header(&header), grpc.Trailer(&trailer))
+		if err != nil {
+			t.Error(err)
+		}
+		if !slices.Equal(header["x-attempt"], []string{"2"}) || !slices.Equal(trailer["x-attempt"], []string{"2"}) {
+			t.Errorf("header %v, trailer %v", header, trailer)
+		}
+	})
+}
+
+func TestRPCsWithinAnRPCHaveNotesOfTheirOwn(t *testing.T) {
+	// The context of a stream of one connection is the parent of an RPC of another: its rejection is its own.
+	synctest.Test(t, func(t *testing.T) {
+		as := cctest.NewServer(cctest.Options{})
+		a := newAPI(t, as, bufconn.Listen(1<<16))
+		a.deaf = func(stream testgrpc.TestService_FullDuplexCallServer) error {
+			stream.Recv() // the end
+			return status.Error(codes.Unauthenticated, "it has expired meanwhile")
+		}
+		tok, err := newClient(t, as).Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		outer, inner := &script{tokens: []*oauth2.Token{tok}}, &script{tokens: tokens("bad")}
+		rpc, _ := a.dial(t, grpccreds.DialOptions(outer, grpccreds.Options{})...)
+		other, _ := a.dial(t, grpc.WithPerRPCCredentials(grpccreds.Credentials(inner, grpccreds.Options{})))
+		stream, err := rpc.FullDuplexCall(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "code", code(t, kinds["unary"](stream.Context(), other, "x")), "Unauthenticated")
+		stream.CloseSend()
+		_, err = rest(stream)
+		equal(t, "code", code(t, err), "Unauthenticated")
+		if !slices.Equal(outer.rejected, []string{tok.AccessToken}) {
+			t.Errorf("%d other tokens were reported", len(outer.rejected))
+		}
+	})
+}
