@@ -130,6 +130,7 @@ type facts struct {
 	listed      []string // names of which a server's metadata must list one; none: it is not looked for
 	parameters  []string // that it adds to the form
 	certificate bool     // it takes a client certificate
+	signs       bool     // it signs assertions, as AssertionOptions say
 	remedy      string   // what to do when the server refuses the client
 	identity    []string // what of it shapes a token, for the cache key: its name, a key id; nothing secret
 	identified  bool     // identity is all of it: its tokens may be shared

@@ -26,7 +26,8 @@ func ClientSecretJWT(s Secret, o AssertionOptions) Auth {
 		name:       "client_secret_jwt",
 		listed:     []string{"client_secret_jwt"},
 		parameters: assertionParameters,
-		remedy: "check ClientID, the secret, AssertionOptions.Audience and the clock; " +
+		signs:      true,
+		remedy: "check ClientID, the secret, AssertionOptions.Audience and Algorithm, and the clock; " +
 			"if they are right, try ClientSecretBasic",
 		identity: o.identity(),
 	}, func(r Request, secret string) (Credentials, error) {
@@ -54,12 +55,12 @@ func ClientAssertion(s Secret) Auth {
 	return readyAssertion(s, assertionJWT, facts{
 		name:   "private_key_jwt",
 		listed: []string{"private_key_jwt"},
-		remedy: privateKeyRemedy,
+		remedy: readyRemedy,
 	})
 }
 
 const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " +
-	"the audience it wants (AssertionOptions.Audience) and the clock"
+	"the audience and the algorithm it wants (AssertionOptions.Audience, AssertionOptions.Algorithm) and the clock"
 
 // SPIFFEAssertion sends a SPIFFE JWT-SVID, whose audience should be the server's issuer alone. It is [ClientAssertion]
 // with the assertion type of draft-ietf-oauth-spiffe-client-auth (spiffe_jwt).
@@ -69,6 +70,9 @@ func SPIFFEAssertion(s Secret) Auth {
 		remedy: "check ClientID and the credentials",
 	})
 }
+
+const readyRemedy = "check ClientID, that the server trusts whoever signed the assertion, and the assertion's audience, " +
+	"algorithm and lifetime"
 
 func readyAssertion(s Secret, kind string, f facts) Auth {
 	f.parameters = assertionParameters

@@ -75,6 +75,7 @@ func keyMethod(o AssertionOptions) *method {
 	return newMethod(facts{
 		name:       "private_key_jwt",
 		listed:     []string{"private_key_jwt"},
+		signs:      true,
 		parameters: assertionParameters,
 		remedy:     privateKeyRemedy,
 		identity:   o.identity(),

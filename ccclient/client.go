@@ -52,6 +52,7 @@ type registration struct {
 
 	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
 	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
+	link         *link             // what is known of what everything goes through
 	httpClient   http.Client       // what everything goes through, token requests and API calls alike
 	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
 	allowedHosts []string
@@ -141,6 +142,9 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	var outside http.RoundTripper
 	if base == nil {
 		base, outside = r.httpClient.Transport, r.outside
+		if base = (advising{base, r.link}); outside != nil {
+			outside = advising{outside, r.link}
+		}
 	}
 	return &transport.Transport{
 		Source:       c,

@@ -1,12 +1,15 @@
 package ccclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -31,7 +34,10 @@ func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls b
 	if cfg.Issuer == "" {
 		return e, nil
 	}
-	var err error
+	err := checkIssuer(cfg.Issuer)
+	if err != nil {
+		return e, err
+	}
 	e.discoverer, err = discovery.New(discovery.Options{
 		Issuer: cfg.Issuer, Client: client, InsecureHTTP: cfg.InsecureHTTP, Kept: logger{cfg.logger()}.metadataKept,
 	})
@@ -67,29 +73,70 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		m, err := e.discoverer.Metadata(ctx)
 		if err == nil {
 			if err := e.supported(m); err != nil {
-				failed.Err = x.concealed(err, textOf(heldOf(ctx)), x.firstSecret(ctx))
 				e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
-				failed.outlook = settled
-				return nil, failed
+				failed.Err, failed.outlook = err, settled
+				return nil, x.concealEarly(ctx, failed)
 			}
 			return m, nil
 		}
 		failed.outlook = passing
+		permanent := false
 		if p, ok := errors.AsType[interface {
 			error
 			Permanent() bool
 		}](err); ok && p.Permanent() {
-			failed.outlook = settled
+			failed.outlook, permanent = settled, true
 		}
-		if failed.outlook == passing && attempts < maxAttempts && backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {
+		o, hint := x.link.judge(err, "Issuer", false)
+		failed.outlook = cmp.Or(o, failed.outlook)
+		pause := backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)
+		if failed.outlook == passing && attempts < maxAttempts && backoff.Sleep(ctx, pause) {
 			continue
 		}
-		failed.Err = x.concealed(fmt.Errorf("discovery: %w", err), textOf(heldOf(ctx)), x.firstSecret(ctx))
-		if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-			failed.Hint = rootCAsHint
+		failed.Err = fmt.Errorf("discovery: %w", err)
+		if failed.Hint = hint; hint == "" && permanent {
+			failed.Hint = e.noMetadata(err)
 		}
-		return nil, failed
+		return nil, x.concealEarly(ctx, failed)
 	}
+}
+
+// noMetadata says what to do where the issuer has no metadata that can be used, and time will not change that.
+func (e *endpoints) noMetadata(err error) string {
+	if other, ok := errors.AsType[discovery.OtherIssuer](err); ok {
+		if strings.TrimSuffix(other.Issuer, "/") == strings.TrimSuffix(e.issuer, "/") {
+			return fmt.Sprintf("set Issuer to %q: a trailing slash counts", other.Issuer)
+		}
+		return fmt.Sprintf("set Issuer to %q if that is the server which is meant", other.Issuer)
+	}
+	if u, err := url.Parse(e.issuer); err == nil && tokenPath(u.Path) {
+		return "it looks like a token endpoint, which goes into TokenURL"
+	}
+	return "if the server publishes none, set TokenURL in place of Issuer"
+}
+
+// tokenPath reports whether a path is like those of token endpoints.
+func tokenPath(path string) bool {
+	last := path[strings.LastIndex(strings.TrimSuffix(path, "/"), "/")+1:]
+	return strings.HasPrefix(strings.ToLower(last), "token") || strings.HasSuffix(strings.ToLower(last), "token")
+}
+
+// checkIssuer refuses the address of metadata, and says which issuer would have them there.
+func checkIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil // said elsewhere
+	}
+	before, after, found := strings.Cut(u.EscapedPath(), "/.well-known/")
+	if !found {
+		return nil
+	}
+	_, tenant, _ := strings.Cut(after, "/") // RFC 8414, section 3.1, puts the issuer's path behind
+	if tenant != "" {
+		before += "/" + tenant
+	}
+	return fmt.Errorf("is the address of metadata, which are found from the issuer itself: that may be %q",
+		(&url.URL{Scheme: u.Scheme, Host: u.Host}).String()+before)
 }
 
 // supported returns what of the configuration the server with these metadata does not support.
@@ -114,20 +161,23 @@ func (e *endpoints) supported(m *discovery.Metadata) error {
 
 // of returns the token endpoint that the metadata name, for mutual TLS where there is a certificate to show.
 func (e *endpoints) of(m *discovery.Metadata) endpoint {
-	ep := endpoint{tokenURL: m.TokenEndpoint, issuer: m.Issuer, algorithms: m.AssertionAlgs, methods: m.AuthMethods}
+	ep := endpoint{
+		tokenURL: m.TokenEndpoint, issuer: m.Issuer, algorithms: m.AssertionAlgs, methods: m.AuthMethods, dpop: m.DPoPAlgs,
+	}
 	if e.mtls && m.MTLSTokenEndpoint != "" {
 		ep.tokenURL = m.MTLSTokenEndpoint
 	}
 	return ep
 }
 
-// gone reports whether err says that there is no token endpoint where the metadata had it.
+// gone reports whether err may say that there is no token endpoint where the metadata had it.
 func gone(err error) bool {
-	if e, ok := errors.AsType[*Error](err); ok && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone) {
+	if e, ok := errors.AsType[*Error](err); ok && e.misplaced {
 		return true
 	}
 	_, otherName := errors.AsType[x509.HostnameError](err)
-	return otherName
+	unknown, _ := errors.AsType[*net.DNSError](err)
+	return otherName || unknown != nil && unknown.IsNotFound
 }
 
 func (e *endpoints) close() {

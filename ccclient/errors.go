@@ -66,6 +66,7 @@ type Error struct {
 
 	client, host string  // who asked whom
 	outlook      outlook // zero: that of StatusCode and Code
+	misplaced    bool    // there may be no token endpoint where it was looked for
 	ofTarget     bool    // what the token is to be for is at fault, and the server was not asked
 	outdated     func(ctx context.Context) bool
 }

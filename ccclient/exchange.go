@@ -29,6 +29,7 @@ type exchanger struct {
 	client   *http.Client // its Transport and Timeout count
 	retry    Retry
 	dpop     *transport.DPoP // nil: bearer tokens
+	link     *link           // what is known of the client's connections; nil: of those without a Config
 	log      logger
 	recent   *recent
 }
@@ -38,6 +39,9 @@ func newExchanger(x exchanger) *exchanger {
 	x.header = field.Canonical(x.header)
 	x.recent = new(recent)
 	x.retry = x.retry.withDefaults()
+	if x.link == nil {
+		x.link = newLink(&Config{}, nil)
+	}
 	if x.client.Timeout > 0 {
 		x.retry.AttemptTimeout = min(x.retry.AttemptTimeout, x.client.Timeout)
 	}
@@ -50,6 +54,7 @@ type endpoint struct {
 	issuer     string   // empty if not known
 	algorithms []string // for assertions, if the server lists them
 	methods    []string // of client authentication, if the server lists them
+	dpop       []string // algorithms for DPoP proofs, if the server lists them
 }
 
 // host names ep in errors and logs: a token URL's query may hold a key.
@@ -59,6 +64,12 @@ func (ep endpoint) host() string {
 		return "the token endpoint"
 	}
 	return redact.Clean(u.Host)
+}
+
+// plain reports whether requests to ep go over plain HTTP.
+func (ep endpoint) plain() bool {
+	u, err := url.Parse(ep.tokenURL)
+	return err == nil && u.Scheme == "http"
 }
 
 // An exchange is one token request, as it was sent, and what its answer is interpreted by.
@@ -72,6 +83,7 @@ type exchange struct {
 	sent        time.Time
 	received    []string // tokens in the answer
 	nonce       bool     // the answer brought a new DPoP nonce
+	asked       bool     // the server asked for a client certificate, in a handshake that this request needed
 }
 
 // attempt makes one exchange: it prepares a token request, with credentials and a proof of its own, posts it and
@@ -127,10 +139,13 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 
 // post sends the request and reads the whole answer.
 func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
+	ctx, handshake := x.link.certificate.Watch(req.Context())
 	x.sent = time.Now()
-	resp, err := x.send(req)
+	resp, err := x.send(req.WithContext(ctx))
+	x.link.note(x.endpoint.host(), handshake)
+	x.asked, _ = handshake.Asked()
 	if err != nil {
-		return tokenresponse.Response{}, x.unreachable(req.Context(), err)
+		return tokenresponse.Response{}, x.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
 	x.nonce = x.dpop != nil && x.dpop.Learn(resp)
@@ -140,7 +155,7 @@ func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
 	switch {
 	case !a.OK(): // the status tells enough
 	case err != nil:
-		return a, x.unreachable(req.Context(), err)
+		return a, x.unreachable(ctx, err)
 	case len(body) > tokenresponse.MaxBytes:
 		return a, x.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes))
 	}

@@ -1,16 +1,15 @@
 package ccclient
 
 import (
+	"cmp"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -63,7 +62,7 @@ func (x *exchange) unusable(a tokenresponse.Response, err error) *Error {
 		cause.Media, cause.Title = x.redactor().Clean(cause.Media), ""
 		e.Err = cause
 		if cause.HTML {
-			e.outlook, e.Hint = settled, "check "+x.setting()
+			e.outlook, e.Hint, e.misplaced = settled, "check "+x.setting(), true
 		}
 	case tokenresponse.UnknownType:
 		cause.Name = x.redactor().Clean(cause.Name)
@@ -111,22 +110,13 @@ func (x *exchange) unsendable(err error) *Error {
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
+	o, hint := x.link.judge(err, x.setting(), x.asked)
 	err = withoutURL(err)
-	e := &Error{Err: err, outlook: passing}
-	_, badCertificate := errors.AsType[x509.CertificateInvalidError](err)
-	_, otherHost := errors.AsType[x509.HostnameError](err)
-	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
-	op, _ := errors.AsType[*net.OpError](err)
-	switch {
-	case unknownAuthority:
-		e.outlook, e.Hint = settled, rootCAsHint
-	case badCertificate, otherHost:
-		e.outlook = settled
-	case errors.Is(err, http.ErrSchemeMismatch):
-		e.outlook, e.Hint = settled, "check the scheme of TokenURL"
-	case op != nil && op.Op == "remote error": // a TLS alert
-		e.Hint = "the server may want a client certificate, which goes into Config.TLS"
-	case ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
+	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
+		err = refusal // by name
+	}
+	e := &Error{Err: err, Hint: hint, outlook: cmp.Or(o, passing)}
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 		e.Err = fmt.Errorf("no answer in time: %w", err)
 	}
 	return x.failed(e)

@@ -113,7 +113,7 @@ func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 		{"error-scope", InvalidScope, "scope read:x is not allowed", settled, `the scopes asked for were "read write"`},
 		{"error-grant-type", UnsupportedGrantType, "", settled, `grant_type "client_credentials"`},
 		{"error-target", InvalidTarget, "", settled, "resources asked for"},
-		{"error-nonce", UseDPoPNonce, "Authorization server requires nonce in DPoP proof", unclear, "use_dpop_nonce"},
+		{"error-nonce", UseDPoPNonce, "Authorization server requires nonce in DPoP proof", settled, "set DPoPKey"},
 		{"error-empty-401", "", "", settled, basicHint},
 		{"error-empty-403", "", "", settled, basicHint},
 		{"error-empty-503", "", "", passing, "answered with 503"},

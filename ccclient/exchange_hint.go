@@ -7,13 +7,16 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
+	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/jws"
 	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tlsport"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
-
-const rootCAsHint = "if its CA is a private one, add it to RootCAs in Config.TLS"
 
 // hint says of a refusal what its cause is beyond what the server said, and what to do about it, where that can be
 // known. broken is why the answer's body could not be read, if so.
@@ -23,22 +26,43 @@ func (x *exchange) hint(
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
 	page.Media, page.Title = r.Clean(page.Media), ""
 	grant, audience := x.form.Get("grant_type"), x.form.Get("audience")
+	e.misplaced = misplaced(e, page.HTML)
 	switch {
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
-		return errors.New("a proxy in between wants authentication"), ""
+		_, hint = x.link.proxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
+		return errors.New("a proxy in between wants authentication"), hint
+	case x.endpoint.plain() && tlsport.Says(e.StatusCode, a.Body):
+		e.misplaced = false
+		return tlsport.Err, "use https" + inSetting(x.setting())
+	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Description, "SSL certificate"): // nginx
+		_, hint = x.link.alerted(alertCertificateRequired)
+		if !strings.Contains(e.Description, "No required") {
+			_, hint = x.link.alerted(alertBadCertificate)
+		}
+		e.misplaced = false
+		return nil, hint
 	case page.HTML && e.StatusCode >= 500:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return cause, "it may be from a proxy in front of the token endpoint"
+	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
+		return page, x.refusedClient(e, r)
 	case page.HTML:
 		return page, "check " + x.setting()
-	case !e.Code.registered() && slices.Contains(noEndpoint, e.StatusCode):
+	case e.misplaced && e.StatusCode != http.StatusUnauthorized && e.StatusCode != http.StatusForbidden:
 		return errors.New("there is no token endpoint at this address"), "check " + x.setting()
-	case errors.Is(e, InvalidClient), !e.Code.registered() && e.StatusCode == http.StatusForbidden:
-		return nil, x.otherMethods(r)
-	case e.Code == UnauthorizedClient:
+	case x.wantsDPoP(e):
+		return nil, "set DPoPKey, since the server wants a DPoP proof"
+	case x.refusesAlgorithm(e):
+		return nil, x.otherAlgorithm(r)
+	case e.Code == UnauthorizedClient && !aboutCredentials(e):
 		return nil, fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", grant)
+	case e.Code == UnauthorizedClient:
+		return nil, fmt.Sprintf("%s; then allow grant_type %q for this client at the server", x.refusedClient(e, r), grant)
+	case errors.Is(e, InvalidClient), e.Code == AccessDenied && e.StatusCode == http.StatusUnauthorized,
+		!e.Code.registered() && (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusNotFound):
+		return nil, x.refusedClient(e, r)
 	case e.Code == UnsupportedGrantType:
 		return nil, fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", grant)
 	case e.Code == InvalidScope && x.form.Has("scope"):
@@ -49,14 +73,81 @@ func (x *exchange) hint(
 		return nil, fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], audience)
 	case e.Code == InvalidDPoPProof:
 		return nil, "this machine's clock may be wrong"
+	case e.StatusCode == http.StatusNotAcceptable:
+		return nil, "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept"
+	case bare(e) && x.dpop == nil && len(x.endpoint.dpop) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
+		return nil, "the server lists algorithms for DPoP and may want a proof: set DPoPKey"
+	case bare(e) && e.Code != InvalidGrant && (e.StatusCode == http.StatusBadRequest || e.Code == InvalidRequest):
+		return nil, "the server does not say what it misses: it may want Scopes, Audience or EndpointParams, or " +
+			x.otherMethod(r)
 	case e.Code == "" && e.Description == "" && e.StatusCode < 300:
 		return errors.New("the answer says that it is an error, not which"), ""
 	}
 	return nil, ""
 }
 
-// noEndpoint are the statuses of an address where there is no token endpoint.
-var noEndpoint = []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone}
+// misplaced reports whether e may mean that there is no token endpoint at the address that was asked. It is asked here
+// alone: a hint may follow, and metadata be read again. page says that the answer is a page for people.
+func misplaced(e *Error, page bool) bool {
+	if e.Code.registered() {
+		return false
+	}
+	switch e.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect, http.StatusMethodNotAllowed, http.StatusGone:
+		return true
+	case http.StatusNotFound:
+		return page || !aboutClient(e)
+	case http.StatusUnauthorized, http.StatusForbidden: // Spring answers so at every path that is not its own.
+		return page || bare(e)
+	}
+	return page && e.StatusCode < 500
+}
+
+// bare reports whether the server said nothing of why: a number in place of a code is the status again.
+func bare(e *Error) bool {
+	return (e.Code == "" || e.Code == InvalidRequest || e.Code == InvalidGrant || e.Code == ErrorCode(strconv.Itoa(e.StatusCode))) &&
+		e.Description == ""
+}
+
+// aboutClient reports whether a 404 with words of its own is about the client, which is not known (OpenStack Keystone
+// answers so), and not about the address. A framework's words repeat the status, or tell of a path.
+func aboutClient(e *Error) bool {
+	said := strings.ToLower(string(e.Code) + " " + e.Description)
+	switch {
+	case bare(e):
+		return false
+	case containsAny(said, "client", "credential", "application", "account", "user", "consumer", "secret"):
+		return true
+	}
+	return !containsAny(said, "not found", "not_found", "notfound", "no route", "route", "path", "url", "uri", "page",
+		"endpoint", "realm", "tenant", "resource", "cannot post", "404")
+}
+
+// aboutCredentials reports whether an unauthorized_client, which is about the grant by RFC 6749, is rather about who
+// the client is: Keycloak says so of a wrong secret.
+func aboutCredentials(e *Error) bool {
+	said := strings.ToLower(e.Description)
+	return containsAny(said, "credential", "secret", "invalid client", "unknown client", "client not found") ||
+		said == "" && e.StatusCode == http.StatusUnauthorized
+}
+
+func containsAny(s string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(s, part) })
+}
+
+// wantsDPoP reports whether e asks, or with nothing said may ask, for a proof that is not sent for want of a key.
+func (x *exchange) wantsDPoP(e *Error) bool {
+	if x.dpop != nil || e.StatusCode >= 500 {
+		return false
+	}
+	switch {
+	case e.Code == UseDPoPNonce, e.Code == InvalidDPoPProof, strings.Contains(strings.ToLower(e.Description), "dpop"):
+		e.outlook = settled
+		return true
+	}
+	return false
+}
 
 // setting is where the token endpoint's URL comes from.
 func (x *exchange) setting() string {
@@ -88,16 +179,66 @@ func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (cause
 	return fmt.Errorf("the token endpoint redirects (%d) to another path on host %s", a.Status, host), hint
 }
 
-// otherMethods says, after the client was refused, what may be wrong and which methods to try. Nothing is tried
+// refusesAlgorithm reports whether e is about the algorithm with which an assertion was signed.
+func (x *exchange) refusesAlgorithm(e *Error) bool {
+	said := " " + strings.ToLower(e.Description) + " "
+	return (e.refusesClient() || e.Code == InvalidRequest || e.Code == InvalidGrant) &&
+		x.credentials.Form.Has("client_assertion") &&
+		containsAny(said, "algorithm", " alg ", "\"alg\"", "'alg'", "`alg`", " alg:")
+}
+
+// otherAlgorithm says how an assertion is signed with another algorithm.
+func (x *exchange) otherAlgorithm(r *redact.Redactor) string {
+	hint := "have the assertion signed with an algorithm that the server takes"
+	if x.credentials.facts().signs {
+		hint = "set AssertionOptions.Algorithm to one that the server takes"
+	}
+	if used := jws.AlgorithmOf(x.credentials.Form.Get("client_assertion")); used != "" {
+		hint += ", other than " + r.Clean(used)
+	}
+	if len(x.endpoint.algorithms) > 0 {
+		hint += "; it lists " + r.Clean(strings.Join(x.endpoint.algorithms, ", "))
+	}
+	return hint
+}
+
+// refusedClient says, after the client was refused, what may be wrong and which methods to try. Nothing is tried
 // without being asked: a server may count failures, and lock the client out.
-func (x *exchange) otherMethods(r *redact.Redactor) string {
+func (x *exchange) refusedClient(e *Error, r *redact.Redactor) string {
+	who := cmp.Or(x.credentials.facts().name, "the client")
+	hint := who + " was refused: " + x.otherMethod(r)
+	if e.misplaced {
+		hint += "; or check " + x.setting() + ", since some servers answer so where there is no token endpoint"
+	}
+	return hint
+}
+
+// otherMethod says what of the authentication to mend.
+func (x *exchange) otherMethod(r *redact.Redactor) string {
 	f := x.credentials.facts()
-	hint := f.name + " was refused: " + f.remedy
-	if f.name == "" {
-		hint = "the client was refused: " + f.remedy
+	hint := cmp.Or(x.whiteSpace(), f.remedy)
+	if f.certificate {
+		hint = x.link.refusedCertificate(x.endpoint.host())
 	}
 	if len(x.endpoint.methods) > 0 {
 		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.methods, ", "))
 	}
 	return hint
+}
+
+// whiteSpace says that the client's id or secret has white space around it, as what was pasted or read from a file has.
+func (x *exchange) whiteSpace() string {
+	if x.clientID != strings.TrimSpace(x.clientID) {
+		return "ClientID begins or ends with white space, which is sent as it is: take it out"
+	}
+	if x.credentials.secret == nil {
+		return ""
+	}
+	switch s := x.credentials.secret(); {
+	case s != strings.TrimRightFunc(s, unicode.IsSpace):
+		return "the secret ends in white space, which is sent as it is: take it out (SecretFile leaves out one newline)"
+	case s != strings.TrimSpace(s):
+		return "the secret begins with white space, which is sent as it is: take it out"
+	}
+	return ""
 }

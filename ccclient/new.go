@@ -60,7 +60,7 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 // connect decides what everything goes through.
 func (r *registration) connect(cfg *Config) (err error) {
 	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.Renew() })
-	r.certificate, r.connections = certificate, connections.New(config)
+	r.certificate, r.connections, r.link = certificate, connections.New(config), newLink(cfg, certificate)
 	if cfg.HTTPClient == nil {
 		r.httpClient.Transport, err = r.connections.Wrapped(cfg.WrapTransport)
 		if err != nil || certificate == nil {
@@ -89,7 +89,7 @@ func (r *registration) locate(cfg *Config) (err error) {
 func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry, dpop: r.dpop,
-		log: logger{cfg.logger()},
+		link: r.link, log: logger{cfg.logger()},
 	})
 }
 

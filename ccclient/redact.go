@@ -37,6 +37,7 @@ func conceal(e *Error, r *redact.Redactor) {
 		e.Code = ""
 	}
 	e.Description, e.URI = r.Clean(e.Description), r.Clean(e.URI)
+	e.Hint = r.Hide(e.Hint)
 	e.Err = r.Scrub(e.Err)
 }
 
@@ -106,6 +107,13 @@ func (r *recent) all() (all []string) {
 // before, or more.
 func (x *exchanger) concealed(err error, more ...string) error {
 	return redact.New(slices.Concat(x.recent.all(), secretValues(x.header), more)...).Scrub(err)
+}
+
+// concealEarly is conceal for an error before the first exchange.
+func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
+	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
+	conceal(e, redact.New(slices.Concat(x.recent.all(), secretValues(x.header), known)...))
+	return e
 }
 
 // firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.

@@ -211,6 +211,8 @@ func checkEndpoint(raw string, insecureHTTP bool) error {
 		return errors.New("has a user or password in it: use ClientID and Auth")
 	case strings.Contains(raw, "#"):
 		return errors.New("has a fragment (RFC 6749, section 3.2)")
+	case strings.Contains(u.Path, "/.well-known/"):
+		return errors.New("is the address of metadata: set Issuer, without what begins with /.well-known/, in its place")
 	case !hosts.Secure(u, insecureHTTP):
 		return fmt.Errorf("http:// to %s would show the client's credentials to the network: use https, or set InsecureHTTP", u.Host)
 	}

@@ -32,6 +32,8 @@ const (
 type Certificate struct {
 	ask     func() string // returns the thumbprint of the current one; empty: not to be had. Nil if it is static
 	rotated func()        // called before the new thumbprint is seen; not for the first
+	watched bool          // whenever it is asked for, that is noted
+	shown   atomic.Pointer[Shown]
 
 	thumbprint atomic.Pointer[string] // of the certificate observed last
 	epoch      time.Time              // monotonic times count from here
@@ -58,12 +60,14 @@ func New(config *tls.Config, rotated func()) (*Certificate, *tls.Config) {
 	none := ""
 	c.thumbprint.Store(&none)
 	if get != nil {
+		c.watched = true
 		c.ask = func() string { return current(get) }
 		config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			// What get chooses may depend on who asks, so that alone is no rotation; but it is the time to check for
 			// one.
 			known := c.Check()
 			shown, err := get(info)
+			c.noteAsked(info, shown)
 			if !known && err == nil && shown != nil {
 				c.observe(thumbprint(shown))
 			}
@@ -79,8 +83,12 @@ func New(config *tls.Config, rotated func()) (*Certificate, *tls.Config) {
 	if len(config.Certificates) == 1 {
 		// Left to choose, crypto/tls shows no certificate whose issuer is none of the CAs that the server names: a
 		// self-signed one never is (RFC 8705, section 2.2).
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return &config.Certificates[0], nil
+		only := config.Certificates[0]
+		c.watched = true
+		c.shown.Store(ShownOf(&only))
+		config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			c.noteAsked(info, nil)
+			return &only, nil
 		}
 	}
 	return c, config

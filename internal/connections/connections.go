@@ -91,6 +91,8 @@ func newTransport(config *tls.Config) *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
+
+		OnProxyConnectResponse: checkProxy,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
 	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tlsport"
 )
 
 const (
@@ -57,6 +58,8 @@ func (d *Discoverer) get(ctx context.Context, u string) (*Metadata, time.Duratio
 	switch {
 	case err != nil:
 		return nil, 0, &noAnswer{err}
+	case req.URL.Scheme == "http" && tlsport.Says(resp.StatusCode, data):
+		return nil, 0, tlsport.Err
 	case resp.StatusCode != http.StatusOK:
 		return nil, 0, &status{resp.StatusCode, redirectHost(resp)}
 	case len(data) > maxBody:

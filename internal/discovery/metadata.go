@@ -83,8 +83,7 @@ func parse(data []byte, issuer string, insecureHTTP bool) (*Metadata, error) {
 		return nil, err
 	}
 	if got != issuer {
-		return nil, fmt.Errorf("the document is of issuer %q: the two must be identical, a trailing slash included",
-			redact.Clean(got))
+		return nil, OtherIssuer{redact.Clean(got)}
 	}
 
 	m := &Metadata{

@@ -98,7 +98,7 @@ func TestMetadataDocuments(t *testing.T) {
 		"issuer of wrong type": {`{"issuer":["https://as.example.com"],` + token + `}`, "issuer is not a string"},
 		"issuer in another case": {`{"issuer":"https://AS.example.com",` + token + `}`,
 			`of issuer "https://AS.example.com"`},
-		"issuer with a slash":  {`{"issuer":"https://as.example.com/",` + token + `}`, "trailing slash"},
+		"issuer with a slash":  {`{"issuer":"https://as.example.com/",` + token + `}`, `of issuer "https://as.example.com/"`},
 		"issuer, another name": {`{"Issuer":"https://as.example.com",` + token + `}`, "no issuer"},
 		"another, long issuer": {`{"issuer":"https://` + long + `",` + token + `}`, "aaa…"},
 		"no token endpoint":    {`{"issuer":"https://as.example.com"}`, "no token_endpoint"},

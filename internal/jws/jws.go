@@ -80,6 +80,22 @@ func (s *Signer) Sign(payload []byte) (string, error) {
 	return string(encoding.AppendEncode(buf, signature)), nil
 }
 
+// AlgorithmOf returns the "alg" of a compact serialization; empty if it has none that can be read.
+func AlgorithmOf(compact string) string {
+	first, _, _ := strings.Cut(compact, ".")
+	data, err := base64.RawURLEncoding.DecodeString(first)
+	if err != nil {
+		return ""
+	}
+	var header struct {
+		Algorithm string `json:"alg"`
+	}
+	if json.Unmarshal(data, &header) != nil {
+		return ""
+	}
+	return header.Algorithm
+}
+
 // raw returns the function that computes the bare signature of a message. The algorithm must fit the key.
 func raw(key crypto.Signer, pub crypto.PublicKey, algorithm string) func([]byte) ([]byte, error) {
 	hash := map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[algorithm[2:]]

@@ -1,0 +1,266 @@
+package ccclient
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/tlsport"
+)
+
+// A link is what is known of the connections that everything goes through. It says of an error that came in place of an
+// answer what time will do about it, and what a person should.
+type link struct {
+	tls         string                  // where TLS is configured
+	replaced    bool                    // RootCAs is set there
+	proxies     string                  // where proxies are configured
+	certificate *clientcert.Certificate // that is shown, by connections of the library's own; nil: none
+	shown       *clientcert.Shown       // of the certificate in HTTPClient; nil: none is seen there
+
+	asked atomic.Pointer[asking] // whether the token endpoint asks for a certificate; nil: not known
+}
+
+// An asking says whether the server at a host asked for a client certificate in the last handshake with it.
+type asking struct {
+	host string
+	did  bool
+}
+
+// newLink returns the link of a configuration.
+func newLink(cfg *Config, certificate *clientcert.Certificate) *link {
+	l := &link{tls: "Config.TLS", proxies: "HTTPS_PROXY and NO_PROXY", certificate: certificate}
+	config := cfg.TLS
+	if cfg.HTTPClient != nil {
+		l.tls, l.proxies = "the TLSClientConfig of HTTPClient's Transport", "the Proxy of HTTPClient's Transport"
+		if t, ok := cfg.HTTPClient.Transport.(*http.Transport); ok && t != nil {
+			config = t.TLSClientConfig
+		}
+		if config != nil && len(config.Certificates) == 1 && config.GetClientCertificate == nil {
+			l.shown = clientcert.ShownOf(&config.Certificates[0])
+		}
+	}
+	l.replaced = config != nil && config.RootCAs != nil
+	return l
+}
+
+// note keeps what a request to host has shown of its handshake.
+func (l *link) note(host string, h *clientcert.Handshake) {
+	if did, known := h.Asked(); known {
+		l.asked.Store(&asking{host, did})
+	}
+}
+
+// neverAsked reports whether the server at host is known not to ask for a client certificate.
+func (l *link) neverAsked(host string) bool {
+	last := l.asked.Load()
+	return last != nil && last.host == host && !last.did
+}
+
+// certificateShown returns what there is to say of the client certificate, nil if there is none or nothing is known.
+func (l *link) certificateShown() *clientcert.Shown {
+	return cmp.Or(l.certificate.Shown(), l.shown)
+}
+
+// judge returns what another attempt may bring after err, for which a request got no answer, and what to do about it:
+// the zero outlook and no hint if nothing is known. setting is where the URL comes from; empty: it is the caller's.
+// asked says that the server of this request had asked for a client certificate.
+func (l *link) judge(err error, setting string, asked bool) (o outlook, hint string) {
+	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	_, otherHost := errors.AsType[x509.HostnameError](err)
+	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
+	refusal := connections.ProxyRefusalIn(err)
+	alert := alertIn(err)
+	switch {
+	case refusal != nil:
+		return l.proxyRefused(refusal)
+	case unknownAuthority:
+		return settled, l.unknownCA()
+	case isInvalid && invalid.Reason == x509.Expired:
+		return settled, "the server's certificate has to be renewed, or this machine's clock is wrong"
+	case unverified, isInvalid, otherHost:
+		return settled, ""
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return settled, "the port does not speak TLS: check the scheme of " + cmp.Or(setting, "the URL")
+	case tlsport.Alerts(err), errors.Is(err, tlsport.Err):
+		return settled, "the port speaks TLS: use https" + inSetting(setting)
+	case alert != 0:
+		return l.alerted(alert)
+	case asked && l.expired() != "" && brokenOff(err):
+		return settled, l.expired()
+	}
+	return 0, ""
+}
+
+func inSetting(setting string) string {
+	if setting == "" {
+		return ""
+	}
+	return " in " + setting
+}
+
+// unknownCA says how to trust a CA.
+func (l *link) unknownCA() string {
+	if l.replaced {
+		return "its CA is not among the RootCAs in " + l.tls + ", which stand in place of the system's: " +
+			"add it to a pool that begins as x509.SystemCertPool"
+	}
+	return "if its CA is a private one, add it to RootCAs in " + l.tls
+}
+
+// brokenOff reports whether a connection was cut: a server that refuses a certificate may do that before its alert is
+// read.
+func brokenOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE)
+}
+
+// The alerts with which a server refuses a handshake for what cannot change by itself (RFC 8446, section 6.2).
+const (
+	alertHandshakeFailure       = 40
+	alertBadCertificate         = 42
+	alertUnsupportedCertificate = 43
+	alertCertificateRevoked     = 44
+	alertCertificateExpired     = 45
+	alertCertificateUnknown     = 46
+	alertUnknownCA              = 48
+	alertAccessDenied           = 49
+	alertProtocolVersion        = 70
+	alertInsufficientSecurity   = 71
+	alertUnrecognizedName       = 112
+	alertCertificateRequired    = 116
+)
+
+// alertIn returns the TLS alert that the server sent, zero if err is none.
+func alertIn(err error) int {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "remote error" || op.Err == nil {
+		return 0
+	}
+	text := op.Err.Error()
+	for n := 1; n <= 255; n++ { // the type has no other name: their texts are those of its public twin
+		if text == tls.AlertError(n).Error() {
+			return n
+		}
+	}
+	return 0
+}
+
+// alerted says what an alert of the server's means.
+func (l *link) alerted(alert int) (o outlook, hint string) {
+	s := l.certificateShown()
+	certificate := "the client certificate in " + l.tls
+	switch alert {
+	case alertCertificateRequired:
+		if s == nil {
+			return settled, "the server wants a client certificate, which goes into " + l.tls
+		}
+		return settled, "the server got no client certificate that it can use: check the one in " + l.tls
+	case alertHandshakeFailure, alertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked,
+		alertCertificateExpired, alertCertificateUnknown, alertUnknownCA, alertAccessDenied:
+	case alertProtocolVersion, alertInsufficientSecurity:
+		return settled, "the server and " + l.tls + " agree on no version or cipher suite of TLS"
+	case alertUnrecognizedName:
+		return settled, "the server does not serve that name: check the host, or ServerName in " + l.tls
+	default:
+		return 0, ""
+	}
+	switch {
+	case s == nil:
+		return settled, "the server may want a client certificate, which goes into " + l.tls
+	case l.expired() != "":
+		return settled, l.expired()
+	case alert == alertCertificateExpired:
+		return settled, fmt.Sprintf("the server takes %s for expired, which is valid until %s: compare the clocks",
+			certificate, inUTC(s.NotAfter))
+	case alert == alertCertificateRevoked:
+		return settled, certificate + " has been revoked: replace it"
+	case alert == alertUnknownCA:
+		return settled, "the server has to trust the CA of " + certificate + l.wantsChain()
+	}
+	return settled, "the server may not accept " + certificate + ": check that it knows that one" + l.wantsChain()
+}
+
+// expired says that the client certificate is not valid now; empty if it is, or is not known.
+func (l *link) expired() string {
+	s, now := l.certificateShown(), time.Now()
+	switch {
+	case s == nil:
+		return ""
+	case now.After(s.NotAfter):
+		return "the client certificate in " + l.tls + " expired at " + inUTC(s.NotAfter) + ": replace it"
+	case now.Before(s.NotBefore):
+		return "the client certificate in " + l.tls + " is not valid before " + inUTC(s.NotBefore) +
+			": this machine's clock may be wrong"
+	}
+	return ""
+}
+
+func inUTC(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// wantsChain says that a server may want more than the certificate alone: some take one that comes without its issuer
+// for self-signed.
+func (l *link) wantsChain() string {
+	if s := l.certificateShown(); s == nil || s.SelfSigned || s.Chain > 1 {
+		return ""
+	}
+	return "; it is sent without its chain: if the server wants that, put the intermediate certificates behind it in " +
+		"tls.Certificate.Certificate"
+}
+
+// refusedCertificate says what to do when the server at host has refused a client that is known by its certificate.
+func (l *link) refusedCertificate(host string) string {
+	switch {
+	case l.expired() != "":
+		return l.expired()
+	case l.neverAsked(host):
+		return "none was asked for in the TLS handshake: does a proxy in front of the server terminate TLS, " +
+			"or has it another endpoint for mutual TLS?"
+	}
+	return "check ClientID, and that the server knows the certificate in " + l.tls + l.wantsChain()
+}
+
+// proxyRefused says what to do about a proxy's refusal.
+func (l *link) proxyRefused(e *connections.ProxyRefusal) (o outlook, hint string) {
+	switch {
+	case e.Status == http.StatusProxyAuthRequired:
+		return settled, "the proxy wants a user and a password, which go into its URL: see " + l.proxies
+	case outlookOf(e.Status, "") == passing:
+		return passing, ""
+	}
+	return settled, "have the proxy allow it, or go past the proxy: see " + l.proxies
+}
+
+// advising is what API calls go through: it adds to an error what to do about it, where that is known.
+type advising struct {
+	http.RoundTripper
+	link *link
+}
+
+func (a advising) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := a.RoundTripper.RoundTrip(r)
+	if err == nil {
+		return resp, nil
+	}
+	if _, hint := a.link.judge(err, "", false); hint != "" {
+		err = fmt.Errorf("%w: %s", err, hint)
+	}
+	return resp, err
+}
+
+// CloseIdleConnections closes those of the connections within, if that can do so.
+func (a advising) CloseIdleConnections() {
+	if c, ok := a.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
