@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/sync/singleflight"
 )
 
 // ErrClosed is the error of everything after Close. Its text is that of a ccclient.Client, through which most see it.
@@ -35,10 +34,12 @@ type Cache struct {
 	life   context.Context
 	cancel context.CancelFunc
 
-	second  *secondLevel       // nil: no Store
-	flights singleflight.Group // by key: one fetch at a time
-	uses    atomic.Uint64      // ticks at each use that is worth noting; orders Entries by recency
-	slack   uint64             // how many ticks an Entry may lag behind before a use is worth noting
+	second  *secondLevel  // nil: no Store
+	flights flights       // by key: one fetch at a time
+	gate    gate          // what keeps all keys from the server
+	uses    atomic.Uint64 // ticks at each use that is worth noting; orders Entries by recency
+	logging atomic.Int64  // lines that log handlers have not returned from
+	slack   uint64        // how many ticks an Entry may lag behind before a use is worth noting
 
 	mu      sync.Mutex // guards what follows, and Entry.place and Entry.stamp
 	entries map[string]*Entry
@@ -113,6 +114,12 @@ func (c *Cache) Close() error {
 		c.logFetchOutlivesClose()
 	}
 	return nil
+}
+
+func (c *Cache) lookUp(key string) *Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries[key]
 }
 
 // Format prints nothing of what c holds.

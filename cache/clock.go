@@ -19,6 +19,9 @@ func (i instant) add(d time.Duration) instant { return instant{i.mono + int64(d)
 // before reports whether j is still to come on both clocks: the one that says sooner counts.
 func (i instant) before(j instant) bool { return i.mono < j.mono && i.wall < j.wall }
 
+// sooner returns on each clock what comes first.
+func (i instant) sooner(j instant) instant { return instant{min(i.mono, j.mono), min(i.wall, j.wall)} }
+
 // until returns how long it is from i to j, by the clock that says sooner.
 func (i instant) until(j instant) time.Duration {
 	return time.Duration(min(j.mono-i.mono, j.wall-i.wall))

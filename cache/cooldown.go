@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
-// A CoolDown says how long a Fetch that failed leaves the server alone.
+// A CoolDown says how long a [Fetch] that failed leaves the server alone, and for which keys.
 type CoolDown struct {
 	RetryAfter time.Duration // the server's word (Retry-After), heeded for an hour at most; 0: none
 	Permanent  bool          // a retry without a change cannot help: 5 s doubling to 60 s, rather than 1 s doubling to 10 s
+	Shared     bool          // it is about all keys of the Cache: they cool down together, and one of them tries again
 }
 
 // A CoolDowner is an error of a [Fetch] that says how it wants to cool down. It is found with errors.As.
@@ -29,90 +31,101 @@ type Outdater interface {
 const (
 	minRetryAfter = time.Second
 	maxRetryAfter = time.Hour
+	maxDeadPause  = 10 * time.Second // while there is no living token: callers should not wait long for a server that is back
+	maxLivePause  = time.Minute      // while there is one, and for permanent errors
 	probeEvery    = time.Second
 )
 
-// A cooldown is the last of a row of fetches that failed; a success ends it. Entry.mu guards its fields.
-type cooldown struct {
+// A failure is an error of a Fetch with what it says of itself. It is asked once, with no mutex held.
+type failure struct {
 	err      error
-	row      int     // how many failed, one after the other
-	until    instant // no fetch before this
-	probedAt instant // when somebody last saw whether it may end before its time
+	tells    bool // it is a CoolDowner
+	said     CoolDown
+	outdater Outdater // nil: it cannot be asked whether its cause has gone
 }
 
-func (f *cooldown) cooling(now instant) bool { return f != nil && now.before(f.until) }
-
-// probeDue reports whether it is time to see if the cool-down may end before its time: its error may know whether its
-// cause has gone, and another process may have put a token into the Store, if that is looked into.
-func (f *cooldown) probeDue(now instant, store bool) bool {
-	return f.cooling(now) && (store || outdater(f.err) != nil) && !now.before(f.probedAt.add(probeEvery))
+func newFailure(err error) failure {
+	f := failure{err: err}
+	var c CoolDowner
+	if c, f.tells = errors.AsType[CoolDowner](err); f.tells {
+		f.said = c.CoolDown()
+	}
+	f.outdater, _ = errors.AsType[Outdater](err)
+	return f
 }
 
-// pauseAfter says how long to leave the server alone after a row of failures of which err is the last, for a draw in
-// [0, 1). left is how long a live token can still be handed out, zero if there is none.
-func pauseAfter(err error, row int, left time.Duration, draw float64) time.Duration {
-	said := coolDownOf(err)
+// A cooldown is the last of a row of fetches that failed; a success ends it. All but probedAt is fixed.
+type cooldown struct {
+	failure
+	row  int     // how many failed, one after the other
+	at   instant // when the last one did
+	draw float64 // for jitter, in [0, 1)
+
+	origin   int64        // names the failure within a fleet: when it happened, by the clock of the host it happened on (ms)
+	probedAt atomic.Int64 // when somebody last saw whether it may end before its time (instant.mono)
+}
+
+// after returns the cool-down for a failure that follows last in a row; last may be nil.
+func (last *cooldown) after(why failure, now instant, draw float64) *cooldown {
+	f := &cooldown{failure: why, row: 1, at: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
+	if last != nil {
+		f.row = last.row + 1
+	}
+	f.probedAt.Store(now.mono)
+	return f
+}
+
+// until returns when f ends for an entry that holds s. The pause follows the need: it is short without a living token,
+// and with one it does not reach into the time when that is to be replaced first, or is gone.
+func (f *cooldown) until(s *snapshot, now instant) instant {
+	alive := s.phase(now) != gone
+	end := f.at.add(pauseAfter(f.said, f.row, alive, f.draw))
+	if !alive || f.said.RetryAfter > 0 {
+		return end
+	}
+	if margin := s.expiry.add(-s.margin); f.at.before(margin) {
+		return end.sooner(margin)
+	}
+	return end.sooner(s.expiry)
+}
+
+// claimProbe reports whether it is now the caller's turn to see whether f may end before its time.
+func (f *cooldown) claimProbe(now instant) bool {
+	last, probed := f.probedAt.Load(), now.mono
+	if f.outdater == nil { // It is only for the Store, into which a fleet should not look all at once.
+		probed += int64(probeEvery/100 + rand.N(probeEvery/20))
+	}
+	return now.mono >= last+int64(probeEvery) && f.probedAt.CompareAndSwap(last, probed)
+}
+
+// outdated asks the error whether its cause has gone.
+func (f *cooldown) outdated(ctx context.Context, c *Cache) bool {
+	if f.outdater == nil {
+		return false
+	}
+	gone, err := callAside(ctx, c, grace, func(ctx context.Context) (bool, error) { return f.outdater.Outdated(ctx), nil })
+	return err == nil && gone
+}
+
+// pauseAfter says how long to leave the server alone after a row of failures, of which the last said so much, for a draw
+// in [0, 1).
+func pauseAfter(said CoolDown, row int, alive bool, draw float64) time.Duration {
 	if d := said.RetryAfter; d > 0 {
 		// The server's word: never sooner, even if the token runs out. It has no unit below the second; less is what a
 		// date that is nearly over comes to, and would be no pause at all.
 		d = min(max(d, minRetryAfter), maxRetryAfter)
 		return min(d+time.Duration(draw*float64(d)/10), maxRetryAfter)
 	}
-	first, most := time.Second, 10*time.Second
-	if left > 0 {
-		most = time.Minute
+	first, most := time.Second, maxDeadPause
+	if alive {
+		most = maxLivePause
 	}
 	if said.Permanent {
-		first, most = 5*time.Second, time.Minute
+		first, most = 5*time.Second, maxLivePause
 	}
 	d := most
 	if row = max(row, 1); row < 16 {
 		d = min(first<<(row-1), most)
 	}
-	d -= time.Duration(draw * float64(d) / 4)
-	if left > 0 {
-		d = min(d, left)
-	}
-	return d
-}
-
-func coolDownOf(err error) CoolDown {
-	if e, ok := errors.AsType[CoolDowner](err); ok {
-		return e.CoolDown()
-	}
-	return CoolDown{}
-}
-
-// outdater returns the error that can be asked whether its cause has gone, nil if there is none.
-func outdater(err error) Outdater {
-	e, _ := errors.AsType[Outdater](err)
-	return e
-}
-
-// fail notes that a fetch failed. e.mu is held.
-func (e *Entry) fail(err error, now instant) *cooldown {
-	f := &cooldown{err: err, row: 1, probedAt: now}
-	if e.failed != nil {
-		f.row = e.failed.row + 1
-	}
-	left := time.Duration(0)
-	switch s := e.current.Load(); s.phase(now) {
-	case fresh, stale:
-		left = now.until(s.expiry) - s.margin
-	case expiring:
-		left = now.until(s.expiry)
-	}
-	f.until = now.add(pauseAfter(err, f.row, left, rand.Float64()))
-	e.failed = f
-	return f
-}
-
-// outdated asks the error whether its cause has gone.
-func (f *cooldown) outdated(ctx context.Context, c *Cache) bool {
-	o := outdater(f.err)
-	if o == nil {
-		return false
-	}
-	gone, err := callAside(ctx, c, grace, func(ctx context.Context) (bool, error) { return o.Outdated(ctx), nil })
-	return err == nil && gone
+	return max(d-time.Duration(draw*float64(d)/4), time.Second)
 }

@@ -73,17 +73,21 @@ func TestTokenDoesWhatTheTableSays(t *testing.T) {
 					time.Sleep(row.age)
 				}
 				now := c.at(time.Now())
-				switch f := (&cooldown{err: outage, row: 1, probedAt: now, until: now.add(time.Minute)}); row.failed {
-				case "over":
-					f.until = now
-					e.failed = f
-				case "cooling":
-					e.failed = f
-				case "probe":
-					f.err = errOutdated{f.err}
-					f.probedAt = now.add(-time.Minute)
-					e.failed = f
+				why := error(outage)
+				if row.failed == "probe" {
+					why = errOutdated{outage}
 				}
+				f := (*cooldown)(nil).after(newFailure(why), now, 0)
+				f.row = 4 // 8 s
+				switch row.failed {
+				case "":
+					f = nil
+				case "over":
+					f.at = now.add(-time.Hour)
+				case "probe":
+					f.probedAt.Store(now.add(-time.Minute).mono)
+				}
+				e.failed = f
 				began := time.Now()
 				tok, err := e.Token(t.Context())
 				waited := time.Since(began)
@@ -118,55 +122,78 @@ func (errOutdated) Outdated(context.Context) bool { return true }
 
 // TestDecisionFollowsTheTable goes through every view that there is, the impossible ones included.
 func TestDecisionFollowsTheTable(t *testing.T) {
-	const no, over, cooling, probe = 0, 0, 1, 2
+	const no, cooling, probe = 0, 1, 2
 	table := map[phase]map[bool][3]action{ // by whether the refresh is due, then by column
 		fresh:    {false: {serve, serve, serve}, true: {serve, serve, serve}},
 		stale:    {false: {serve, serve, serve}, true: {serveRefresh, serve, serveRefresh}},
 		expiring: {false: {wait, serve, serveRefresh}, true: {wait, serve, serveRefresh}},
 		gone:     {false: {wait, refuse, wait}, true: {wait, refuse, wait}},
 	}
+	seen := 0
 	for phase, rows := range table {
 		for due, columns := range rows {
-			for column, want := range columns {
-				for _, slow := range []bool{false, true} {
-					v := view{phase: phase, due: due, cooling: column != no, probeDue: column == probe, slow: slow}
-					if want == wait && phase == expiring && slow {
-						want = waitBriefly
-					}
-					if got := decide(v); got != want {
-						t.Errorf("%+v: action %d, want %d", v, got, want)
-					}
+			for bits := range 16 {
+				v := view{phase: phase, due: due, cooling: bits&1 != 0, probeDue: bits&2 != 0, slow: bits&4 != 0, justNow: bits&8 != 0}
+				column := no // A probe without a failure that cools down is none.
+				switch {
+				case v.cooling && v.probeDue:
+					column = probe
+				case v.cooling:
+					column = cooling
 				}
-			}
-			// A probe without a failure that cools down is none.
-			v := view{phase: phase, due: due, probeDue: true}
-			if got, want := decide(v), columns[over]; got != want {
-				t.Errorf("%+v: action %d, want %d", v, got, want)
+				want := columns[column]
+				if phase == expiring && want == wait && v.slow {
+					want = waitBriefly
+				}
+				if phase == expiring && v.justNow {
+					want = serve
+				}
+				if got := decide(v); got != want {
+					t.Errorf("%+v: action %d, want %d", v, got, want)
+				}
+				seen++
 			}
 		}
+	}
+	if seen != 128 {
+		t.Errorf("%d views, want 128", seen)
 	}
 }
 
 func TestNextRefreshIsDueWhenAllAllowIt(t *testing.T) {
 	at := func(d time.Duration) instant { return instant{int64(d), int64(d)} }
-	plain, rotated := errors.New("x"), errOutdated{errors.New("x")}
+	plain, rotated := newFailure(errors.New("x")), newFailure(errOutdated{errors.New("x")})
 	const s = time.Second
+	token := &snapshot{expiry: at(1000 * s), margin: 10 * s, ahead: 200 * s, life: 1000 * s}
+	ends := &snapshot{expiry: at(802 * s), margin: 0, ahead: 200 * s, life: 1000 * s}
+	now := at(800 * s)
+	failed := func(why failure, row int, probed time.Duration) *cooldown {
+		f := (*cooldown)(nil).after(why, now, 0)
+		f.row = row
+		f.probedAt.Store(int64(probed))
+		return f
+	}
 	for name, c := range map[string]struct {
+		token      *snapshot
 		failed     *cooldown
 		spaced     *rejections
 		deferUntil time.Duration
 		want       time.Duration
 	}{
-		"nothing in its way":              {nil, nil, 0, 0},
-		"left to another process":         {nil, nil, 7 * s, 7 * s},
-		"cooling down":                    {&cooldown{err: plain, until: at(30 * s), probedAt: at(3 * s)}, nil, 0, 30 * s},
-		"cooling down, left for longer":   {&cooldown{err: plain, until: at(30 * s)}, nil, 40 * s, 40 * s},
-		"the error may know better":       {&cooldown{err: rotated, until: at(30 * s), probedAt: at(3 * s)}, nil, 0, 4 * s},
-		"rejected":                        {nil, &rejections{next: at(5 * s)}, 7 * s, 5 * s},
-		"rejected, spaced for longer":     {nil, &rejections{next: at(9 * s)}, 7 * s, 7 * s},
-		"rejected while it is cooled off": {&cooldown{err: plain, until: at(30 * s)}, &rejections{next: at(5 * s)}, 0, 5 * s},
+		"nothing in its way":              {token, nil, nil, 0, 801 * s},
+		"nothing in its way, near an end": {ends, nil, nil, 0, 800*s + 250*time.Millisecond},
+		"left to another process":         {token, nil, nil, 807 * s, 807 * s},
+		"left until a time gone by":       {token, nil, nil, 5 * s, 801 * s},
+		"cooling down":                    {token, failed(plain, 6, 0), nil, 0, 832 * s},
+		"cooling down, left for longer":   {token, failed(plain, 6, 0), nil, 840 * s, 840 * s},
+		"cooling down for an hour":        {token, failed(newFailure(retryAfterError(time.Hour)), 1, 0), nil, 0, 860 * s},
+		"the error may know better":       {token, failed(rotated, 6, 803*s), nil, 0, 804 * s},
+		"it might have known long ago":    {token, failed(rotated, 6, 3*s), nil, 0, 801 * s},
+		"rejected":                        {token, nil, &rejections{next: at(805 * s)}, 807 * s, 805 * s},
+		"rejected, spaced for longer":     {token, nil, &rejections{next: at(809 * s)}, 807 * s, 807 * s},
+		"rejected while it cools down":    {token, failed(plain, 6, 0), &rejections{next: at(805 * s)}, 0, 805 * s},
 	} {
-		if got := nextRefresh(c.failed, c.spaced, int64(c.deferUntil)); got != int64(c.want) {
+		if got := nextRefresh(now, c.token, c.failed, c.spaced, int64(c.deferUntil)); got != int64(c.want) {
 			t.Errorf("%s: after %v, want %v", name, time.Duration(got), c.want)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/sync/singleflight"
 )
 
 // An Entry is one token, kept fresh. Its methods may be called concurrently. Cache.Entry makes it; a zero Entry returns
@@ -31,7 +30,7 @@ type Entry struct {
 	evicted bool   // not among Cache.entries; mu guards it
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
-	failed     *cooldown   // since the last success; nil: none
+	failed     *cooldown   // of this key since the last success; nil: none
 	rejections *rejections // nil: none yet
 	keeper     *keeper     // nil unless KeepFresh
 }
@@ -49,145 +48,184 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 	now := e.cache.now()
 	if s := e.current.Load(); s != nil {
 		left := now.until(s.expiry)
-		if left > s.ahead {
+		if left > s.ahead || left > s.margin && now.mono < s.refreshDue.Load() {
 			e.touch()
 			if e.cache.opt.KeepFresh && !s.wanted.Load() {
 				s.wanted.Store(true)
 			}
 			return s.token, nil
 		}
-		if left > s.margin && now.mono < s.refreshDue.Load() {
+	}
+	return e.tokenSlow(orBackground(ctx))
+}
+
+// tokenSlow is Token for whatever is not decided by one look at the token: act on a remembered rejection, take a view,
+// decide, claim what the action claims, act.
+func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
+	for brought := 0; ; { // how many flights brought nothing that can be handed out
+		if e.cache.life.Err() != nil {
+			return nil, ErrClosed
+		}
+		e = e.registered()
+		e.mu.Lock()
+		now := e.cache.now()
+		e.heedRejection(now)
+		s := e.current.Load()
+		v, f := e.view(now)
+		act := decide(v)
+		if v.cooling && (act == wait || act == serveRefresh) && !f.claimProbe(now) {
+			v.probeDue = false // Another caller has just claimed it.
+			act = decide(v)
+		}
+		if ctx.Err() != nil && (act == wait || act == waitBriefly) {
+			e.mu.Unlock()
+			return e.instead(gaveUp(ctx))
+		}
+		fl, news := e.claim(ctx, act, v, f, now)
+		e.mu.Unlock()
+
+		e.touch()
+		patience := time.Duration(0)
+		switch act {
+		case serve, serveRefresh: // A flight lands by itself; Close joins it.
 			return s.token, nil
+		case refuse:
+			return nil, f.err
+		case waitBriefly:
+			patience = max(1, now.until(s.expiry)/200)
+		}
+		tok, err := e.wait(ctx, fl, news, patience)
+		if err != errLookAgain {
+			return tok, err
+		}
+		if e.cache.flights.landed(fl) {
+			if brought++; brought == 2 {
+				return nil, ErrExpired
+			}
 		}
 	}
-	return e.tokenSlow(ctx, now)
-}
-
-// tokenSlow is Token for whatever is not decided by one look at a fresh token: act on a remembered rejection, take a
-// view, decide, claim what the action claims, act.
-func (e *Entry) tokenSlow(ctx context.Context, now instant) (*oauth2.Token, error) {
-	ctx = orBackground(ctx)
-	e = e.registered()
-	e.mu.Lock()
-	e.heedRejection(now)
-	v := e.view(now)
-	s, f := e.current.Load(), e.failed
-	act := decide(v)
-	e.claim(act, v, now)
-	e.mu.Unlock()
-
-	if e.cache.life.Err() != nil {
-		return nil, ErrClosed
-	}
-	switch act {
-	case serve:
-		e.touch()
-		return s.token, nil
-	case serveRefresh:
-		e.startFlight(ctx, v.cooling) // It lands by itself; Close joins it.
-		return s.token, nil
-	case refuse:
-		return nil, f.err
-	}
-	if ctx.Err() != nil {
-		return nil, gaveUp(ctx)
-	}
-	patience := time.Duration(0)
-	if act == waitBriefly {
-		patience = max(1, now.until(s.expiry)/200)
-	}
-	return e.wait(ctx, e.startFlight(ctx, v.cooling), patience)
-}
-
-// view returns what a decision depends on. e.mu is held.
-func (e *Entry) view(now instant) view {
-	s, f, store := e.current.Load(), e.failed, e.cache.second != nil
-	v := view{
-		phase:   s.phase(now),
-		cooling: f.cooling(now),
-		slow:    f != nil || store,
-	}
-	v.due = v.phase == stale && now.mono >= s.refreshDue.Load()
-	v.probeDue = f.probeDue(now, store && v.phase <= expiring)
-	return v
 }
 
 // claim books what act is about to do, so that nobody else does it too. e.mu is held.
-func (e *Entry) claim(act action, v view, now instant) {
-	if act == serve && v.due { // The failure is still cooling down.
-		e.scheduleRefresh(0)
-	}
-	if act == serveRefresh && v.phase == stale {
-		e.current.Load().refreshDue.Store(never)
-	}
-	if v.cooling && (act == serveRefresh || act == wait) {
-		e.failed.probedAt = now
-	}
+func (e *Entry) claim(ctx context.Context, act action, v view, f *cooldown, now instant) (fl *flight, news <-chan struct{}) {
 	if e.keeper != nil {
 		e.keeper.lastUse = now
 	}
+	switch act {
+	case serve:
+		if v.due { // The failure is still cooling down.
+			e.scheduleRefresh(now, 0)
+		}
+	case serveRefresh, wait, waitBriefly:
+		if v.phase == stale {
+			e.current.Load().refreshDue.Store(never) // until the flight lands
+		}
+		return e.join(ctx, f)
+	}
+	return nil, nil
 }
 
-// wait waits for a flight, until ctx ends, or, unless patience is zero, until that has passed. Whatever comes in its
-// way, a living token is given out.
-func (e *Entry) wait(ctx context.Context, flight <-chan singleflight.Result, patience time.Duration) (*oauth2.Token, error) {
+// errLookAgain is the error of wait when things are not as they were.
+var errLookAgain = errors.New("cache: look again")
+
+// wait waits for news of a flight, until ctx ends, or, unless patience is zero, until that has passed. What the flight
+// brings is judged by when it is taken. Whatever comes in its way, a living token is handed out.
+func (e *Entry) wait(ctx context.Context, fl *flight, news <-chan struct{}, patience time.Duration) (*oauth2.Token, error) {
 	var enough <-chan time.Time
 	if patience > 0 {
 		t := time.NewTimer(patience)
 		defer t.Stop()
 		enough = t.C
 	}
-	var err error
 	select {
-	case r := <-flight:
-		if r.Err == nil {
-			e.touch()
-			return r.Val.(*oauth2.Token), nil
-		}
-		err = r.Err
-	case <-ctx.Done():
-		err = gaveUp(ctx)
+	case <-news:
 	case <-enough:
+		return e.instead(errLookAgain)
+	case <-ctx.Done():
+		return e.instead(gaveUp(ctx))
 	case <-e.cache.life.Done():
-	}
-	if e.cache.life.Err() != nil {
 		return nil, ErrClosed
 	}
+	if !e.cache.flights.landed(fl) {
+		return e.instead(errLookAgain)
+	}
+	if fl.err != nil {
+		return e.instead(fl.err)
+	}
+	e = e.registered()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	now := e.cache.now()
+	if e.current.Load() == nil && !e.rejections.knows(fl.token.token.AccessToken) && fl.token.phase(now) != gone {
+		// It was evicted, and nobody has asked since.
+		e.publish(fl.token, nil, now)
+		e.scheduleRefresh(now, 0)
+		e.keep(now)
+	}
 	if s := e.current.Load(); s.phase(now) != gone {
 		return s.token, nil
 	}
-	if err == nil { // Out of patience, and the token died meanwhile.
-		return e.tokenSlow(ctx, now)
+	return nil, errLookAgain
+}
+
+// instead returns a living token rather than err.
+func (e *Entry) instead(err error) (*oauth2.Token, error) {
+	if e.cache.life.Err() != nil {
+		return nil, ErrClosed
+	}
+	if s := e.current.Load(); s.phase(e.cache.now()) != gone {
+		return s.token, nil
 	}
 	return nil, err
 }
 
-// Refresh gets a new token whatever is held, and publishes it. It joins no flight, heeds no cool-down, and runs on ctx
-// alone: FetchTimeout does not bound it, and its failure cools nothing down.
+// refreshGrace is how long a fetch may take to say that the context of Refresh's caller has ended.
+const refreshGrace = 10 * time.Millisecond
+
+// Refresh gets a new token whatever is held, and publishes it, also to those who wait for a fetch under way. It joins no
+// flight, heeds no cool-down, and runs on ctx alone: FetchTimeout does not bound it, and its failure cools nothing down.
 func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	if e.cache == nil {
 		return nil, errZeroEntry
 	}
+	c := e.cache
+	ctx = orBackground(ctx)
 	e = e.registered()
-	if !e.cache.begin() {
+	if !c.begin() {
 		return nil, ErrClosed
 	}
-	defer e.cache.end()
-	ctx, cancel := context.WithCancel(orBackground(ctx))
+	defer c.end()
+	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.cache.life, cancel)()
-	s, err := e.fetchNew(ctx)
+	defer context.AfterFunc(c.life, cancel)()
+	s, err := e.fetchNew(limited, time.Now(), refreshGrace)
 	switch {
-	case e.cache.life.Err() != nil:
+	case c.life.Err() != nil:
 		return nil, ErrClosed
+	case err != nil && errors.Is(err, errIgnoresContext) && ctx.Err() != nil:
+		return nil, gaveUp(ctx)
 	case err != nil:
 		return nil, err
 	}
-	if l := e.cache.second; l != nil {
-		l.put(ctx, e, s)
+	c.gate.open()
+	serving := e.lockServing()
+	now := c.now()
+	_, again := serving.publish(s, serving.current.Load(), now)
+	serving.scheduleRefresh(now, 0)
+	serving.keep(now)
+	c.flights.wake(e.key)
+	serving.mu.Unlock()
+	if again {
+		c.logSameTokenAgain(e.key)
 	}
-	return e.publish(s, e.current.Load())
+	if c.second != nil {
+		c.join()
+		go func() { // Nobody waits for it, but Close.
+			defer c.end()
+			c.second.put(context.WithoutCancel(ctx), serving, s)
+		}()
+	}
+	return s.token, nil
 }
 
 // registered returns the entry that serves e's key: e, unless it was evicted and another was made since.
@@ -199,6 +237,24 @@ func (e *Entry) registered() *Entry {
 		return e.cache.readmit(e)
 	}
 	return e
+}
+
+// lockServing returns the entry that serves e's key, with its mutex held: e, unless it was evicted and another was made
+// since. Unlike registered it readmits nothing, so what it returns may have been evicted.
+func (e *Entry) lockServing() *Entry {
+	for {
+		e.mu.Lock()
+		if !e.evicted {
+			return e
+		}
+		e.mu.Unlock()
+		other := e.cache.lookUp(e.key)
+		if other == nil || other == e {
+			e.mu.Lock()
+			return e
+		}
+		e = other
+	}
 }
 
 // forget drops the token of an entry that is no longer among the cache's.

@@ -2,92 +2,169 @@ package cache
 
 import (
 	"context"
+	"math/rand/v2"
+	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
-	"golang.org/x/sync/singleflight"
 )
 
-// startFlight joins the flight of e's key, or starts it. The leader's values reach the fetch, its cancellation does not.
-// probe says that the caller has claimed the probe of a failure that is cooling down.
-func (e *Entry) startFlight(ctx context.Context, probe bool) <-chan singleflight.Result {
-	ctx = context.WithoutCancel(ctx)
-	return e.cache.flights.DoChan(e.key, func() (any, error) {
-		return e.runFlight(ctx, probe)
-	})
+// A flight gets a token for all who wait for one key. It is known by its key, not by the Entry that started it: that may
+// be evicted meanwhile, and what the flight brings goes to the one that has taken its place.
+//
+// Whoever claims a refresh starts the flight, or joins it, under Entry.mu, under which it lands too. So a claim is always
+// that of a flight that is still to land, and landing is the one place where it ends.
+type flight struct {
+	entry *Entry    // whose Fetch is called
+	held  *snapshot // its token when the flight started
+	probe *cooldown // the failure whose probe was claimed by whoever started the flight; nil: none
+
+	news chan struct{} // closed, and replaced, when there is something to look at; flights.mu guards it
+
+	// Set before the flight lands.
+	token *snapshot
+	err   error
+
+	// What it holds on its way, touched by its own goroutine only.
+	asked   time.Time     // when the server was last asked; zero: not yet
+	probing bool          // it went through the gate for all
+	lease   lease         // the right to fetch for the fleet
+	store   time.Duration // what is left of storeTimeout for the Store's part
 }
 
-// runFlight gets a token for all who wait: as the table in decide.go says, from the second level if there is one, and
-// from the server.
-func (e *Entry) runFlight(ctx context.Context, probe bool) (any, error) {
-	c := e.cache
+// flights are those under way. Its mutex is the innermost: it is taken with Entry.mu held.
+type flights struct {
+	mu    sync.Mutex // guards what follows, and flight.news
+	byKey map[string]*flight
+}
+
+// join returns e's flight and what to wait for, and starts it if there is none. The leader's values reach the fetch, its
+// cancellation does not. e.mu is held.
+func (e *Entry) join(ctx context.Context, probe *cooldown) (*flight, <-chan struct{}) {
+	all := &e.cache.flights
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if fl := all.byKey[e.key]; fl != nil {
+		return fl, fl.news
+	}
+	fl := &flight{entry: e, held: e.current.Load(), probe: probe, news: make(chan struct{}), store: storeTimeout}
+	if all.byKey == nil {
+		all.byKey = make(map[string]*flight)
+	}
+	all.byKey[e.key] = fl
+	go fl.run(context.WithoutCancel(ctx)) // Close joins it.
+	return fl, fl.news
+}
+
+// wake lets those who wait for key's flight look at what was published beside it. Entry.mu is held.
+func (all *flights) wake(key string) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if fl := all.byKey[key]; fl != nil {
+		close(fl.news)
+		fl.news = make(chan struct{})
+	}
+}
+
+// land ends fl: who comes now starts another. Entry.mu is held.
+func (all *flights) land(fl *flight) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	delete(all.byKey, fl.entry.key)
+	close(fl.news)
+}
+
+// landed reports whether fl has landed, so that its result can be read.
+func (all *flights) landed(fl *flight) bool {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	return all.byKey[fl.entry.key] != fl
+}
+
+// An outcome is how a flight ended.
+type outcome struct {
+	token      *snapshot // what those who wait may have
+	new        bool      // it is to be published
+	fetched    bool      // and shared
+	err        error
+	adopted    *cooldown // a failure of another process, of which err is the error
+	deferUntil int64     // until then (instant.mono) another process refreshes
+}
+
+// run is the flight: find out, publish, and only then share, for which nobody waits.
+func (fl *flight) run(ctx context.Context) {
+	c := fl.entry.cache
 	if !c.begin() {
-		return nil, ErrClosed
+		fl.land(&outcome{err: ErrClosed})
+		return
 	}
 	defer c.end()
-	deferUntil := int64(0) // until then (instant.mono) another process refreshes
-	defer func() { e.endFlight(deferUntil) }()
 	ctx, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 
-	e.mu.Lock()
-	v := e.view(c.now())
-	v.due, v.probeDue = true, v.cooling && probe // both are claimed by whoever started this flight
-	held, f := e.current.Load(), e.failed
-	e.mu.Unlock()
-	switch decide(v) {
-	case serve:
-		return held.token, nil
-	case refuse:
-		return nil, f.err
+	o := fl.find(ctx)
+	failed := fl.land(&o)
+	if c.second != nil {
+		c.second.share(ctx, fl, o, failed)
 	}
-	if v.cooling {
-		if c.second != nil {
-			if s := c.second.get(ctx, e); s != nil {
-				return e.publish(s, held)
-			}
-		}
-		if !f.outdated(ctx, c) {
-			return nil, f.err
-		}
-	}
-
-	s, err := e.nextToken(ctx)
-	for err == errBusy {
-		now := c.now()
-		if s = e.current.Load(); s.phase(now) == stale {
-			deferUntil = s.deferral(now)
-			return s.token, nil
-		}
-		s, err = e.nextToken(ctx) // It was invalidated meanwhile, or nears its end.
-	}
-	var tok *oauth2.Token
-	if err == nil {
-		tok, err = e.publish(s, held)
-	}
-	if err != nil && c.life.Err() == nil {
-		e.mu.Lock()
-		now := c.now()
-		f := e.fail(err, now)
-		unseen := e.current.Load().phase(now) != gone
-		e.mu.Unlock()
-		c.logFetchFailed(e.key, f, unseen)
-	}
-	return tok, err
 }
 
-// nextToken gets a token, from the second level if there is one.
-func (e *Entry) nextToken(ctx context.Context) (*snapshot, error) {
-	if l := e.cache.second; l != nil {
-		return l.token(ctx, e)
+// find gets a token as the table in decide.go says: from the second level if there is one, or from the server.
+func (fl *flight) find(ctx context.Context) outcome {
+	e := fl.entry
+	c := e.cache
+	for {
+		e.mu.Lock()
+		now := c.now()
+		held := e.current.Load()
+		v, f := e.view(now)
+		e.mu.Unlock()
+		v.due = true // claimed by whoever started this flight, as is the probe
+		v.probeDue = v.cooling && f == fl.probe
+		switch decide(v) {
+		case serve:
+			return outcome{token: held}
+		case refuse:
+			return outcome{err: f.err}
+		}
+		if c.second != nil {
+			if o, ok := c.second.lookUp(ctx, fl); ok {
+				return o
+			}
+		}
+		if v.cooling && !f.outdated(ctx, c) {
+			return outcome{err: f.err}
+		}
+		probing, busy := c.gate.enter()
+		if busy == nil {
+			fl.probing = probing
+			break
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			if f := c.gate.failed.Load(); f != nil {
+				return outcome{err: f.err}
+			}
+			return outcome{err: context.Cause(ctx)}
+		}
 	}
-	return e.fetchNew(ctx)
+	if c.second != nil {
+		return c.second.find(ctx, fl)
+	}
+	return fl.fetchNew(ctx)
+}
+
+// fetchNew asks the server for a token.
+func (fl *flight) fetchNew(ctx context.Context) outcome {
+	fl.asked = time.Now()
+	s, err := fl.entry.fetchNew(ctx, fl.asked, grace)
+	return outcome{token: s, new: err == nil, fetched: err == nil, err: err}
 }
 
 // fetchNew gets a token from the server.
-func (e *Entry) fetchNew(ctx context.Context) (*snapshot, error) {
-	sent := time.Now()
+func (e *Entry) fetchNew(ctx context.Context, sent time.Time, grace time.Duration) (*snapshot, error) {
 	e.mu.Lock()
 	e.rejections.spend(e.cache.at(sent))
 	e.mu.Unlock()
@@ -116,19 +193,59 @@ func (e *Entry) keepKnownExpiry(tok *oauth2.Token, sent time.Time) *oauth2.Token
 	return tok
 }
 
-// publish hands a new token to everybody, in place of the one that was held when it was asked for. One that the resource
-// has already rejected is handed out too, there being no other.
-func (e *Entry) publish(s, held *snapshot) (*oauth2.Token, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.cache.life.Err() != nil {
-		return nil, ErrClosed
+// land publishes what the flight found or notes its failure, which it returns, says when the next refresh is due, and
+// sends everybody to look.
+func (fl *flight) land(o *outcome) *cooldown {
+	c := fl.entry.cache
+	var why failure
+	if o.err != nil {
+		why = newFailure(o.err)
 	}
-	if latest := e.current.Load(); latest != held && latest.phase(e.cache.now()) == fresh && !latest.rejected {
-		return latest.token, nil // Refresh got it meanwhile, and asked later.
+	e := fl.entry.lockServing()
+	now := c.now()
+	var failed *cooldown
+	again := false
+	switch {
+	case c.life.Err() != nil:
+		o.err = ErrClosed // A token is shared all the same.
+	case o.new:
+		if !fl.asked.IsZero() {
+			c.gate.open()
+		}
+		var current *snapshot
+		current, again = e.publish(o.token, fl.held, now)
+		o.fetched = o.fetched && current == o.token
+		o.token = current
+	case o.adopted != nil:
+		e.adopt(o.adopted)
+	case !fl.asked.IsZero():
+		failed = e.fail(why, c.at(fl.asked), now, fl.probing)
 	}
-	if e.rejections.knows(s.token.AccessToken) {
-		e.cache.logSameTokenAgain(e.key)
+	unseen := e.current.Load().phase(now) != gone
+	e.scheduleRefresh(now, o.deferUntil)
+	e.keep(now)
+	fl.token, fl.err = o.token, o.err
+	c.flights.land(fl)
+	e.mu.Unlock()
+
+	if fl.probing {
+		c.gate.leave()
+	}
+	if again {
+		c.logSameTokenAgain(e.key)
+	}
+	if failed != nil {
+		c.logFetchFailed(e.key, failed, unseen)
+	}
+	return failed
+}
+
+// publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
+// that is current then. One that the resource has already rejected is handed out too, there being no other, and again is
+// true. e.mu is held.
+func (e *Entry) publish(s, held *snapshot, now instant) (current *snapshot, again bool) {
+	if latest := e.current.Load(); latest != held && latest.phase(now) == fresh && !latest.rejected {
+		return latest, false // Refresh got it meanwhile, and asked later.
 	}
 	e.failed = nil
 	if e.rejections != nil {
@@ -136,21 +253,37 @@ func (e *Entry) publish(s, held *snapshot) (*oauth2.Token, error) {
 	}
 	if !e.evicted {
 		e.current.Store(s)
-		e.keep()
 	}
-	return s.token, nil
+	return s, e.rejections.knows(s.token.AccessToken)
 }
 
-// endFlight prepares for what comes after a flight, however it ended.
-func (e *Entry) endFlight(deferUntil int64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.scheduleRefresh(deferUntil)
-	e.keep()
+// fail notes that a fetch failed: for all keys, if the error says so, or for this one. When the one that probes for all
+// fails in a way that says nothing (it hung, it panicked), that is no better than what was. e.mu is held.
+func (e *Entry) fail(why failure, sent, now instant, probing bool) *cooldown {
+	g := &e.cache.gate
+	if why.said.Shared || probing && !why.tells {
+		e.failed = nil
+		return g.fail(why, sent, now)
+	}
+	if why.tells {
+		g.open() // The server has answered, to say what is wrong with this key.
+	}
+	e.failed = e.failed.after(why, now, rand.Float64())
+	return e.failed
+}
+
+// adopt notes a failure of another process. e.mu is held.
+func (e *Entry) adopt(f *cooldown) {
+	if f.said.Shared {
+		e.failed = nil
+		e.cache.gate.adopt(f)
+		return
+	}
+	e.failed = f
 }
 
 // scheduleRefresh says when a stale token is to be refreshed next. e.mu is held.
-func (e *Entry) scheduleRefresh(deferUntil int64) {
+func (e *Entry) scheduleRefresh(now instant, deferUntil int64) {
 	s := e.current.Load()
 	if s == nil {
 		return
@@ -159,20 +292,22 @@ func (e *Entry) scheduleRefresh(deferUntil int64) {
 	if s.rejected {
 		spaced = e.rejections
 	}
-	s.refreshDue.Store(nextRefresh(e.failed, spaced, deferUntil))
+	s.refreshDue.Store(nextRefresh(now, s, e.coolingDown(now), spaced, deferUntil))
 }
 
-// nextRefresh returns when (instant.mono) the next refresh of a stale token is due: not before deferUntil, which leaves
-// it to another process, nor before a failure has cooled down, unless its error may know better; but a rejected token is
-// replaced as soon as the spacing allows. Each may be nil or zero.
-func nextRefresh(f *cooldown, spaced *rejections, deferUntil int64) int64 {
+// nextRefresh returns when (instant.mono) a refresh of s is due after one that has ended now: not before deferUntil,
+// which leaves it to another process, nor before the failure f has cooled down, unless its error may know better, but
+// never at once; a rejected token is replaced as soon as the spacing allows. f and spaced may be nil.
+func nextRefresh(now instant, s *snapshot, f *cooldown, spaced *rejections, deferUntil int64) int64 {
 	due := deferUntil
 	if f != nil {
-		due = max(due, f.until.mono)
-		if outdater(f.err) != nil {
-			due = min(due, f.probedAt.add(probeEvery).mono)
+		due = max(due, f.until(s, now).mono)
+		if f.outdater != nil {
+			due = min(due, f.probedAt.Load()+int64(probeEvery))
 		}
+		due = min(due, now.add(maxLivePause).mono) // A success of another key may have ended it.
 	}
+	due = max(due, now.add(s.pace(now)).mono)
 	if spaced != nil {
 		due = min(due, spaced.next.mono)
 	}

@@ -48,9 +48,11 @@ func callAside[T any](ctx context.Context, c *Cache, grace time.Duration, f func
 	case r := <-done:
 		return r.val, r.err
 	case <-t.C:
-		return result{}.val, fmt.Errorf("the call ignores that its context has ended: %w", context.Cause(ctx))
+		return result{}.val, fmt.Errorf("%w: %w", errIgnoresContext, context.Cause(ctx))
 	}
 }
+
+var errIgnoresContext = errors.New("the call ignores that its context has ended")
 
 // panicked makes an error of a panic. A value that is not the runtime's own may hold a secret; only its type is told.
 func panicked(p any) error {

@@ -15,44 +15,45 @@ type keeper struct {
 	lastUse instant // when somebody last asked, as far as was noted
 }
 
+// keepPace is the least time between what KeepFresh does for one token of its own accord.
+const keepPace = time.Second
+
 // keep sets the timer for the next refresh, or try. e.mu is held.
-func (e *Entry) keep() {
+func (e *Entry) keep(now instant) {
 	c := e.cache
 	if !c.opt.KeepFresh || e.evicted || c.life.Err() != nil {
 		return
 	}
-	now := c.now()
 	wait := time.Duration(0)
-	if s := e.current.Load(); s != nil {
+	s := e.current.Load()
+	if f := e.coolingDown(now); f != nil {
+		wait = now.until(f.until(s, now))
+	} else if s != nil {
 		wait = max(now.until(s.refresh()), time.Duration(s.refreshDue.Load()-now.mono))
 	}
-	if f := e.failed; f.cooling(now) {
-		wait = now.until(f.until)
-	}
+	wait = max(wait, keepPace)
 	if e.keeper == nil {
 		e.keeper = &keeper{lastUse: now}
-		e.keeper.timer = time.AfterFunc(wait, e.refresh)
+		e.keeper.timer = time.AfterFunc(wait, e.refreshKept)
 		return
 	}
 	e.keeper.timer.Reset(wait)
 }
 
-// refresh is what the timer calls.
-func (e *Entry) refresh() {
-	now := e.cache.now()
+// refreshKept is what the timer calls.
+func (e *Entry) refreshKept() {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	k := e.keeper
 	if k == nil {
-		e.mu.Unlock()
 		return
 	}
+	now := e.cache.now()
 	if s := e.current.Load(); s != nil && s.wanted.Swap(false) {
 		k.lastUse = now
 	}
-	tired := !now.before(k.lastUse.add(unaskedMost))
-	e.mu.Unlock()
-	if !tired {
-		e.startFlight(context.Background(), false) // It lands by itself and sets the timer again.
+	if now.before(k.lastUse.add(unaskedMost)) {
+		e.join(context.Background(), nil) // It sets the timer again when it lands.
 	}
 }
 

@@ -2,8 +2,8 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,66 +13,108 @@ const (
 	maxLeave  = time.Minute // between looks while another process fetches and the token lives
 )
 
-var errBusy = errors.New("cache: another process is fetching")
+// secondLock is added to a key to name the lock that counts once the first one has not been given back in its time.
+const secondLock = ".2"
 
-// A lease is the right to fetch for all who share a Store.
+// A lease is the right to fetch for all who share a Store. The zero lease is that of somebody who fetches without.
 type lease struct {
-	unlock func(context.Context) error // nil: everybody may fetch
+	unlock func(context.Context) error
+	since  time.Time
 }
 
-// lease takes the right to fetch e's token. While another process has it, lease waits until that one has put its token
-// into the Store, and returns that, or has lost the lock; but while e's token is only stale the error is errBusy.
-// Without a Locker, or one that works, everybody may fetch.
-func (l *secondLevel) lease(ctx context.Context, e *Entry) (*snapshot, lease, error) {
+// acquire takes the right to fetch for fl. While another process has it, acquire waits until that one has put its token,
+// or word of its failure, into the Store, which is the outcome then; or has lost the lock. While the token is only stale
+// nobody waits: the outcome is that token. With no outcome fl is to fetch, with the lease or, if there is no Locker, or
+// none that works, or a lock that is not given back, without.
+func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done bool) {
 	if l.locker == nil {
-		return nil, lease{}, nil
+		return outcome{}, false
 	}
+	e, name := fl.entry, fl.entry.key
+	var busySince time.Time
 	for poll := firstPoll; ; poll = min(2*poll, maxPoll) {
-		unlock, mine, err := l.tryLock(ctx, e)
+		budget := fl.store
+		held, mine, err := l.tryLock(ctx, fl, name)
 		if err != nil {
-			return nil, lease{}, nil
+			return outcome{}, false
 		}
 		if mine {
-			held := lease{unlock}
-			if s := l.get(ctx, e); s != nil {
-				l.release(ctx, held)
-				return s, lease{}, nil
+			fl.lease = held
+			if o, ok := l.lookUp(ctx, fl); ok {
+				return o, true
 			}
-			return nil, held, nil
+			if !busySince.IsZero() && !l.takesWrites(ctx, fl) {
+				// The one before has left nothing, and neither could we: let everybody ask, at once.
+				l.release(ctx, fl)
+			}
+			return outcome{}, false
 		}
-		if e.current.Load().phase(l.cache.now()) == stale {
-			return nil, lease{}, errBusy
+		now := l.cache.now()
+		if s := e.current.Load(); s.phase(now) == stale {
+			return outcome{token: s, deferUntil: s.deferral(now)}, true
+		}
+		if busySince.IsZero() {
+			busySince = time.Now()
+		}
+		if time.Since(busySince) > l.cache.lockTTL()+maxPoll {
+			if name != e.key {
+				return outcome{}, false
+			}
+			l.warn(errNotGivenBack)
+			name, busySince, poll = e.key+secondLock, time.Time{}, firstPoll
+			continue
 		}
 		select {
 		case <-time.After(poll/2 + rand.N(poll/2)):
 		case <-ctx.Done():
-			return nil, lease{}, nil
+			return outcome{}, false
 		}
-		if s := l.get(ctx, e); s != nil {
-			return s, lease{}, nil
+		if o, ok := l.lookUp(ctx, fl); ok {
+			return o, true
 		}
+		if l.breaker.open() {
+			return outcome{}, false
+		}
+		fl.store = budget // What it takes to see another process at work is not the Store's part.
 	}
 }
 
-func (l *secondLevel) tryLock(ctx context.Context, e *Entry) (unlock func(context.Context) error, mine bool, err error) {
-	err = l.call(ctx, func(ctx context.Context) error {
-		u, ok, err := l.locker.TryLock(ctx, e.key, l.cache.lockTTL())
-		if ok && ctx.Err() != nil { // Too late: nobody waits for it any more.
-			u(context.WithoutCancel(ctx))
-			return ctx.Err()
+// tryLock takes a lock, or gives it back if it comes when nobody waits for it any more.
+func (l *secondLevel) tryLock(ctx context.Context, fl *flight, name string) (held lease, mine bool, err error) {
+	var late lease
+	var got atomic.Pointer[lease]
+	_, err = callStore(ctx, l, &fl.store, func(ctx context.Context) (struct{}, error) {
+		since := time.Now()
+		unlock, ok, err := l.locker.TryLock(ctx, name, l.cache.lockTTL())
+		if ok && err == nil && !got.CompareAndSwap(nil, &lease{unlock, since}) {
+			err = unlock(context.WithoutCancel(ctx))
 		}
-		unlock, mine = u, ok
-		return err
+		return struct{}{}, err
 	})
-	return unlock, mine, err
+	if err != nil && got.CompareAndSwap(nil, &late) {
+		return lease{}, false, err
+	}
+	if h := got.Load(); h != nil {
+		return *h, true, nil
+	}
+	return lease{}, false, nil
 }
 
-// release gives the right to fetch back, also when ctx has ended: others wait for it.
-func (l *secondLevel) release(ctx context.Context, held lease) {
-	if held.unlock != nil {
-		l.call(context.WithoutCancel(ctx), held.unlock)
+// release gives the right to fetch back, whatever happened: also when ctx has ended, and when the Store is being left
+// alone. Others wait for it.
+func (l *secondLevel) release(ctx context.Context, fl *flight) {
+	if fl.lease.unlock == nil {
+		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	unlock := fl.lease.unlock
+	callAside(ctx, l.cache, 0, func(ctx context.Context) (struct{}, error) { return struct{}{}, unlock(ctx) })
+	fl.lease = lease{}
 }
+
+// lasts reports whether the lease is surely still held, so that what it guards may be written.
+func (h lease) lasts(c *Cache) bool { return h.unlock != nil && time.Since(h.since) < c.lockTTL()/2 }
 
 // lockTTL leaves time for another try within one FetchTimeout when the holder of a lock has died.
 func (c *Cache) lockTTL() time.Duration { return max(c.opt.FetchTimeout/3, time.Millisecond) }

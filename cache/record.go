@@ -1,88 +1,226 @@
 package cache
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 )
 
-const recordVersion = 1
+const (
+	recordVersion = 1
+	maxRecord     = 256 << 10 // bytes; what is larger is rubbish
+	maxExtras     = 128       // fields
+	maxDetail     = 1 << 10   // bytes
+
+	// unsealedLife is how long a token from a Store that is not sealed is believed to live at most: who can write to the
+	// Store cannot pin one for longer.
+	unsealedLife = 24 * time.Hour
+
+	// failureLife is how long after its pause word of a failure stays, so that a row goes on.
+	failureLife = 2 * maxLivePause
+)
 
 var errRecord = errors.New("cache: not a token record of this version")
 
-// A record is a token in a Store, with what another process needs to judge it. Times are milliseconds since 1970 by the
-// clock of the host that wrote them.
+// A record is what lies under a key of a Store: a token, with what another process needs to judge it; word of a failure;
+// both; or neither. Times are milliseconds since 1970 by the clock of the host that wrote them.
 type record struct {
 	Version     int            `json:"v"`
-	AccessToken string         `json:"access_token"`
+	AccessToken string         `json:"access_token,omitempty"`
 	TokenType   string         `json:"token_type,omitempty"`
 	ExpiresIn   int64          `json:"expires_in,omitempty"`
 	Written     int64          `json:"written"`
-	Refresh     int64          `json:"refresh"`
-	Expiry      int64          `json:"expiry"`
-	Life        int64          `json:"life"` // in milliseconds
+	Refresh     int64          `json:"refresh,omitempty"`
+	Expiry      int64          `json:"expiry,omitempty"`
+	Life        int64          `json:"life,omitempty"` // in milliseconds
 	Extra       map[string]any `json:"extra,omitempty"`
+	Failure     *failureRecord `json:"failure,omitempty"`
 }
 
-func (c *Cache) writeRecord(s *snapshot, now time.Time) ([]byte, error) {
+// A failureRecord is word of a failure. It holds no text of a server, only what its error has said in MarshalText.
+type failureRecord struct {
+	At         int64  `json:"at"`
+	Row        int    `json:"row"`
+	RetryAfter int64  `json:"retry_after,omitempty"` // in milliseconds
+	Permanent  bool   `json:"permanent,omitempty"`
+	Shared     bool   `json:"shared,omitempty"`
+	Detail     string `json:"detail,omitempty"`
+}
+
+// FailedElsewhere is the error of a Token when another process, which shares the Store, has asked and failed: nobody
+// else asks until that has cooled down. A program's own errors get their details back from Detail.
+type FailedElsewhere struct {
+	Cause  CoolDown
+	At     time.Time // when the other process failed
+	Detail string    // what MarshalText (encoding.TextMarshaler) of the other's error returned; empty if it has no such method
+}
+
+func (e *FailedElsewhere) Error() string {
+	return "another process that shares the token store asked for a token, and failed"
+}
+
+// CoolDown returns that of the other's error.
+func (e *FailedElsewhere) CoolDown() CoolDown { return e.Cause }
+
+// writeRecord returns a record of s and f, each of which may be nil, and for how long it is worth keeping.
+func (c *Cache) writeRecord(s *snapshot, f *cooldown, now time.Time) (data []byte, ttl time.Duration, err error) {
 	at := c.at(now)
-	written := now.UnixMilli()
-	data, err := json.Marshal(record{
-		Version:     recordVersion,
-		AccessToken: s.token.AccessToken,
-		TokenType:   s.token.TokenType,
-		ExpiresIn:   s.token.ExpiresIn,
-		Written:     written,
-		Refresh:     written + at.until(s.refresh()).Milliseconds(),
-		Expiry:      written + at.until(s.expiry).Milliseconds(),
-		Life:        s.life.Milliseconds(),
-		Extra:       extra(s.token),
-	})
-	if err != nil {
-		// Its text may quote a value.
-		return nil, errors.New("cache: the token has an extra field that cannot be stored")
+	r := record{Version: recordVersion, Written: now.UnixMilli()}
+	if s != nil {
+		ttl = at.until(s.expiry)
+		r.AccessToken, r.TokenType, r.ExpiresIn = s.token.AccessToken, s.token.TokenType, s.token.ExpiresIn
+		r.Refresh = r.Written + at.until(s.refresh()).Milliseconds()
+		r.Expiry = r.Written + ttl.Milliseconds()
+		r.Life = max(s.life.Milliseconds(), ttl.Milliseconds())
+		r.Extra = extra(s.token)
+		if !legal(&r) {
+			return nil, 0, errors.New("cache: a token that no server could have answered is not stored")
+		}
 	}
-	return data, nil
+	if f != nil {
+		ttl = max(ttl, at.until(f.until(s, at))+failureLife)
+		r.Failure = &failureRecord{
+			At: f.origin, Row: f.row,
+			RetryAfter: f.said.RetryAfter.Milliseconds(), Permanent: f.said.Permanent, Shared: f.said.Shared,
+			Detail: detail(f.err),
+		}
+	}
+	data, err = json.Marshal(r)
+	if err != nil { // Its text may quote a value.
+		return nil, 0, errors.New("cache: the token has an extra field that cannot be stored")
+	}
+	if len(data) > maxRecord {
+		return nil, 0, fmt.Errorf("cache: the token and its extra fields are larger than %d bytes and are not stored", maxRecord)
+	}
+	return data, ttl, nil
 }
 
-// readRecord judges a record by this host's clock. Where the writer's is ahead, so that the record seems to come from
-// the future, the life that was left when it was written counts, so that a token is not believed to live longer than it
-// can.
-func (c *Cache) readRecord(data []byte, now time.Time) (*snapshot, error) {
+func detail(err error) string {
+	m, ok := errors.AsType[interface {
+		error
+		encoding.TextMarshaler
+	}](err)
+	if !ok {
+		return ""
+	}
+	text, err := m.MarshalText()
+	if err != nil || len(text) > maxDetail {
+		return ""
+	}
+	return string(text)
+}
+
+// A reading is what a record says to this process.
+type reading struct {
+	token   *snapshot // nil: none that lives
+	failed  *cooldown // nil: none
+	written int64     // by the clock of the host that wrote it (ns)
+}
+
+// readRecord judges a record by this host's clock, and by the rules for what a server answers. Where the writer's clock
+// is ahead, so that the record seems to come from the future, the life that was left when it was written counts, so that
+// a token is not believed to live longer than it can.
+func (c *Cache) readRecord(data []byte, now time.Time, sealed bool) (reading, error) {
 	var r record
-	if err := json.Unmarshal(data, &r); err != nil || r.Version != recordVersion || r.AccessToken == "" {
-		return nil, errRecord
+	if len(data) > maxRecord || json.Unmarshal(data, &r) != nil || r.Version != recordVersion || !legal(&r) {
+		return reading{}, errRecord
 	}
-	const most = int64(maxLifetime / time.Millisecond)
-	if r.Expiry < r.Written || r.Expiry-r.Written > most || r.Life < 0 || r.Life > most || r.Refresh > r.Expiry {
-		return nil, errRecord
+	found := reading{written: time.UnixMilli(r.Written).UnixNano()}
+	if f := r.Failure; f != nil {
+		found.failed = c.readFailure(f, now)
 	}
-	left := min(r.Expiry-now.UnixMilli(), r.Expiry-r.Written)
+	if r.AccessToken != "" {
+		found.token = c.readToken(&r, now, sealed)
+	}
+	if found.token == nil && found.failed == nil {
+		return reading{}, fmt.Errorf("cache: nothing that counts any more: %w", ErrMiss)
+	}
+	return found, nil
+}
+
+func (c *Cache) readToken(r *record, now time.Time, sealed bool) *snapshot {
+	left := min(time.UnixMilli(r.Expiry).Sub(now), time.Duration(r.Expiry-r.Written)*time.Millisecond)
+	life := time.Duration(r.Life) * time.Millisecond
+	ahead := time.Duration(r.Expiry-r.Refresh) * time.Millisecond
 	if left <= 0 {
-		return nil, fmt.Errorf("cache: an expired token: %w", ErrMiss)
+		return nil
+	}
+	if !sealed && left > unsealedLife {
+		left, life, ahead = unsealedLife, unsealedLife, 0
 	}
 	tok := &oauth2.Token{
 		AccessToken: r.AccessToken,
 		TokenType:   r.TokenType,
 		ExpiresIn:   r.ExpiresIn,
-		Expiry:      now.Add(time.Duration(left) * time.Millisecond),
+		Expiry:      now.Add(left),
 	}
 	if r.Extra != nil {
 		tok = tok.WithExtra(r.Extra)
 	}
-	s := &snapshot{token: tok, life: time.Duration(r.Life) * time.Millisecond}
-	s.expiry = c.at(tok.Expiry)
-	s.margin = min(c.opt.ExpiryMargin, s.life/10)
-	s.ahead = s.margin
-	if c.opt.RefreshAt < 1 {
-		s.ahead = max(s.margin, time.Duration(r.Expiry-r.Refresh)*time.Millisecond)
+	s := &snapshot{token: tok, expiry: c.at(tok.Expiry), life: life}
+	s.margin = min(c.opt.ExpiryMargin, life/10)
+	switch {
+	case c.opt.RefreshAt == 1:
+		ahead = 0
+	case ahead <= s.margin: // It would have everybody wait in the margin.
+		ahead = life - c.refreshAfter(life, rand.Float64())
 	}
-	return s, nil
+	s.ahead = max(s.margin, ahead)
+	return s
+}
+
+func (c *Cache) readFailure(f *failureRecord, now time.Time) *cooldown {
+	said := CoolDown{time.Duration(f.RetryAfter) * time.Millisecond, f.Permanent, f.Shared}
+	age := max(0, now.Sub(time.UnixMilli(f.At)))
+	if age > maxRetryAfter {
+		return nil
+	}
+	at := now.Add(-age)
+	err := &FailedElsewhere{Cause: said, At: at, Detail: f.Detail}
+	found := (*cooldown)(nil).after(newFailure(err), c.at(at), rand.Float64())
+	found.row, found.origin = f.Row, f.At
+	found.probedAt.Store(c.at(now).mono)
+	return found
+}
+
+// legal reports whether a record can have come about by what this package does with what a server may answer.
+func legal(r *record) bool {
+	const most = int64(maxLifetime / time.Millisecond)
+	if f := r.Failure; f != nil {
+		if f.Row < 1 || f.Row > 1<<30 || f.RetryAfter < 0 || f.RetryAfter > most || f.At < 0 || f.At > 1<<52 || len(f.Detail) > maxDetail {
+			return false
+		}
+	}
+	if r.Written < 0 || r.Written > 1<<52 {
+		return false
+	}
+	if r.AccessToken == "" {
+		return r.Expiry == 0 && r.Extra == nil
+	}
+	for i := range len(r.AccessToken) { // RFC 6749, appendix A.12
+		if c := r.AccessToken[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	switch strings.ToLower(r.TokenType) {
+	case "", "bearer", "dpop":
+	default:
+		return false
+	}
+	for _, name := range [...]string{"access_token", "refresh_token", "id_token"} {
+		delete(r.Extra, name)
+	}
+	return len(r.Extra) <= maxExtras && r.ExpiresIn >= 0 &&
+		r.Life > 0 && r.Life <= most && // before the difference, which could overflow
+		r.Expiry >= r.Written && r.Expiry-r.Written <= r.Life &&
+		r.Refresh <= r.Expiry && r.Refresh >= r.Expiry-r.Life
 }
 
 // capExpiry corrects the expiry of s, read from a Store, if it is the token that is held: that has not become younger

@@ -32,12 +32,13 @@ func TestClocksThatDifferDoNoHarm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := c.writeRecord(s, written)
+		data, _, err := c.writeRecord(s, nil, written)
 		if err != nil {
 			t.Fatal(err)
 		}
 		at := noon.Add(x.read)
-		r, err := c.readRecord(data, at)
+		found, err := c.readRecord(data, at, true)
+		r := found.token
 		if x.miss {
 			if !errors.Is(err, ErrMiss) {
 				t.Errorf("%s: %v, want a miss", name, err)
@@ -62,10 +63,11 @@ func TestReadersRefreshALittleAfterTheWriter(t *testing.T) {
 	c := New(Options{})
 	now := time.Now()
 	s, _ := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: now.Add(time.Hour)}, now, now)
-	data, _ := c.writeRecord(s, now)
+	data, _, _ := c.writeRecord(s, nil, now)
 	drawn := make(map[time.Duration]bool)
 	for range 20 {
-		r, err := c.readRecord(data, now)
+		found, err := c.readRecord(data, now, true)
+		r := found.token
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,14 +103,15 @@ func FuzzRecord(f *testing.F) {
 	c := New(Options{})
 	now := time.Unix(1_700_000_000, 0)
 	s, _ := c.newSnapshot((&oauth2.Token{AccessToken: "a", TokenType: "DPoP", Expiry: now.Add(time.Hour)}).WithExtra(map[string]any{"scope": "a"}), now, now)
-	data, err := c.writeRecord(s, now)
+	data, _, err := c.writeRecord(s, nil, now)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
 	f.Add([]byte(`{"v":1,"access_token":"x","written":1,"refresh":-9223372036854775808,"expiry":9223372036854775807,"life":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := c.readRecord(data, now)
+		found, err := c.readRecord(data, now, true)
+		s := found.token
 		if err != nil {
 			return
 		}

@@ -32,8 +32,7 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 	if e.cache == nil || rejected == nil || rejected.AccessToken == "" {
 		return
 	}
-	e = e.serving()
-	e.mu.Lock()
+	e = e.lockServing()
 	defer e.mu.Unlock()
 	r := e.rejections
 	if r == nil {
@@ -57,22 +56,6 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 		return
 	}
 	e.drop(r)
-}
-
-// serving returns the entry that serves e's key: e, unless it was evicted and another was made since. Unlike registered
-// it readmits nothing.
-func (e *Entry) serving() *Entry {
-	e.mu.Lock()
-	evicted := e.evicted
-	e.mu.Unlock()
-	if evicted {
-		e.cache.mu.Lock()
-		defer e.cache.mu.Unlock()
-		if other := e.cache.entries[e.key]; other != nil {
-			return other
-		}
-	}
-	return e
 }
 
 // heedRejection acts on a remembered rejection once it may. e.mu is held.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// storeTimeout bounds one call of a Store.
+// storeTimeout bounds one call of a Store, and all of them together that a caller has to wait for.
 const storeTimeout = 500 * time.Millisecond
 
 // A secondLevel is what lies behind a Cache's own memory. It never fails: a Store that is down, slow or holds rubbish is
@@ -15,118 +15,192 @@ type secondLevel struct {
 	cache   *Cache
 	store   Store
 	locker  Locker // nil: the Store is none
+	sealed  bool   // who can write to the Store cannot make up a record
 	breaker breaker
 }
 
 func newSecondLevel(c *Cache) *secondLevel {
-	if c.opt.Store == nil {
+	l := &secondLevel{cache: c, store: c.opt.Store}
+	switch s := c.opt.Store.(type) {
+	case nil:
 		return nil
+	case *sealed, *sealedLocker:
+		l.sealed = true
+		l.locker, _ = s.(Locker)
+	default:
+		l.locker, _ = s.(Locker)
 	}
-	locker, _ := c.opt.Store.(Locker)
-	return &secondLevel{cache: c, store: c.opt.Store, locker: locker}
+	return l
 }
 
-// token gives e a token from the Store, or a new one, which it shares: Store, lock, Store again, server, Put, unlock.
-func (l *secondLevel) token(ctx context.Context, e *Entry) (*snapshot, error) {
-	if s := l.get(ctx, e); s != nil {
-		return s, nil
+// find gets fl a token that is not in the Store yet: lock, Store again, server. What it brings is shared later.
+func (l *secondLevel) find(ctx context.Context, fl *flight) outcome {
+	if o, ok := l.acquire(ctx, fl); ok {
+		return o
 	}
-	s, held, err := l.lease(ctx, e)
-	if s != nil || err != nil {
-		return s, err
-	}
-	defer l.release(ctx, held)
-	leased := time.Now()
-	s, err = e.fetchNew(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if l.locker != nil && time.Since(leased) > l.cache.lockTTL()/2 {
+	o := fl.fetchNew(ctx)
+	if o.err == nil && l.locker != nil && fl.lease.unlock != nil && !fl.lease.lasts(l.cache) {
 		// The lock may have gone to another, which asked after us: some servers honour the last token only.
-		if other := l.get(ctx, e); other != nil && s.expiry.before(other.expiry) {
-			return other, nil
+		if theirs, _ := l.get(ctx, fl); theirs != nil && o.token.expiry.before(theirs.expiry) {
+			return outcome{token: theirs, new: true}
 		}
 	}
-	l.put(ctx, e, s)
-	return s, nil
+	return o
 }
 
-// get returns what the Store holds for e, nil if that does not improve on what e has.
-func (l *secondLevel) get(ctx context.Context, e *Entry) *snapshot {
-	var data []byte
-	err := l.call(ctx, func(ctx context.Context) (err error) {
-		data, err = l.store.Get(ctx, e.key)
-		return err
-	})
+// share tells the others what came of a flight that has landed, and gives the lease back. That is done even if ctx has
+// ended: a token has been paid for.
+func (l *secondLevel) share(ctx context.Context, fl *flight, o outcome, failed *cooldown) {
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case o.fetched:
+		l.put(ctx, fl.entry, o.token)
+	case failed != nil && fl.lease.lasts(l.cache):
+		l.putFailure(ctx, fl.entry, failed)
+	}
+	l.release(ctx, fl)
+}
+
+// lookUp returns what the Store says, if that makes a difference.
+func (l *secondLevel) lookUp(ctx context.Context, fl *flight) (outcome, bool) {
+	s, f := l.get(ctx, fl)
+	switch {
+	case s != nil:
+		return outcome{token: s, new: true}, true
+	case f != nil:
+		return outcome{err: f.err, adopted: f}, true
+	}
+	return outcome{}, false
+}
+
+// get returns the token that the Store holds, nil if that does not improve on what fl's entry has; or else a failure of
+// another process that is cooling down and not known yet.
+func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown) {
+	e := fl.entry
+	data, err := callStore(ctx, l, &fl.store, func(ctx context.Context) ([]byte, error) { return l.store.Get(ctx, e.key) })
 	if err != nil {
 		if err == ErrMiss {
 			l.breaker.healthy()
 		}
-		return nil
+		return nil, nil
 	}
 	read := time.Now()
-	s, err := l.cache.readRecord(data, read)
+	found, err := l.cache.readRecord(data, read, l.sealed)
 	if err != nil {
 		if !errors.Is(err, ErrMiss) {
 			l.warn(err)
 		}
-		return nil
+		return nil, nil
 	}
 	l.breaker.healthy()
 	now := l.cache.at(read)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	held := e.current.Load()
-	s.capExpiry(held)
-	if e.rejections.knows(s.token.AccessToken) || !s.improvesOn(held, now) {
-		return nil
+	if s := found.token; s != nil && !e.rejections.knows(s.token.AccessToken) {
+		held := e.current.Load()
+		s.capExpiry(held)
+		if s.improvesOn(held, now) {
+			s.stagger()
+			if f := l.cache.gate.failed.Load(); f != nil && f.at.wall < found.written {
+				l.cache.gate.open()
+			}
+			return s, nil
+		}
 	}
-	s.stagger()
-	return s
+	f := found.failed
+	if f == nil {
+		return nil, nil
+	}
+	known := e.failed
+	if f.said.Shared {
+		known = l.cache.gate.failed.Load()
+	}
+	switch {
+	case known != nil && known.origin == f.origin:
+	case now.before(f.until(e.current.Load(), now)):
+		return nil, f
+	case known == nil || known.at.wall < f.at.wall:
+		e.adopt(f) // It is over, but the row goes on.
+	}
+	return nil, nil
 }
 
-// put shares a token, unless e knows that it was rejected. That is done even if ctx has ended: it has been paid for.
+// put shares a token, unless e knows that it was rejected.
 func (l *secondLevel) put(ctx context.Context, e *Entry, s *snapshot) {
 	e.mu.Lock()
 	rejected := e.rejections.knows(s.token.AccessToken)
 	e.mu.Unlock()
-	if rejected {
-		return
+	if !rejected {
+		l.putRecord(ctx, e.key, s, nil)
 	}
-	now := time.Now()
-	data, err := l.cache.writeRecord(s, now)
+}
+
+// putFailure leaves word of a failure, beside the token if one lives.
+func (l *secondLevel) putFailure(ctx context.Context, e *Entry, f *cooldown) {
+	e.mu.Lock()
+	s := e.current.Load()
+	if s.phase(l.cache.now()) == gone || e.rejections.knows(s.token.AccessToken) {
+		s = nil
+	}
+	e.mu.Unlock()
+	l.putRecord(ctx, e.key, s, f)
+}
+
+func (l *secondLevel) putRecord(ctx context.Context, key string, s *snapshot, f *cooldown) {
+	data, ttl, err := l.cache.writeRecord(s, f, time.Now())
 	if err != nil {
 		l.warn(err)
 		return
 	}
-	err = l.call(context.WithoutCancel(ctx), func(ctx context.Context) error {
-		return l.store.Put(ctx, e.key, data, l.cache.at(now).until(s.expiry))
+	limit := storeTimeout
+	_, err = callStore(ctx, l, &limit, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, l.store.Put(ctx, key, data, ttl)
 	})
 	if err == nil {
 		l.breaker.healthy()
 	}
 }
 
-var errStoreOff = errors.New("cache: the store is left alone for a while")
-
-// call calls the Store, on a goroutine that can be left behind, within a timeout of its own.
-func (l *secondLevel) call(ctx context.Context, f func(context.Context) error) error {
-	if l.breaker.open() {
-		return errStoreOff
+// takesWrites tries whether the Store does. What it writes is a miss to all.
+func (l *secondLevel) takesWrites(ctx context.Context, fl *flight) bool {
+	data, _, err := l.cache.writeRecord(nil, nil, time.Now())
+	if err != nil {
+		return false
 	}
-	limited, cancel := context.WithTimeout(ctx, storeTimeout)
+	_, err = callStore(ctx, l, &fl.store, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, l.store.Put(ctx, fl.entry.key, data, l.cache.lockTTL())
+	})
+	return err == nil
+}
+
+var (
+	errStoreOff     = errors.New("cache: the store is left alone for a while")
+	errNotGivenBack = errors.New("cache: a lock in the store was not given back in its time")
+)
+
+// callStore calls the Store, on a goroutine that can be left behind, for limit at most, which it reduces by the time
+// that it took.
+func callStore[T any](ctx context.Context, l *secondLevel, limit *time.Duration, f func(context.Context) (T, error)) (T, error) {
+	var none T
+	if *limit <= 0 || l.breaker.open() {
+		return none, errStoreOff
+	}
+	limited, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
-	_, err := callAside(limited, l.cache, 0, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	began := time.Now()
+	val, err := callAside(limited, l.cache, 0, f)
+	hurried := *limit < storeTimeout/2 && limited.Err() != nil // Others had used up the time.
+	*limit -= time.Since(began)
 	switch {
 	case err == nil, err == ErrMiss:
 		l.breaker.reset()
 	case errors.Is(err, ErrMiss):
 		l.warn(err) // a record that does not open
-	case ctx.Err() == nil && l.cache.life.Err() == nil: // else it is not the Store's fault
+	case ctx.Err() == nil && l.cache.life.Err() == nil && !hurried: // else it is not the Store's fault
 		l.breaker.trip()
 		l.warn(err)
 	}
-	return err
+	return val, err
 }
 
 // warn says once what is wrong, until it is right again.

@@ -283,18 +283,13 @@ func TestTokenKnownToBeRejectedIsNotStored(t *testing.T) {
 }
 
 func TestCachedTokenCallsNoStore(t *testing.T) {
-	st := newStore()
-	c := cache.New(cache.Options{Store: st})
-	defer c.Close()
-	s := newServer()
-	e := c.Entry("key", s.fetch)
-	if _, err := e.Token(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	n := st.calls.Load()
-	if allocs := testing.AllocsPerRun(1000, func() { e.Token(t.Context()) }); allocs != 0 || st.calls.Load() != n {
-		t.Errorf("a cached Token costs %v allocations and %d calls of the Store", allocs, st.calls.Load()-n)
-	}
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		fleet[0].want("token-1")
+		n := st.calls.Load()
+		if allocs := testing.AllocsPerRun(1000, func() { fleet[0].Token(t.Context()) }); allocs != 0 || st.calls.Load() != n {
+			t.Errorf("a cached Token costs %v allocations and %d calls of the Store", allocs, st.calls.Load()-n)
+		}
+	})
 }
 
 func TestForcedFetchIsShared(t *testing.T) {

@@ -20,8 +20,8 @@ var errNoToken = errors.New("the fetch returned neither a token nor an error")
 // maxLifetime is what a longer lifetime is taken for.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// minRefreshIn is the least time, or half a shorter life, before a refresh: a server or a RefreshAt that asks for less
-// would make a stream of requests.
+// minRefreshIn is the least time before a refresh while the token lives: a server or a RefreshAt that asks for less would
+// make a stream of requests.
 const minRefreshIn = time.Second
 
 // A snapshot is a token and the turning points of its life. Only its atomic fields change once it is published.
@@ -58,7 +58,16 @@ func (s *snapshot) phase(now instant) phase {
 // refresh is when s turns stale.
 func (s *snapshot) refresh() instant { return s.expiry.add(-s.ahead) }
 
-// newSnapshot judges a token that was asked for at sent and is here now.
+// sent is when s was asked for (instant.mono).
+func (s *snapshot) sent() int64 { return s.expiry.mono - int64(s.life) }
+
+// pace is how long to leave a token alone after a refresh that has just ended, whatever came of it.
+func (s *snapshot) pace(now instant) time.Duration {
+	return min(max((now.until(s.expiry)-s.margin)/8, firstPoll), minRefreshIn)
+}
+
+// newSnapshot judges a token that was asked for at sent and is here now. Its life counts from the sending, on both
+// clocks: the host may have slept in between.
 func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, error) {
 	if tok == nil || tok.AccessToken == "" {
 		return nil, errNoToken
@@ -70,29 +79,29 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 		}
 		tok = withExpiry(tok, sent.Add(life))
 	}
-	left := tok.Expiry.Sub(now)
+	from, here := c.at(sent), c.at(now)
+	expiry := instant{from.mono + int64(tok.Expiry.Sub(sent)), tok.Expiry.UnixNano()}
+	left := here.until(expiry)
 	if left <= 0 {
 		return nil, ErrExpired
 	}
-	if left > maxLifetime {
-		left = maxLifetime
+	if left > maxLifetime || !now.Add(left).Equal(tok.Expiry) {
+		left = min(left, maxLifetime)
+		expiry = here.add(left)
 		tok = withExpiry(tok, now.Add(left))
 	}
-	// The life began when the request was sent. A fetch with several attempts began before that: what the server said
-	// of the lifetime tells.
-	life := left + max(0, now.Sub(sent))
+	// A fetch with several attempts began before the one that was answered: what the server said of the life tells.
+	life := max(left, from.until(expiry))
 	if said := tok.ExpiresIn; said > 0 && said < int64(life/time.Second) {
 		life = max(left, time.Duration(said)*time.Second)
 	}
-	in, said := seconds.Parse(tok.Extra("refresh_in"))
-	if !said || in <= 0 || c.opt.RefreshAt == 1 {
-		in = c.refreshAfter(life, rand.Float64())
-	}
-	in = max(in, min(minRefreshIn, life/2))
-	at := c.at(now)
-	s := &snapshot{token: tok, expiry: at.add(left), life: life}
+	s := &snapshot{token: tok, expiry: expiry, life: life}
 	s.margin = min(c.opt.ExpiryMargin, life/10)
-	s.ahead = max(life-in, s.margin)
+	in, said := seconds.Parse(tok.Extra("refresh_in"))
+	if !said || in <= 0 || in >= life-s.margin || c.opt.RefreshAt == 1 {
+		in = c.refreshAfter(life, rand.Float64()) // No word, or one that would have everybody wait in the margin.
+	}
+	s.ahead = max(life-max(in, minRefreshIn), s.margin)
 	return s, nil
 }
 

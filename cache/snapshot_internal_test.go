@@ -37,7 +37,7 @@ func TestLifetimeIsJudgedOnce(t *testing.T) {
 		"several attempts": {expiry: 1050 * s, in: 1000, took: 60 * s,
 			refresh: [2]time.Duration{800 * s, 850 * s}, gone: 1040 * s, end: 1050 * s},
 		"refresh_in":                     {expiry: 1000 * s, extra: map[string]any{"refresh_in": 400.0}, took: s, refresh: [2]time.Duration{400 * s, 400 * s}, gone: 990 * s, end: 1000 * s},
-		"refresh_in after the expiry":    {expiry: 1000 * s, extra: map[string]any{"refresh_in": 4000.0}, refresh: [2]time.Duration{990 * s, 990 * s}, gone: 990 * s, end: 1000 * s},
+		"refresh_in after the expiry":    {expiry: 1000 * s, extra: map[string]any{"refresh_in": 4000.0}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"refresh_in of no use":           {expiry: 1000 * s, extra: map[string]any{"refresh_in": "soon"}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"refresh_in negative":            {expiry: 1000 * s, extra: map[string]any{"refresh_in": -1.0}, refresh: [2]time.Duration{750 * s, 800 * s}, gone: 990 * s, end: 1000 * s},
 		"RefreshAt out of range":         {o: Options{RefreshAt: 17}, expiry: 1000 * s, refresh: [2]time.Duration{990 * s, 990 * s}, gone: 990 * s, end: 1000 * s},
@@ -166,34 +166,61 @@ func TestExpiryWithoutMonotonicReadingStillCountsByBoth(t *testing.T) {
 
 func TestPause(t *testing.T) {
 	const s = time.Second
-	plain, wrong := errors.New("x"), permanentError{}
+	plain, wrong := CoolDown{}, CoolDown{Permanent: true}
+	later := func(d time.Duration) CoolDown { return CoolDown{RetryAfter: d} }
 	for name, c := range map[string]struct {
-		err  error
-		row  int
-		left time.Duration
-		draw float64
-		want time.Duration
+		said  CoolDown
+		row   int
+		alive bool
+		draw  float64
+		want  time.Duration
 	}{
-		"first":                     {plain, 1, 0, 0, s},
-		"first, jitter":             {plain, 1, 0, 0.5, 875 * time.Millisecond},
-		"fourth":                    {plain, 4, 0, 0, 8 * s},
-		"no live token: 10 s":       {plain, 5, 0, 0, 10 * s},
-		"long row":                  {plain, 1 << 40, 0, 0, 10 * s},
-		"live token: 60 s":          {plain, 7, time.Hour, 0, 60 * s},
-		"live token: ends with it":  {plain, 7, 5 * s, 0, 5 * s},
-		"permanent":                 {wrong, 1, 0, 0, 5 * s},
-		"permanent, fourth":         {wrong, 4, 0, 0, 40 * s},
-		"permanent: 60 s":           {wrong, 5, 0, 0, 60 * s},
-		"Retry-After":               {retryAfterError(100 * s), 1, 0, 0, 100 * s},
-		"Retry-After, jitter":       {retryAfterError(100 * s), 1, 0, 0.5, 105 * s},
-		"Retry-After past the end":  {retryAfterError(100 * s), 1, s, 0, 100 * s},
-		"Retry-After an hour most":  {retryAfterError(100 * time.Hour), 1, 0, 0.9, time.Hour},
-		"Retry-After without end":   {retryAfterError(math.MaxInt64), 1, 0, 0.9, time.Hour},
-		"Retry-After of an instant": {retryAfterError(1), 1, 0, 0.5, 1050 * time.Millisecond},
-		"Retry-After of no meaning": {retryAfterError(-s), 1, 0, 0, s},
+		"first":                     {plain, 1, false, 0, s},
+		"first, jitter":             {plain, 1, false, 0.5, s}, // never more often
+		"fourth":                    {plain, 4, false, 0, 8 * s},
+		"fourth, jitter":            {plain, 4, false, 0.5, 7 * s},
+		"no live token: 10 s":       {plain, 5, false, 0, 10 * s},
+		"long row":                  {plain, 1 << 40, false, 0, 10 * s},
+		"live token: 60 s":          {plain, 7, true, 0, 60 * s},
+		"permanent":                 {wrong, 1, false, 0, 5 * s},
+		"permanent, fourth":         {wrong, 4, false, 0, 40 * s},
+		"permanent: 60 s":           {wrong, 5, false, 0, 60 * s},
+		"Retry-After":               {later(100 * s), 1, false, 0, 100 * s},
+		"Retry-After, jitter":       {later(100 * s), 1, false, 0.5, 105 * s},
+		"Retry-After an hour most":  {later(100 * time.Hour), 1, false, 0.9, time.Hour},
+		"Retry-After without end":   {later(math.MaxInt64), 1, false, 0.9, time.Hour},
+		"Retry-After of an instant": {later(1), 1, false, 0.5, 1050 * time.Millisecond},
+		"Retry-After of no meaning": {later(-s), 1, false, 0, s},
 	} {
-		if got := pauseAfter(c.err, c.row, c.left, c.draw); got != c.want {
+		if got := pauseAfter(c.said, c.row, c.alive, c.draw); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestPauseFollowsTheNeed(t *testing.T) {
+	const s = time.Second
+	at := func(d time.Duration) instant { return instant{int64(d), int64(d)} }
+	token := &snapshot{expiry: at(1000 * s), margin: 10 * s}
+	for name, c := range map[string]struct {
+		why   error
+		row   int
+		at    time.Duration
+		token *snapshot
+		want  time.Duration
+	}{
+		"a living token":                 {errors.New("x"), 7, 800 * s, token, 860 * s},
+		"it is to be replaced first":     {errors.New("x"), 7, 970 * s, token, 990 * s},
+		"it runs out":                    {errors.New("x"), 7, 995 * s, token, 1000 * s},
+		"none":                           {errors.New("x"), 7, 800 * s, nil, 810 * s},
+		"Retry-After, and it runs out":   {retryAfterError(60 * s), 1, 970 * s, token, 1030 * s},
+		"permanent, and there is none":   {permanentError{}, 7, 800 * s, nil, 860 * s},
+		"permanent, and it expires soon": {permanentError{}, 7, 970 * s, token, 990 * s},
+	} {
+		f := (*cooldown)(nil).after(newFailure(c.why), at(c.at), 0)
+		f.row = c.row
+		if got := f.until(c.token, at(c.at)); got != at(c.want) {
+			t.Errorf("%s: until %v, want %v", name, time.Duration(got.mono), c.want)
 		}
 	}
 }
