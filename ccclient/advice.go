@@ -1,27 +1,31 @@
 package ccclient
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
 // advice says what to do about a refusal, where that can be known: nil if not.
 // broken is why the answer's body could not be read, if so.
-func (q *inquiry) advice(e *Error, a answer, broken error, r *redactor) error {
+func (q *inquiry) advice(e *Error, a tokenresponse.Response, broken error, r *redact.Redactor) error {
 	form := q.request.Form
-	page, _ := errors.AsType[unreadable](broken)
-	page.media, page.title = r.clean(page.media), ""
+	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
+	page.Media, page.Title = r.Clean(page.Media), ""
 	switch {
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return q.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
 		return errors.New("a proxy in between wants authentication")
-	case page.html && e.StatusCode >= 500:
-		return fmt.Errorf("the answer is a page for people (%s), perhaps from a proxy in front of the token endpoint", orElse(page.media, "no content type"))
-	case page.html:
+	case page.HTML && e.StatusCode >= 500:
+		return fmt.Errorf("the answer is a page for people (%s), perhaps from a proxy in front of the token endpoint", cmp.Or(page.Media, "no content type"))
+	case page.HTML:
 		return fmt.Errorf("%w: check %s", page, q.setting())
 	case !e.Code.registered() && (e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusMethodNotAllowed || e.StatusCode == http.StatusGone):
 		return fmt.Errorf("there is no token endpoint at this address: check %s", q.setting())
@@ -55,31 +59,31 @@ func (q *inquiry) setting() string {
 
 // redirect names where the token endpoint has gone: no more than the host, since
 // a query may hold anything.
-func (q *inquiry) redirect(a answer, r *redactor) error {
+func (q *inquiry) redirect(a tokenresponse.Response, r *redact.Redactor) error {
 	remedy := "redirects are not followed, set TokenURL to the final URL"
 	if q.request.Issuer != "" {
 		remedy = "redirects are not followed, and the metadata of Issuer should name the final URL"
 	}
 	from, err := url.Parse(q.request.TokenURL)
-	to, err2 := url.Parse(a.header.Get("Location"))
-	if err != nil || err2 != nil || a.header.Get("Location") == "" {
-		return fmt.Errorf("the token endpoint redirects (%d): %s", a.status, remedy)
+	to, err2 := url.Parse(a.Header.Get("Location"))
+	if err != nil || err2 != nil || a.Header.Get("Location") == "" {
+		return fmt.Errorf("the token endpoint redirects (%d): %s", a.Status, remedy)
 	}
 	to = from.ResolveReference(to)
-	host := r.clean(to.Host)
+	host := r.Clean(to.Host)
 	switch {
 	case to.Host != from.Host:
-		return fmt.Errorf("the token endpoint redirects (%d) to host %s: %s", a.status, host, remedy)
+		return fmt.Errorf("the token endpoint redirects (%d) to host %s: %s", a.Status, host, remedy)
 	case to.Scheme != from.Scheme:
-		return fmt.Errorf("the token endpoint redirects (%d) to %s on host %s: %s", a.status, r.clean(to.Scheme), host, remedy)
+		return fmt.Errorf("the token endpoint redirects (%d) to %s on host %s: %s", a.Status, r.Clean(to.Scheme), host, remedy)
 	}
-	return fmt.Errorf("the token endpoint redirects (%d) to another path on host %s: %s", a.status, host, remedy)
+	return fmt.Errorf("the token endpoint redirects (%d) to another path on host %s: %s", a.Status, host, remedy)
 }
 
 // otherMethods says, after the client was refused, what may be wrong and which
 // methods to try. Nothing is tried without being asked: a server may count
 // failures, and lock the client out.
-func (q *inquiry) otherMethods(r *redactor) error {
+func (q *inquiry) otherMethods(r *redact.Redactor) error {
 	name := ""
 	if q.request.method != nil {
 		name = q.request.method.name
@@ -104,7 +108,7 @@ func (q *inquiry) otherMethods(r *redactor) error {
 		text = name + " was refused: check ClientID and the credentials"
 	}
 	if len(q.methods) > 0 {
-		text += "; the server lists " + r.clean(strings.Join(q.methods, ", "))
+		text += "; the server lists " + r.Clean(strings.Join(q.methods, ", "))
 	}
 	return errors.New(text)
 }

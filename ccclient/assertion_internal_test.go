@@ -14,7 +14,7 @@ import (
 
 func parsed(t *testing.T, name string) crypto.Signer {
 	t.Helper()
-	data, err := os.ReadFile("testdata/keys/" + name)
+	data, err := os.ReadFile("../internal/privatekey/testdata/keys/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func TestAssertionHoldsWhatTheRFCsAskAndNoMore(t *testing.T) {
 		"P-521":   {ccclient.PrivateKeyJWT(testKey(t, "p521.pkcs8.pem"), ccclient.AssertionOptions{}), testKey(t, "p521.pkcs8.pem").Public(), "ES512"},
 		"Ed25519": {ccclient.PrivateKeyJWT(ed, ccclient.AssertionOptions{}), ed.Public(), "EdDSA"},
 		"KMS":     {ccclient.PrivateKeyJWT(opaque{ed}, ccclient.AssertionOptions{}), ed.Public(), "EdDSA"},
-		"source": {ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile("testdata/keys/p256.sec1.pem"), ccclient.AssertionOptions{})),
+		"source": {ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile(keys+"p256.sec1.pem"), ccclient.AssertionOptions{})),
 			testKey(t, "p256.sec1.pem").Public(), "ES256"},
 		"HS256": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{}), []byte(secret), "HS256"},
 		"HS384": {ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{Algorithm: "HS384"}), []byte(secret), "HS384"},
@@ -337,7 +337,7 @@ func TestNoVerbPrintsTheKeyOrTheSecretOfAnAuth(t *testing.T) {
 	const secret = "canary canary canary canary canary"
 	for _, auth := range []ccclient.Auth{
 		ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{}),
-		ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile("testdata/keys/rfc8037-a1.jwk.json"), ccclient.AssertionOptions{})),
+		ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile(keys+"rfc8037-a1.jwk.json"), ccclient.AssertionOptions{})),
 		ccclient.ClientSecretJWT(ccclient.SecretString(secret), ccclient.AssertionOptions{}),
 	} {
 		r := authenticated(t, auth, asIssuer)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
 // attempt makes one token request, with credentials and a proof of its own.
@@ -30,7 +32,7 @@ func (r *requester) attempt(ctx context.Context, ep endpoint, form url.Values) (
 		algorithms: ep.algorithms,
 	}
 	if err := r.auth.Authenticate(ctx, q.request); err != nil {
-		return nil, q.failure(&Error{Err: fmt.Errorf("client authentication: %w", q.redactor(nil).scrub(err))})
+		return nil, q.failure(&Error{Err: fmt.Errorf("client authentication: %w", q.redactor(nil).Scrub(err))})
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, ep.tokenURL, strings.NewReader(q.request.Form.Encode()))
 	if err != nil {
@@ -44,7 +46,7 @@ func (r *requester) attempt(ctx context.Context, ep endpoint, form url.Values) (
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if r.dpop != nil {
 		if err := r.dpop.Sign(req, ""); err != nil {
-			return nil, q.failure(&Error{Err: err})
+			return nil, q.failure(&Error{Err: errors.Unwrap(err)}) // without the prefix
 		}
 	}
 	q.sent = time.Now()
@@ -55,13 +57,13 @@ func (r *requester) attempt(ctx context.Context, ep endpoint, form url.Values) (
 	defer resp.Body.Close()
 	learned := r.dpop != nil && r.dpop.Learn(resp)
 	// To the end, so that the connection is used again.
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	a := answer{resp.StatusCode, resp.Header, body, time.Now()}
-	if a.status/100 == 2 && err != nil { // otherwise the status tells enough
+	body, err := io.ReadAll(io.LimitReader(resp.Body, tokenresponse.MaxBytes+1))
+	a := tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: time.Now()}
+	if a.OK() && err != nil { // otherwise the status tells enough
 		return nil, q.unreachable(ctx, ep, err)
 	}
-	if a.status/100 == 2 && len(body) > maxAnswer {
-		return nil, q.unusable(a, fmt.Errorf("the answer is larger than %d bytes", maxAnswer), nil)
+	if a.OK() && len(body) > tokenresponse.MaxBytes {
+		return nil, q.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes), nil)
 	}
 	tok, f := q.judge(a)
 	if f != nil {
@@ -93,7 +95,7 @@ func (q *inquiry) unreachable(ctx context.Context, ep endpoint, err error) *fail
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	err = q.redactor(nil).scrub(err)
+	err = q.redactor(nil).Scrub(err)
 	f := q.failure(&Error{Err: fmt.Errorf("%s: %w", ep.host(), err)})
 	f.temporary = true
 	_, badCertificate := errors.AsType[x509.CertificateInvalidError](err)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 )
 
 // A binding is the cache entry for a client's tokens while a certificate that
@@ -24,7 +25,7 @@ var errRotated = errors.New("the client certificate changes again and again: Get
 // bound calls get with the entry of the certificate that is shown now. It is
 // for clients whose certificate may rotate.
 func (c *Client) bound(ctx context.Context, get func(*cache.Entry, context.Context) (*oauth2.Token, error)) (*oauth2.Token, error) {
-	for range atOnce + 2 { // more are not followed so soon
+	for range clientcert.RotationBurst + 2 { // more are not followed so soon
 		tok, err := get(c.bind(), ctx)
 		if err == nil || !errors.Is(err, errRotated) {
 			return tok, err
@@ -34,7 +35,7 @@ func (c *Client) bound(ctx context.Context, get func(*cache.Entry, context.Conte
 }
 
 func (c *Client) bind() *cache.Entry {
-	shown := c.certificate.lately()
+	shown := c.certificate.Recent()
 	if b := c.binding.Load(); b != nil && b.thumbprint == shown {
 		return b.entry
 	}
@@ -50,13 +51,13 @@ func (c *Client) bind() *cache.Entry {
 // obtainAs is the Fetch of a binding. It looks at the certificate before and
 // after: a token that lies under a certificate's key is bound to no other.
 func (c *Client) obtainAs(ctx context.Context, key, shown string) (*oauth2.Token, error) {
-	c.certificate.look()
-	if c.certificate.seen() == shown {
+	c.certificate.Check()
+	if c.certificate.Last() == shown {
 		tok, err := c.obtain(ctx)
 		if err != nil {
-			c.certificate.look() // perhaps the old one was refused
+			c.certificate.Check() // perhaps the old one was refused
 		}
-		if c.certificate.seen() == shown {
+		if c.certificate.Last() == shown {
 			return tok, err
 		}
 	}

@@ -3,6 +3,7 @@ package ccclient
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -37,7 +39,7 @@ type core struct {
 	clientKey    []byte
 	tokens       *requester
 	endpoints    endpoints
-	certificate  *certificate // nil: none
+	certificate  *clientcert.Certificate // nil: none
 	cache        *cache.Cache
 	connections  *connections
 	dpop         *transport.DPoP // nil: bearer tokens
@@ -64,11 +66,11 @@ func New(cfg Config) (*Client, error) {
 	var err error
 	if cfg.DPoPKey != nil {
 		if c.dpop, err = transport.NewDPoP(cfg.DPoPKey); err != nil {
-			f.add("DPoPKey", "%w", err)
+			f.add("DPoPKey", "%w", errors.Unwrap(err)) // without the prefix
 		}
 	}
 	var config *tls.Config
-	c.certificate, config = newCertificate(cfg.TLS)
+	c.certificate, config = clientcert.New(cfg.TLS, func() { c.connections.renew() })
 	c.connections = newConnections(config)
 	// A copy, with the default transport of now: a program may later make
 	// the authorized client its default, and a token request that went
@@ -102,9 +104,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.cache = cache.New(o)
 	c.root = &Client{core: c, request: Target{cfg.Scopes, cfg.Audience, cfg.Resources, maps.Clone(cfg.EndpointParams)}.over(Target{})}
-	if c.certificate.rotates() {
-		c.certificate.rotated = c.connections.renew
-	} else {
+	if !c.certificate.Rotates() {
 		c.root.entry = c.cache.Entry(string(c.root.request.key(nil, c.clientKey)), c.root.obtain)
 	}
 	return c.root, nil

@@ -61,6 +61,7 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 	}{
 		"good":           {func(c *ccclient.Config) {}, ""},
 		"loopback http":  {func(c *ccclient.Config) { c.TokenURL = "http://127.0.0.1:8080/token" }, ""},
+		"not loopback":   {func(c *ccclient.Config) { c.TokenURL = "http://LocalHost:8080/token" }, "TokenURL: http://"},
 		"localhost http": {func(c *ccclient.Config) { c.TokenURL = "http://localhost/token" }, ""},
 		"query":          {func(c *ccclient.Config) { c.TokenURL += "?tenant=1" }, ""},
 		"http":           {func(c *ccclient.Config) { c.TokenURL = "http://as.example.com/token" }, "TokenURL: http:// to as.example.com"},

@@ -92,7 +92,7 @@ func (e *endpoints) metadata(ctx context.Context, retry Retry) (*discovery.Metad
 func (e *endpoints) supported(m *discovery.Metadata) error {
 	if e.dpop != nil {
 		if err := e.dpop.Negotiate(m.DPoPAlgs); err != nil {
-			return fmt.Errorf("DPoPKey: %w", err)
+			return fmt.Errorf("DPoPKey: %w", errors.Unwrap(err)) // without the prefix
 		}
 	}
 	switch e.method {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
 // An ErrorCode is the "error" of a token response (RFC 6749, section 5.2). It is
@@ -37,15 +38,7 @@ const (
 // Error gives the code itself.
 func (c ErrorCode) Error() string { return string(c) }
 
-func (c ErrorCode) registered() bool {
-	switch c {
-	case InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope,
-		AccessDenied, ServerError, TemporarilyUnavailable, InvalidTarget, InvalidAuthorizationDetails,
-		UseDPoPNonce, InvalidDPoPProof:
-		return true
-	}
-	return false
-}
+func (c ErrorCode) registered() bool { return tokenresponse.Registered(string(c)) }
 
 // ErrExpired is in the error of a token request whose token had already expired
 // when it came: a negative expires_in, an expires_on in the past, or an answer

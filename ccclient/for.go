@@ -48,7 +48,7 @@ func (c *Client) For(r Target) *Client {
 // derive makes a client and remembers it.
 func (c *Client) derive(key string, r Target) *Client {
 	d := &Client{core: c.core, request: r}
-	if !c.certificate.rotates() {
+	if !c.certificate.Rotates() {
 		d.entry = c.cache.Entry(key, d.obtain)
 	}
 	c.mu.Lock()

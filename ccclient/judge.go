@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
 // An inquiry is a token request as it was sent: what its answer is judged by.
@@ -19,32 +22,32 @@ type inquiry struct {
 
 // judge gives the token that an answer brings, or says what it is instead. It is
 // a pure function of both.
-func (q *inquiry) judge(a answer) (*oauth2.Token, *failure) {
-	m, err := a.members()
-	refusal, refused := errorIn(m)
-	if a.status/100 == 2 && err == nil && !refused {
-		tok, err := parseToken(m, q.dpop, q.sent, a.received)
+func (q *inquiry) judge(a tokenresponse.Response) (*oauth2.Token, *failure) {
+	m, err := a.Members()
+	refusal, refused := m.Refusal()
+	if a.OK() && err == nil && !refused {
+		tok, err := m.Token(q.sent, a.Received, q.dpop)
 		if err == nil {
 			return tok, nil
 		}
 		return nil, q.unusable(a, err, m)
 	}
-	if a.status/100 == 2 && err != nil {
+	if a.OK() && err != nil {
 		return nil, q.unusable(a, err, nil)
 	}
 	r := q.redactor(m)
 	e := &Error{
-		Code:        ErrorCode(refusal.code),
-		Description: r.clean(refusal.description),
-		URI:         r.clean(refusal.uri),
-		StatusCode:  a.status,
-		RetryAfter:  retryAfter(a.header, a.received),
+		Code:        ErrorCode(refusal.Code),
+		Description: r.Clean(refusal.Description),
+		URI:         r.Clean(refusal.URI),
+		StatusCode:  a.Status,
+		RetryAfter:  a.RetryAfter(),
 	}
-	if page, ok := errors.AsType[unreadable](err); ok {
-		e.Description = r.clean(page.title)
+	if page, ok := errors.AsType[tokenresponse.Unreadable](err); ok {
+		e.Description = r.Clean(page.Title)
 	}
 	if !e.Code.registered() {
-		e.Code = ErrorCode(r.clean(refusal.code))
+		e.Code = ErrorCode(r.Clean(refusal.Code))
 	}
 	e.Err = q.advice(e, a, err, r)
 	f := q.failure(e)
@@ -53,20 +56,23 @@ func (q *inquiry) judge(a answer) (*oauth2.Token, *failure) {
 }
 
 // unusable is the failure of an answer that ought to bring a token and does not.
-func (q *inquiry) unusable(a answer, err error, m map[string]any) *failure {
+func (q *inquiry) unusable(a tokenresponse.Response, err error, m tokenresponse.Members) *failure {
 	permanent := false
 	switch e := err.(type) {
-	case unreadable:
-		e.media, e.title = q.redactor(nil).clean(e.media), ""
-		err, permanent = e, e.html
-	case unknownType:
-		e.name = q.redactor(m).clean(e.name)
+	case tokenresponse.Unreadable:
+		e.Media, e.Title = q.redactor(nil).Clean(e.Media), ""
+		err, permanent = e, e.HTML
+	case tokenresponse.UnknownType:
+		e.Name = q.redactor(m).Clean(e.Name)
 		err, permanent = e, true
 	}
-	if err == errNotBound || err == errNeedsKey {
+	switch {
+	case err == tokenresponse.ErrNotBound || err == tokenresponse.ErrNeedsKey:
 		permanent = true
+	case errors.Is(err, tokenresponse.ErrExpired):
+		err = expired{err}
 	}
-	f := q.failure(&Error{StatusCode: a.status, RetryAfter: retryAfter(a.header, a.received), Err: err})
+	f := q.failure(&Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err})
 	f.permanent = permanent
 	return f
 }
@@ -78,10 +84,13 @@ func (q *inquiry) failure(e *Error) *failure {
 
 // redactor hides the request's credentials, and the tokens in a response's
 // members.
-func (q *inquiry) redactor(m map[string]any) *redactor {
-	secrets := credentials(q.request, q.plain)
-	for _, name := range tokenNames {
-		secrets = append(secrets, text(m[name]))
-	}
-	return newRedactor(secrets)
+func (q *inquiry) redactor(m tokenresponse.Members) *redact.Redactor {
+	return redact.New(append(credentials(q.request, q.plain), m.Tokens()...)...)
 }
+
+// expired is a [tokenresponse.ErrExpired] that errors.Is also finds as [ErrExpired]. The two have the same text.
+type expired struct{ error }
+
+func (e expired) Unwrap() error { return e.error }
+
+func (e expired) Is(target error) bool { return target == ErrExpired }

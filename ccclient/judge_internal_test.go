@@ -14,25 +14,30 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
 // millennium is when the requests of these tests are sent.
 var millennium = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// answers is where the answers of token endpoints lie.
+const answers = "../internal/tokenresponse/testdata/answers"
+
 // wireAnswer reads a response as it comes over the wire. It came a second after
 // the request was sent.
-func wireAnswer(data []byte) (answer, error) {
+func wireAnswer(data []byte) (tokenresponse.Response, error) {
 	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(data)), nil)
 	if err != nil {
-		return answer{}, err
+		return tokenresponse.Response{}, err
 	}
 	body, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, body, millennium.Add(time.Second)}, err
+	return tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: millennium.Add(time.Second)}, err
 }
 
-func readAnswer(t *testing.T, name string) answer {
+func readAnswer(t *testing.T, name string) tokenresponse.Response {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", "answers", name+".http"))
+	data, err := os.ReadFile(filepath.Join(answers, name+".http"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,68 +61,7 @@ func testInquiry(t *testing.T) *inquiry {
 	return q
 }
 
-func TestTokensAreReadFromEveryAnswerMetInTheWild(t *testing.T) {
-	const never = 0
-	tests := []struct {
-		file   string
-		token  string
-		life   time.Duration
-		extras map[string]any // nil means absent
-	}{
-		{"token-rfc6749-4.4.3", "2YotnFZFEjr1zCsicMWpAA", time.Hour, map[string]any{"example_parameter": "example_value", "expires_in": nil, "scope": nil}},
-		{"token-entra-v2", "eyJ0eXAi.e30.c2ln", 86399 * time.Second, map[string]any{"refresh_in": 43199.0, "ext_expires_in": 86399.0}},
-		{"token-managed-identity", "eyJ0eXAi.e30.c2ln", 3599 * time.Second, map[string]any{"expires_on": "946688399", "refresh_token": nil}},
-		{"token-expires-on-only", "eyJ0eXAi.e30.c2ln", time.Hour, nil},
-		{"token-expires-on-date", "eyJ0eXAi.e30.c2ln", time.Hour, nil},
-		{"token-salesforce", "00Dxx!AQQA.of_no_use", never, map[string]any{"instance_url": "https://example.my.salesforce.com", "scope": "api id", "issued_at": "946684800000"}},
-		{"token-shopify", "0123456789abcdef", 86399 * time.Second, map[string]any{"scope": "write_orders read_customers"}},
-		{"token-apigee", "OfNoUse", 14399 * time.Second, map[string]any{"status": "approved"}},
-		{"token-adobe", "eyJhbGci.e30.c2ln", 86399 * time.Second, map[string]any{"scope": "openid AdobeID read_organizations"}},
-		{"token-twitch", "ofnouse", 5011271 * time.Second, map[string]any{"scope": "channel:read:hype_train user:read:email"}},
-		{"token-twitter", "AAAA%2FAAA%3DAAAAAAAA", never, nil},
-		{"token-github-form", "of_no_use", time.Hour, map[string]any{"scope": "repo gist", "access_token": nil}},
-		{"token-form-as-text", "abc123", never, nil},
-		{"token-json-as-text", "abc123", time.Minute, nil},
-		{"token-json-as-html", "abc123", time.Minute, nil},
-		{"token-no-content-type", "abc123", time.Minute, nil},
-		{"token-byte-order-mark", "abc123", time.Minute, nil},
-		{"token-ebay", "v^1.1#i^1#p^1#r^0#I^3#f^0#t^H4s", 2 * time.Hour, nil},
-		{"token-keycloak", "eyJhbGci.e30.c2ln", time.Minute, map[string]any{"not-before-policy": 0.0}},
-		{"token-finapi-never", "abc123", never, nil},
-		{"token-fedex", "eyJhbGci.e30.c2ln", 3599 * time.Second, nil},
-		{"token-paypal", "A21OfNoUse", 31668 * time.Second, nil},
-	}
-	for _, test := range tests {
-		t.Run(test.file, func(t *testing.T) {
-			tok, f := testInquiry(t).judge(readAnswer(t, test.file))
-			if f != nil {
-				t.Fatal(f)
-			}
-			if tok.AccessToken != test.token || tok.TokenType != "Bearer" || tok.RefreshToken != "" {
-				t.Errorf("got %q of type %q with refresh token %q", tok.AccessToken, tok.TokenType, tok.RefreshToken)
-			}
-			want := time.Time{}
-			if test.life != never {
-				want = millennium.Add(test.life)
-			}
-			if !tok.Expiry.Equal(want) || tok.ExpiresIn != int64(test.life/time.Second) {
-				t.Errorf("expires at %v, in %d s; want %v", tok.Expiry, tok.ExpiresIn, want)
-			}
-			for name, want := range test.extras {
-				if got := tok.Extra(name); got != want {
-					t.Errorf("Extra(%q) = %#v; want %#v", name, got, want)
-				}
-			}
-			for _, name := range tokenNames {
-				if got := tok.Extra(name); got != nil {
-					t.Errorf("Extra(%q) gives a token", name)
-				}
-			}
-		})
-	}
-}
-
-func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
+func TestRefusalsOfEveryShapeBecomeErrorsWithAdvice(t *testing.T) {
 	const basicAdvice = "client_secret_basic was refused"
 	tests := []struct {
 		file                 string
@@ -188,8 +132,8 @@ func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
 			if !ok {
 				t.Fatal("not an *Error")
 			}
-			if e.Code != test.code || e.Description != test.description || e.StatusCode != a.status {
-				t.Errorf("got %d, %q, %q; want %d, %q, %q", e.StatusCode, e.Code, e.Description, a.status, test.code, test.description)
+			if e.Code != test.code || e.Description != test.description || e.StatusCode != a.Status {
+				t.Errorf("got %d, %q, %q; want %d, %q, %q", e.StatusCode, e.Code, e.Description, a.Status, test.code, test.description)
 			}
 			if f.temporary != test.temporary || f.CoolDown().Permanent != test.permanent {
 				t.Errorf("temporary %v, permanent %v; want %v, %v", f.temporary, f.permanent, test.temporary, test.permanent)
@@ -207,7 +151,7 @@ func TestRefusalsAreReadInEveryShapeThatServersGiveThem(t *testing.T) {
 	}
 }
 
-func TestAnUnexplained401IsAnInvalidClient(t *testing.T) {
+func TestUnexplained401IsAnInvalidClient(t *testing.T) {
 	for file, want := range map[string]bool{
 		"error-basic": true, "error-empty-401": true, "error-conga": true, "error-google-object": true,
 		"error-keycloak": false, "error-empty-403": false, "error-scope": false,
@@ -232,7 +176,7 @@ func TestRetryAfterOfAnAnswerIsKept(t *testing.T) {
 	}
 }
 
-func TestTheServersListOfMethodsIsInTheAdvice(t *testing.T) {
+func TestServersListOfMethodsIsInTheAdvice(t *testing.T) {
 	q := testInquiry(t)
 	q.methods = []string{"client_secret_post", "private_key_jwt"}
 	_, f := q.judge(readAnswer(t, "error-basic"))
@@ -241,7 +185,7 @@ func TestTheServersListOfMethodsIsInTheAdvice(t *testing.T) {
 	}
 }
 
-func TestADPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
+func TestDPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
 	q := testInquiry(t)
 	q.dpop = true
 	tok, f := q.judge(readAnswer(t, "token-rfc9449-5"))
@@ -249,14 +193,14 @@ func TestADPoPTokenIsTakenIfAndOnlyIfAskedFor(t *testing.T) {
 		t.Errorf("asked for: %v, %v", tok, f)
 	}
 	for _, file := range []string{"token-keycloak", "token-shopify"} { // bearer, and no type
-		if _, f := q.judge(readAnswer(t, file)); !errors.Is(f, errNotBound) || !f.permanent {
+		if _, f := q.judge(readAnswer(t, file)); !errors.Is(f, tokenresponse.ErrNotBound) || !f.permanent {
 			t.Errorf("%s: a downgrade was taken: %v", file, f)
 		}
 	}
 }
 
-func FuzzParseToken(f *testing.F) {
-	files, err := filepath.Glob("testdata/answers/*.http")
+func FuzzJudge(f *testing.F) {
+	files, err := filepath.Glob(answers + "/*.http")
 	if err != nil || len(files) == 0 {
 		f.Fatal("no seeds", err)
 	}
@@ -269,11 +213,13 @@ func FuzzParseToken(f *testing.F) {
 		if err != nil {
 			f.Fatal(file, err)
 		}
-		f.Add(a.status, a.header.Get("Content-Type"), a.header.Get("Location"), a.body)
+		f.Add(a.Status, a.Header.Get("Content-Type"), a.Header.Get("Location"), a.Body)
 	}
 	const secret = "s3cr:t/x"
 	f.Fuzz(func(t *testing.T, status int, contentType, location string, body []byte) {
-		a := answer{status, http.Header{"Content-Type": {contentType}, "Location": {location}}, body, millennium.Add(time.Second)}
+		a := tokenresponse.Response{
+			Status: status, Header: http.Header{"Content-Type": {contentType}, "Location": {location}}, Body: body, Received: millennium.Add(time.Second),
+		}
 		tok, failed := testInquiry(t).judge(a)
 		if (tok == nil) == (failed == nil) {
 			t.Fatalf("token %v, failure %v", tok, failed)

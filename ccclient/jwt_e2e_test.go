@@ -87,7 +87,7 @@ func ways(t *testing.T) []way {
 		{
 			name: "a key from a source", client: keyed(t, "p256.sec1.pem"),
 			auth: func(t *testing.T) ccclient.Auth {
-				return ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile(filepath.Join("testdata", "keys", "p256.sec1.pem")), o{}))
+				return ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile(keys+"p256.sec1.pem"), o{}))
 			},
 		},
 		{

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -50,7 +51,7 @@ func (h keyHash) sum(dst []byte) []byte {
 }
 
 // clientKey covers what all tokens of a client have in common.
-func (cfg *Config) clientKey(dpop *transport.DPoP, cert *certificate) []byte {
+func (cfg *Config) clientKey(dpop *transport.DPoP, cert *clientcert.Certificate) []byte {
 	var h keyHash
 	h = h.add(keyVersion)
 	h = h.add(cfg.TokenURL)
@@ -68,7 +69,7 @@ func (cfg *Config) clientKey(dpop *transport.DPoP, cert *certificate) []byte {
 		h = h.add("")
 	}
 	if cert != nil {
-		h = h.add(cert.seen())
+		h = h.add(cert.Last())
 	} else {
 		h = h.add("")
 	}

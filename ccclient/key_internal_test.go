@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/ccclient/go-ccclient/internal/clientcert"
 )
 
 func TestTheKeyCoversAllThatShapesAToken(t *testing.T) {
@@ -59,7 +61,7 @@ func TestTheKeyCoversAllThatShapesAToken(t *testing.T) {
 		t.Error("a secret went into the key")
 	}
 	withCert := base()
-	shown, _ := newCertificate(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{{1}}}}})
+	shown, _ := clientcert.New(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{{1}}}}}, nil)
 	if string(withCert.clientKey(nil, shown)) == string(withCert.clientKey(nil, nil)) {
 		t.Error("the certificate does not matter")
 	}

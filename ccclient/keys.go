@@ -1,19 +1,13 @@
 package ccclient
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto"
-	"crypto/x509"
-	"encoding/asn1"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
-	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/privatekey"
 )
 
 // ParsePrivateKey reads a private key for [PrivateKeyJWT] or Config.DPoPKey:
@@ -25,11 +19,11 @@ import (
 // public key, too short, on a curve that is not supported, several keys. None
 // repeats any of the data.
 func ParsePrivateKey(data []byte) (crypto.Signer, AssertionOptions, error) {
-	key, o, err := parsePrivateKey(data)
+	key, err := privatekey.Parse(data)
 	if err != nil {
 		return nil, AssertionOptions{}, fmt.Errorf("ccclient: private key: %w", err)
 	}
-	return key, o, nil
+	return key.Signer, AssertionOptions{KeyID: key.ID, Algorithm: key.Algorithm}, nil
 }
 
 // ParsedKey makes a [KeySource] of a Secret that gives a private key in a form
@@ -38,8 +32,7 @@ func ParsePrivateKey(data []byte) (crypto.Signer, AssertionOptions, error) {
 func ParsedKey(s Secret, o AssertionOptions) KeySource {
 	var mu sync.Mutex // guards what was parsed last: an RSA key takes long to check
 	var last fingerprint
-	var key crypto.Signer
-	var own AssertionOptions
+	var key privatekey.Key
 	return func(ctx context.Context) (crypto.Signer, AssertionOptions, error) {
 		text, err := s.get(ctx)
 		if err != nil {
@@ -47,181 +40,16 @@ func ParsedKey(s Secret, o AssertionOptions) KeySource {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if now := fingerprintOf(text); key == nil || now != last {
-			k, jwk, err := parsePrivateKey([]byte(text))
+		if now := fingerprintOf(text); key.Signer == nil || now != last {
+			k, err := privatekey.Parse([]byte(text))
 			if err != nil {
 				return nil, o, err
 			}
-			last, key, own = now, k, jwk
+			last, key = now, k
 		}
 		merged := o
-		if merged.KeyID == "" {
-			merged.KeyID = own.KeyID
-		}
-		if merged.Algorithm == "" {
-			merged.Algorithm = own.Algorithm
-		}
-		return key, merged, nil
+		merged.KeyID = cmp.Or(o.KeyID, key.ID)
+		merged.Algorithm = cmp.Or(o.Algorithm, key.Algorithm)
+		return key.Signer, merged, nil
 	}
-}
-
-func parsePrivateKey(data []byte) (key crypto.Signer, o AssertionOptions, err error) {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))) // some editors begin with a BOM
-	switch {
-	case len(data) == 0:
-		return nil, o, errors.New("empty")
-	case data[0] == '{':
-		key, o, err = parseJWK(data)
-	case bytes.Contains(data, []byte("-----BEGIN")):
-		key, err = parsePEM(data)
-	default:
-		err = errors.New("neither PEM nor JWK (DER? openssl pkcs8 -topk8 -nocrypt -inform DER -in FILE makes PEM of it)")
-	}
-	if err != nil {
-		return nil, o, err
-	}
-	if _, err := jws.Public(key); err != nil {
-		return nil, o, err
-	}
-	return key, o, nil
-}
-
-// parsePEM finds the one private key among the blocks.
-func parsePEM(data []byte) (crypto.Signer, error) {
-	var key crypto.Signer
-	var others []string
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			break
-		}
-		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			others = append(others, block.Type)
-			continue
-		}
-		if key != nil {
-			return nil, errors.New("several private keys: leave the one to use")
-		}
-		k, err := parseBlock(block)
-		if err != nil {
-			return nil, err
-		}
-		key = k
-	}
-	if key == nil {
-		return nil, errNoPrivateKey(others)
-	}
-	return key, nil
-}
-
-func errNoPrivateKey(found []string) error {
-	for _, name := range found {
-		switch name {
-		case "CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE":
-			return errors.New("a certificate, not a private key")
-		case "PUBLIC KEY", "RSA PUBLIC KEY":
-			return errors.New("a public key, not a private one")
-		case "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST":
-			return errors.New("a certificate request, not a private key")
-		}
-	}
-	if len(found) == 0 {
-		return errors.New("a PEM block that cannot be read: cut short, or its line breaks lost?")
-	}
-	return errors.New("PEM without a private key")
-}
-
-func parseBlock(block *pem.Block) (crypto.Signer, error) {
-	if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-		return nil, errors.New("encrypted: decrypt it first: openssl pkcs8 -topk8 -nocrypt -in FILE -out NEWFILE")
-	}
-	switch block.Type {
-	case "PRIVATE KEY":
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil {
-			return nil, pkcs8Fault(block.Bytes)
-		}
-		if signer, ok := key.(crypto.Signer); ok {
-			return signer, nil
-		}
-		return nil, errors.New("a key for key agreement, which cannot sign: use RSA, ECDSA or Ed25519")
-	case "RSA PRIVATE KEY":
-		key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
-		if err != nil {
-			return nil, errors.New("damaged, or too weak: not a PKCS #1 key")
-		}
-		return key, nil
-	case "EC PRIVATE KEY":
-		key, err := x509.ParseECPrivateKey(block.Bytes)
-		if err != nil {
-			return nil, sec1Fault(block.Bytes)
-		}
-		return key, nil
-	case "OPENSSH PRIVATE KEY":
-		return nil, errors.New("in OpenSSH's own format: ssh-keygen -p -N '' -m PKCS8 -f FILE rewrites it")
-	}
-	return nil, fmt.Errorf("%.40q is not supported: use RSA, ECDSA or Ed25519", block.Type)
-}
-
-var (
-	oidRSA     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
-	oidEC      = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
-	oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112}
-)
-
-// pkcs8Fault says why a PKCS #8 key (RFC 5208, section 5) could not be parsed,
-// by its algorithm identifier, which holds nothing secret. The errors of
-// crypto/x509 are not passed on: what they repeat is not promised.
-func pkcs8Fault(der []byte) error {
-	var outer struct {
-		Version   int
-		Algorithm struct {
-			OID        asn1.ObjectIdentifier
-			Parameters asn1.RawValue `asn1:"optional"`
-		}
-		PrivateKey []byte
-	}
-	if _, err := asn1.Unmarshal(der, &outer); err != nil {
-		return errors.New("damaged: not a PKCS #8 key")
-	}
-	switch oid := outer.Algorithm.OID; {
-	case oid.Equal(oidEC):
-		var curve asn1.ObjectIdentifier
-		if _, err := asn1.Unmarshal(outer.Algorithm.Parameters.FullBytes, &curve); err != nil {
-			curve = nil
-		}
-		return curveFault(curve)
-	case oid.Equal(oidRSA):
-		return errors.New("damaged, or too weak: not an RSA key")
-	case oid.Equal(oidEd25519):
-		return errors.New("damaged: not an Ed25519 key")
-	default:
-		return fmt.Errorf("a key of the algorithm %.80s: use RSA, ECDSA or Ed25519", oid)
-	}
-}
-
-// sec1Fault does the same for SEC 1 (RFC 5915, section 3).
-func sec1Fault(der []byte) error {
-	var outer struct {
-		Version    int
-		PrivateKey []byte
-		Curve      asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
-	}
-	if _, err := asn1.Unmarshal(der, &outer); err != nil {
-		return errors.New("damaged: not a SEC 1 key")
-	}
-	return curveFault(outer.Curve)
-}
-
-// curveFault is what is wrong with a key on the curve, or on one that is
-// spelled out instead of named.
-func curveFault(curve asn1.ObjectIdentifier) error {
-	if len(curve) == 0 {
-		return errors.New("an ECDSA key whose curve has no name: use P-256, P-384 or P-521")
-	}
-	supported := []asn1.ObjectIdentifier{{1, 2, 840, 10045, 3, 1, 7}, {1, 3, 132, 0, 34}, {1, 3, 132, 0, 35}} // P-256, P-384, P-521
-	if slices.ContainsFunc(supported, curve.Equal) {
-		return errors.New("damaged: not an ECDSA key")
-	}
-	return fmt.Errorf("an ECDSA key on the curve %.80s: use P-256, P-384 or P-521", curve)
 }

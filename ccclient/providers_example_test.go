@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ccclient/go-ccclient/cache"
@@ -165,6 +166,18 @@ func Example_payPal() {
 	//   Authorization: Bearer
 }
 
+// shopifyHeader moves the token into the header that Shopify reads.
+type shopifyHeader struct{ base http.RoundTripper }
+
+func (h shopifyHeader) RoundTrip(r *http.Request) (*http.Response, error) {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		r = r.Clone(r.Context()) // a RoundTripper must not modify what it is given
+		r.Header.Del("Authorization")
+		r.Header.Set("X-Shopify-Access-Token", token)
+	}
+	return h.base.RoundTrip(r)
+}
+
 func Example_shopify() {
 	cfg := ccclient.Config{
 		TokenURL: "https://SHOP.myshopify.com/admin/oauth/access_token",
@@ -174,9 +187,7 @@ func Example_shopify() {
 	client, base := shopify.open(cfg)
 	defer base.Close()
 
-	api := client.Transport(base) // nil: the library's own connections
-	api.Header = "X-Shopify-Access-Token"
-	httpClient := &http.Client{Transport: api}
+	httpClient := &http.Client{Transport: client.Transport(shopifyHeader{base})}
 
 	req, _ := http.NewRequest("GET", "https://SHOP.myshopify.com/admin/api/2026-01/shop.json", nil)
 	base.spend(httpClient, req)

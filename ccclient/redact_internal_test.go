@@ -11,12 +11,14 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
-// echo gives the forms in which a server may repeat a secret.
+// echo returns the forms in which a server may repeat a secret.
 func echo(secret string) []string {
 	encoded := url.QueryEscape(secret)
 	return []string{
@@ -28,7 +30,7 @@ func echo(secret string) []string {
 	}
 }
 
-func TestASecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
+func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 	const secret = "p&ss/wörd <canary>"
 	auths := map[string]Auth{
 		"basic":     ClientSecretBasic(SecretString(secret)),
@@ -68,20 +70,20 @@ func TestASecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, a := range []answer{
-				{401, http.Header{"Content-Type": {"application/json"}}, body, millennium},
-				{200, http.Header{"Content-Type": {"application/json"}}, body, millennium},
-				{302, http.Header{"Location": {"https://" + url.PathEscape(canary) + "/?s=" + url.QueryEscape(canary)}}, nil, millennium},
-				{400, http.Header{"Content-Type": {"application/json"}}, []byte(`{"error":{"message":` + quoted(canary) + `}}`), millennium},
-				{400, http.Header{"Content-Type": {"application/json"}}, []byte(`{"errors":[` + quoted(canary) + `]}`), millennium},
-				{200, http.Header{"Content-Type": {"application/json"}}, []byte(`{"access_token":"abc","token_type":` + quoted(canary) + `}`), millennium},
+			for _, a := range []tokenresponse.Response{
+				jsonResponse(401, string(body)),
+				jsonResponse(200, string(body)),
+				{Status: 302, Header: http.Header{"Location": {"https://" + url.PathEscape(canary) + "/?s=" + url.QueryEscape(canary)}}},
+				jsonResponse(400, `{"error":{"message":`+quoted(canary)+`}}`),
+				jsonResponse(400, `{"errors":[`+quoted(canary)+`]}`),
+				jsonResponse(200, `{"access_token":"abc","token_type":`+quoted(canary)+`}`),
 			} {
 				_, f := q.judge(a)
 				e := f.err
 				r, _ := errors.AsType[*oauth2.RetrieveError](f)
 				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%v\n%+v\n%+v", f, f, f, e, e, e, e.Code, e.Description, e.URI, r, *r, r.Response)
 				if strings.Contains(said, canary) || strings.Contains(said, "canary") {
-					t.Errorf("%s, %d: %q is in %s", name, a.status, canary, said)
+					t.Errorf("%s, %d: %q is in %s", name, a.Status, canary, said)
 				}
 			}
 		}
@@ -93,7 +95,7 @@ func quoted(s string) string {
 	return string(b)
 }
 
-func TestRegisteredCodesSurviveASecretThatIsAPartOfThem(t *testing.T) {
+func TestRegisteredCodesSurviveSecretsThatArePartsOfThem(t *testing.T) {
 	q := testInquiry(t)
 	q.request.used("client")
 	_, f := q.judge(readAnswer(t, "error-basic"))
@@ -105,52 +107,8 @@ func TestRegisteredCodesSurviveASecretThatIsAPartOfThem(t *testing.T) {
 func TestParametersThatAreNoSecretsStayReadable(t *testing.T) {
 	q := testInquiry(t)
 	body := `{"error":"invalid_scope","error_description":"client client_credentials may not ask for read write"}`
-	_, f := q.judge(answer{400, http.Header{"Content-Type": {"application/json"}}, []byte(body), millennium})
-	if strings.Contains(f.Error(), redacted) {
+	_, f := q.judge(jsonResponse(400, body))
+	if strings.Contains(f.Error(), redact.Redacted) {
 		t.Error(f)
-	}
-}
-
-func TestServerTextIsCutAndCleaned(t *testing.T) {
-	tests := []struct{ in, want string }{
-		{"plain", "plain"},
-		{"two\r\nlines\x00\x1b[31m", "two  lines  [31m"},
-		{"\xff\xfebroken", "\uFFFDbroken"},
-		{"bidi \u202e override", "bidi   override"},
-		{strings.Repeat("ü", maxServerText), strings.Repeat("ü", maxServerText)},
-		{strings.Repeat("ü", maxServerText+1), strings.Repeat("ü", maxServerText) + "…"},
-		{"  ", ""},
-		{"", ""},
-	}
-	for _, test := range tests {
-		got := (*redactor)(nil).clean(test.in)
-		if got != test.want || !utf8.ValidString(got) {
-			t.Errorf("%q gives %q; want %q", test.in, got, test.want)
-		}
-	}
-	// First hidden, then cut: a cut through a secret would leave half of it.
-	r := newRedactor([]string{"canary-canary"})
-	if got := r.clean(strings.Repeat("x", maxServerText-5) + "canary-canary"); strings.Contains(got, "canary") {
-		t.Errorf("%q", got)
-	}
-	// The longest first.
-	if got := newRedactor([]string{"abc", "abcdef", ""}).hide("abcdef abc"); got != redacted+" "+redacted {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestAnErrorOfOthersThatHoldsACredentialIsReplaced(t *testing.T) {
-	r := newRedactor([]string{"canary"})
-	harmless := errors.New("connection refused")
-	if r.scrub(harmless) != harmless {
-		t.Error("a harmless error was replaced")
-	}
-	inner := fmt.Errorf("sending canary: %w", context.DeadlineExceeded)
-	err := r.scrub(inner)
-	if strings.Contains(err.Error(), "canary") || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, inner) {
-		t.Errorf("%v", err)
-	}
-	if err := r.scrub(errors.New("canary")); err.Error() != redacted {
-		t.Errorf("%v", err)
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -178,7 +179,7 @@ func TestWhatMayPassIsAttemptedAgainAndNothingElse(t *testing.T) {
 		"HTML":               respond(200, "<html>", "Content-Type", "text/html"),
 		"truncated":          respond(200, `{"access_token":"abc`),
 		"expired":            respond(200, `{"access_token":"abc","expires_in":-1}`),
-		"oversized":          respond(200, `{"access_token":"`+strings.Repeat("a", maxAnswer)+`"}`),
+		"oversized":          respond(200, `{"access_token":"`+strings.Repeat("a", tokenresponse.MaxBytes)+`"}`),
 		"unknown authority":  fails(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
 		"other host":         fails(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "as.example"}}),
 		"plain HTTP":         fails(http.ErrSchemeMismatch),
@@ -386,7 +387,7 @@ func TestAnOversizedAnswerIsReadNoFurtherThanItsLimit(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: %v", status, err)
 		}
-		if endless.read > maxAnswer+64<<10 || !endless.closed {
+		if endless.read > tokenresponse.MaxBytes+64<<10 || !endless.closed {
 			t.Errorf("%d: read %d bytes, closed: %v", status, endless.read, endless.closed)
 		}
 	}
@@ -517,7 +518,7 @@ func TestADPoPNonceIsLearnedAndTriedOnceBesideTheRetries(t *testing.T) {
 		}
 		r, _ = scripted(granted) // a Bearer token
 		r.dpop = proof
-		if _, err := ask(t.Context(), r); !errors.Is(err, errNotBound) {
+		if _, err := ask(t.Context(), r); !errors.Is(err, tokenresponse.ErrNotBound) {
 			t.Errorf("a downgrade: %v", err)
 		}
 	})

@@ -152,7 +152,7 @@ func checkEndpoint(raw string, insecureHTTP bool) error {
 		return errors.New("has a user or password in it: use ClientID and Auth")
 	case strings.Contains(raw, "#"):
 		return errors.New("has a fragment (RFC 6749, section 3.2)")
-	case u.Scheme == "http" && !insecureHTTP && !hosts.Loopback(u.Hostname()):
+	case !hosts.Secure(u, insecureHTTP):
 		return fmt.Errorf("http:// to %s would show the client's credentials to the network: use https, or set InsecureHTTP", u.Host)
 	}
 	return nil

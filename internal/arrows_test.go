@@ -26,7 +26,7 @@ var arrows = []arrow{
 	{"ccclient", []string{"cache", "transport", "internal"}, []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"}},
 	{"cache", []string{"internal"}, []string{"golang.org/x/oauth2", "golang.org/x/sync"}},
 	{"transport", []string{"internal"}, []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4"}},
-	{"internal", nil, []string{"golang.org/x/sync", "github.com/go-jose/go-jose/v4"}},
+	{"internal", nil, []string{"golang.org/x/oauth2", "golang.org/x/sync", "github.com/go-jose/go-jose/v4"}},
 }
 
 // requires are all that the core may ever need.

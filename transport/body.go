@@ -3,7 +3,6 @@ package transport
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -18,7 +17,7 @@ type replay func() (io.ReadCloser, error)
 
 func (r replay) possible() bool { return r != nil }
 
-// rewind gives out, a clone of the request, a fresh copy of the body.
+// rewind sets out, a clone of the request, to a fresh copy of the body.
 func (r replay) rewind(out *http.Request) error {
 	body, err := r()
 	if err != nil {
@@ -32,7 +31,7 @@ func (r replay) rewind(out *http.Request) error {
 func noBody() (io.ReadCloser, error) { return http.NoBody, nil }
 
 // prepareBody makes out's body, which is still the caller's, fit to be closed exactly once and, if it can, to be sent
-// again. On an error the body is closed.
+// again. If it returns an error, the body is closed.
 func (t *Transport) prepareBody(out *http.Request) (replay, error) {
 	switch {
 	case out.Body == nil || out.Body == http.NoBody:
@@ -56,11 +55,11 @@ func buffer(out *http.Request, limit int64) (replay, error) {
 	data, err := io.ReadAll(io.LimitReader(body, min(limit, math.MaxInt64-1)+1))
 	if !stop() {
 		body.Close()
-		return nil, fmt.Errorf("transport: read the request's body: %w", ctx.Err())
+		return nil, faultf("read the request's body: %w", ctx.Err())
 	}
 	if err != nil {
 		body.Close()
-		return nil, fmt.Errorf("transport: read the request's body: %w", err)
+		return nil, faultf("read the request's body: %w", err)
 	}
 	if int64(len(data)) > limit {
 		out.Body = &struct {
@@ -70,7 +69,7 @@ func buffer(out *http.Request, limit int64) (replay, error) {
 		return nil, nil
 	}
 	if err := body.Close(); err != nil {
-		return nil, fmt.Errorf("transport: close the request's body: %w", err)
+		return nil, faultf("close the request's body: %w", err)
 	}
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	out.Body, _ = out.GetBody()

@@ -21,7 +21,7 @@ func rejectedOnce(t *testing.T, limit int64, req *http.Request) (*base, *source,
 	return b, s, resp
 }
 
-func TestABodyWithGetBodyIsSentAgain(t *testing.T) {
+func TestBodyWithGetBodyIsSentAgain(t *testing.T) {
 	first, second := newBody("text"), newBody("text")
 	req := request(t, "POST", "https://a.example/", first)
 	req.GetBody = func() (io.ReadCloser, error) { return second, nil }
@@ -32,7 +32,7 @@ func TestABodyWithGetBodyIsSentAgain(t *testing.T) {
 	second.closedOnce(t)
 }
 
-func TestAGetBodyThatFailsLeavesTheFirstAnswer(t *testing.T) {
+func TestFailingGetBodyLeavesTheFirstAnswer(t *testing.T) {
 	req := request(t, "POST", "https://a.example/", newBody("text"))
 	req.GetBody = func() (io.ReadCloser, error) { return nil, io.ErrClosedPipe }
 	b, s, resp := rejectedOnce(t, 0, req)
@@ -41,14 +41,14 @@ func TestAGetBodyThatFailsLeavesTheFirstAnswer(t *testing.T) {
 	equal(t, "invalidated", len(s.invalidated), 1)
 }
 
-func TestARequestWithoutABodyIsSentAgain(t *testing.T) {
+func TestRequestWithoutBodyIsSentAgain(t *testing.T) {
 	for _, none := range []io.Reader{nil, http.NoBody} {
 		_, _, resp := rejectedOnce(t, 0, request(t, "DELETE", "https://a.example/", none))
 		equal(t, "status", resp.StatusCode, 200)
 	}
 }
 
-func TestABodyThatCannotBeSentAgainLeavesTheAnswerUntouchedAndTheTokenInvalidated(t *testing.T) {
+func TestBodyThatCannotBeSentAgainLeavesTheAnswerUntouched(t *testing.T) {
 	sent := newBody("text")
 	b, s, resp := rejectedOnce(t, 0, request(t, "POST", "https://a.example/", sent))
 	equal(t, "status", resp.StatusCode, 401)
@@ -59,7 +59,7 @@ func TestABodyThatCannotBeSentAgainLeavesTheAnswerUntouchedAndTheTokenInvalidate
 	sent.closedOnce(t)
 }
 
-func TestABodyWithinReplayLimitIsBufferedAndSentAgain(t *testing.T) {
+func TestBodyWithinReplayLimitIsBufferedAndSentAgain(t *testing.T) {
 	for _, tc := range []struct {
 		text   string
 		length int64
@@ -93,9 +93,10 @@ func TestABodyWithinReplayLimitIsBufferedAndSentAgain(t *testing.T) {
 	}
 }
 
-func TestABufferedBodyIsNotReadBeforeTheTokenIsThere(t *testing.T) {
+func TestBufferedBodyIsNotReadBeforeTheTokenIsThere(t *testing.T) {
 	sent := newBody("text")
-	_, err := (&transport.Transport{Source: bearer(), Base: answers(), ReplayLimit: 10}).RoundTrip(request(t, "POST", "https://a.example/", sent))
+	_, err := (&transport.Transport{Source: bearer(), Base: answers(), ReplayLimit: 10}).RoundTrip(request(t, "POST",
+		"https://a.example/", sent))
 	if !errors.Is(err, errNoToken) {
 		t.Error(err)
 	}
@@ -105,11 +106,12 @@ func TestABufferedBodyIsNotReadBeforeTheTokenIsThere(t *testing.T) {
 	sent.closedOnce(t)
 }
 
-func TestABodyThatCannotBeReadIsAnErrorBeforeAnythingIsSent(t *testing.T) {
+func TestUnreadableBodyIsAnErrorBeforeAnythingIsSent(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	sent := &body{Reader: io.MultiReader(strings.NewReader("te"), iotest.ErrReader(broken))}
 	b := answers()
-	_, err := (&transport.Transport{Source: bearer("token"), Base: b, ReplayLimit: 10}).RoundTrip(request(t, "POST", "https://a.example/", sent))
+	_, err := (&transport.Transport{Source: bearer("token"), Base: b, ReplayLimit: 10}).RoundTrip(request(t, "POST",
+		"https://a.example/", sent))
 	if !errors.Is(err, broken) {
 		t.Error(err)
 	}
@@ -117,7 +119,7 @@ func TestABodyThatCannotBeReadIsAnErrorBeforeAnythingIsSent(t *testing.T) {
 	sent.closedOnce(t)
 }
 
-func TestAContextThatEndsWhileTheBodyIsBufferedEndsTheRequest(t *testing.T) {
+func TestContextThatEndsWhileBodyIsBufferedEndsTheRequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	go func() { // ends when the pipe is closed for reading
@@ -125,14 +127,15 @@ func TestAContextThatEndsWhileTheBodyIsBufferedEndsTheRequest(t *testing.T) {
 		cancel()
 	}()
 	b := answers()
-	_, err := (&transport.Transport{Source: bearer("token"), Base: b, ReplayLimit: 10}).RoundTrip(request(t, "POST", "https://a.example/", r).WithContext(ctx))
+	_, err := (&transport.Transport{Source: bearer("token"), Base: b, ReplayLimit: 10}).RoundTrip(request(t, "POST",
+		"https://a.example/", r).WithContext(ctx))
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	equal(t, "requests", len(b.seen), 0)
 }
 
-func TestABaseThatClosesTheBodyTwiceOrLateDoesNotCloseTheCallersTwice(t *testing.T) {
+func TestCarelessBaseDoesNotCloseTheCallersBodyTwice(t *testing.T) {
 	for _, limit := range []int64{0, 2, 10} {
 		sent := newBody("text")
 		returned := make(chan struct{})
@@ -146,14 +149,15 @@ func TestABaseThatClosesTheBodyTwiceOrLateDoesNotCloseTheCallersTwice(t *testing
 			}()
 			return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
 		})
-		roundTrip(t, &transport.Transport{Source: bearer("token"), Base: careless, ReplayLimit: limit}, request(t, "POST", "https://a.example/", sent))
+		roundTrip(t, &transport.Transport{Source: bearer("token"), Base: careless, ReplayLimit: limit},
+			request(t, "POST", "https://a.example/", sent))
 		close(returned)
 		<-closed
 		sent.closedOnce(t)
 	}
 }
 
-func TestABodyInMemoryReachesTheBaseAsItIs(t *testing.T) {
+func TestBodyInMemoryReachesTheBaseAsItIs(t *testing.T) {
 	req := request(t, "POST", "https://a.example/", strings.NewReader("text"))
 	b := answers()
 	roundTrip(t, &transport.Transport{Source: bearer("token"), Base: b}, req)
@@ -162,7 +166,7 @@ func TestABodyInMemoryReachesTheBaseAsItIs(t *testing.T) {
 	}
 }
 
-func TestABodyKnownToBeLargerThanReplayLimitIsNotReadAhead(t *testing.T) {
+func TestBodyKnownToExceedReplayLimitIsNotReadAhead(t *testing.T) {
 	sent := newBody("text")
 	req := request(t, "POST", "https://a.example/", sent)
 	req.ContentLength = 4

@@ -1,44 +1,40 @@
 package transport
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/field"
 )
 
 // credential is a token and the header made of it. Building that costs more than the rest of a request's
-// authorization, so the last one is kept for as long as the source gives the same token.
+// authorization, so the last one is kept for as long as the source returns the same token.
 type credential struct {
 	token *oauth2.Token
-	name  string // canonical
-	value string
+	value string // of the Authorization header
 	hash  string // of the token, for proofs; empty without DPoP
 }
 
+// credential returns the one of tok.
 func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
 	if cred := t.last.Load(); cred != nil && cred.token == tok {
 		return cred, nil
 	}
 	if tok == nil || tok.AccessToken == "" {
-		return nil, errors.New("transport: no token: Source gave an empty one")
+		return nil, faultf("no token: the Source %T returned an empty one", t.Source)
 	}
 	scheme, err := t.scheme(tok)
 	if err != nil {
 		return nil, err
 	}
-	for i := range len(tok.AccessToken) {
-		if c := tok.AccessToken[i]; c <= ' ' || c > '~' {
-			return nil, errors.New("transport: the token holds a character that may not be in a header")
-		}
+	if field.IndexNotVisible(tok.AccessToken) >= 0 {
+		return nil, faultf("the token holds a character that may not be in a header")
 	}
-	cred := &credential{token: tok, name: "Authorization", value: scheme + " " + tok.AccessToken}
-	if t.Header != "" {
-		cred.name, cred.value = http.CanonicalHeaderKey(t.Header), tok.AccessToken
-	}
+	cred := &credential{token: tok, value: scheme + " " + tok.AccessToken}
 	if t.DPoP != nil {
 		cred.hash = tokenHash(tok.AccessToken)
 	}
@@ -70,13 +66,13 @@ type authorized struct {
 	value [1]string
 }
 
-// clone returns a shallow copy of req with the credential in its header. What is not the header map is shared with
-// req, as no RoundTripper may modify it.
-func (c *credential) clone(req *http.Request) *http.Request {
+// authorize returns a shallow copy of req with the credential in its header. What is not the header map is shared
+// with req, as no RoundTripper may modify it.
+func (c *credential) authorize(req *http.Request) *http.Request {
 	out := &authorized{Request: *req, value: [1]string{c.value}}
 	if out.Header = maps.Clone(req.Header); out.Header == nil {
 		out.Header = make(http.Header, 2)
 	}
-	out.Header[c.name] = out.value[:]
+	out.Header["Authorization"] = out.value[:]
 	return &out.Request
 }

@@ -1,8 +1,8 @@
 // Package transport spends tokens: an [http.RoundTripper] that adds one to each request and has it replaced when the
 // server rejects it.
 //
-// A [Transport] asks its [Source] for every request, so the source should keep tokens, as ccclient's Client does;
-// the transport itself keeps none and knows neither clocks nor token endpoints.
+// A [Transport] asks its [Source] for every request, so the source should keep tokens, as ccclient's Client does; the
+// transport itself keeps none and knows neither clocks nor token endpoints.
 //
 // # Guarantees
 //
@@ -10,11 +10,17 @@
 //   - A token is sent to https URLs and to loopback only, to allowed hosts only, and never to a redirect's target in
 //     another origin, nor to what comes after that. This is decided before a token is asked for.
 //   - Nothing is sent without the token, except what a redirect leads elsewhere and what carries an Authorization
-//     header of the caller's own (or the one that Transport.Header names).
+//     header of the caller's own.
 //   - A request is sent a second time only if the server has rejected the token of the first, another token is there,
 //     and the body can be sent again. With [DPoP] there is one more for the nonce that a server may ask for.
 //     Otherwise the response is the caller's, untouched.
 //   - Neither errors nor the printed form of any type here holds a token or a key.
+//
+// # Errors
+//
+// The errors of this package begin with "ccclient: ", as all of the module do that a program sees; those of
+// ccclient's Client, which begin so themselves, get no second prefix. An error of Base is returned as it is. Whoever
+// puts an error of this package into one that has the prefix already takes it off with [errors.Unwrap].
 //
 // # What it does not do
 //

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,9 +20,9 @@ import (
 	"github.com/ccclient/go-ccclient/internal/jws"
 )
 
-// DPoP makes the proofs that bind tokens to a key (RFC 9449) and keeps the nonces that servers ask for in them.
-// Made by [NewDPoP], it is safe for concurrent use if the key is. The token endpoint and every [Transport] that spends
-// its tokens share one: the key must be the same, and nonces are kept apart by origin anyway.
+// DPoP makes the proofs that bind tokens to a key (RFC 9449) and keeps the nonces that servers ask for in them. Made
+// by [NewDPoP], it is safe for concurrent use if the key is. The token endpoint and every [Transport] that spends its
+// tokens share one: the key must be the same, and nonces are kept apart by origin anyway.
 type DPoP struct {
 	thumbprint string
 	signer     atomic.Pointer[jws.Signer]
@@ -39,16 +37,16 @@ type DPoP struct {
 func NewDPoP(key crypto.Signer) (*DPoP, error) {
 	pub, err := jws.Public(key)
 	if err != nil {
-		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+		return nil, faultf("DPoP key: %w", err)
 	}
 	algorithms, err := jws.Algorithms(pub)
 	if err != nil {
-		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+		return nil, faultf("DPoP key: %w", err)
 	}
 	jwk := jose.JSONWebKey{Key: pub} // the public half alone, and nothing but what its kind requires
 	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+		return nil, faultf("DPoP key: %w", err)
 	}
 	d := &DPoP{
 		thumbprint: base64.RawURLEncoding.EncodeToString(thumbprint),
@@ -60,7 +58,7 @@ func NewDPoP(key crypto.Signer) (*DPoP, error) {
 	}
 	signer, err := d.newSigner(algorithms[0])
 	if err != nil {
-		return nil, fmt.Errorf("transport: DPoP key: %w", err)
+		return nil, faultf("DPoP key: %w", err)
 	}
 	d.signer.Store(signer)
 	return d, nil
@@ -68,12 +66,19 @@ func NewDPoP(key crypto.Signer) (*DPoP, error) {
 
 // Thumbprint returns the JWK thumbprint of the public key, SHA-256 in base64url (RFC 7638): what "cnf" of a bound
 // token has as "jkt", and what belongs into the key of a cache of bound tokens.
-func (d *DPoP) Thumbprint() string { return d.thumbprint }
+//
+// It is empty for a DPoP that NewDPoP has not made.
+func (d *DPoP) Thumbprint() string {
+	if d == nil {
+		return ""
+	}
+	return d.thumbprint
+}
 
 // Negotiate chooses the first algorithm of the key that is in supported, which is "dpop_signing_alg_values_supported"
 // of a server's metadata. An empty list, a server that does not say, changes nothing; no match is an error.
 func (d *DPoP) Negotiate(supported []string) error {
-	if d.newSigner == nil {
+	if d == nil || d.newSigner == nil {
 		return errZeroDPoP
 	}
 	if len(supported) == 0 {
@@ -83,13 +88,13 @@ func (d *DPoP) Negotiate(supported []string) error {
 		if slices.Contains(supported, algorithm) {
 			signer, err := d.newSigner(algorithm)
 			if err != nil {
-				return fmt.Errorf("transport: DPoP key: %w", err)
+				return faultf("DPoP key: %w", err)
 			}
 			d.signer.Store(signer)
 			return nil
 		}
 	}
-	return fmt.Errorf("transport: the DPoP key signs with %s, the server supports %.200q",
+	return faultf("the DPoP key signs with %s, the server supports %.200q",
 		strings.Join(d.algorithms, ", "), strings.Join(supported, ", "))
 }
 
@@ -97,6 +102,9 @@ func (d *DPoP) Negotiate(supported []string) error {
 // (as it is at the token endpoint), and with the latest nonce of r's origin. Each attempt at a request needs its own.
 // The header map of r is modified.
 func (d *DPoP) Sign(r *http.Request, accessToken string) error {
+	if d == nil {
+		return errZeroDPoP
+	}
 	return d.sign(r, tokenHash(accessToken), "")
 }
 
@@ -107,14 +115,14 @@ func (d *DPoP) sign(r *http.Request, hash, nonce string) error {
 		return errZeroDPoP
 	}
 	if r.URL == nil || r.URL.Host == "" {
-		return errors.New("transport: a DPoP proof is for a URL with a host, and the request has none")
+		return faultf("a DPoP proof is for a URL with a host, and the request has none")
 	}
 	if nonce == "" {
 		nonce = d.nonces.get(hosts.Origin(r.URL))
 	}
 	proof, err := signer.Sign(claims(r, hash, nonce))
 	if err != nil {
-		return fmt.Errorf("transport: DPoP proof: %w", err)
+		return faultf("DPoP proof: %w", err)
 	}
 	if r.Header == nil {
 		r.Header = make(http.Header)
@@ -125,16 +133,16 @@ func (d *DPoP) sign(r *http.Request, hash, nonce string) error {
 }
 
 // Learn keeps the nonce that resp carries, if it carries one, for the origin of resp.Request, in place of the one
-// before (RFC 9449, section 8.2: from any response, not only from those that refuse). It reports whether it did.
-// A token endpoint that refused with use_dpop_nonce deserves a second request, with a fresh proof, exactly then.
+// before (RFC 9449, section 8.2: from any response, not only from those that refuse). It reports whether it did. A
+// token endpoint that refused with use_dpop_nonce deserves a second request, with a fresh proof, exactly then.
 func (d *DPoP) Learn(resp *http.Response) bool {
-	if d.nonces == nil || resp == nil || resp.Request == nil || resp.Request.URL == nil {
+	if d == nil || d.nonces == nil || resp == nil || resp.Request == nil || resp.Request.URL == nil {
 		return false
 	}
 	return d.nonces.learn(resp.Request.URL, resp.Header)
 }
 
-var errZeroDPoP = errors.New("transport: a DPoP is made by NewDPoP")
+var errZeroDPoP = faultf("a DPoP is made by NewDPoP")
 
 // tokenHash returns the "ath" of a token: RFC 9449, section 4.2. There is none for no token.
 func tokenHash(accessToken string) string {

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
+	"io"
 	"math/big"
 	"net/http"
 	"os"
@@ -65,7 +66,8 @@ type proof struct {
 
 func readProof(t *testing.T, compact string) proof {
 	t.Helper()
-	sig, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA})
+	sig, err := jose.ParseSignedCompact(compact,
+		[]jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +146,8 @@ func TestEveryKindOfKeyMakesProofsThatVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, key := range map[string]crypto.Signer{"RS256": rsaKey, "EdDSA": edKey, "ES256": p256(t), "ES384": curve(t, elliptic.P384()), "ES512": curve(t, elliptic.P521())} {
+	for want, key := range map[string]crypto.Signer{"RS256": rsaKey, "EdDSA": edKey, "ES256": p256(t),
+		"ES384": curve(t, elliptic.P384()), "ES512": curve(t, elliptic.P521())} {
 		opaque := struct{ crypto.Signer }{key} // as one in a KMS
 		d := newDPoP(t, opaque)
 		p := sign(t, d, request(t, "GET", "https://a.example/", nil), "token")
@@ -174,21 +177,42 @@ func curve(t *testing.T, c elliptic.Curve) *ecdsa.PrivateKey {
 	return key
 }
 
-func TestAKeyThatCannotBeUsedIsAnError(t *testing.T) {
+func TestUnfitKeyIsAnErrorThatSaysWhy(t *testing.T) {
 	weak := public{key: &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}}
-	for want, key := range map[string]crypto.Signer{"no key": nil, "2048": weak, "P-224": curve(t, elliptic.P224()), "nil *ecdsa": (*ecdsa.PrivateKey)(nil)} {
+	for want, key := range map[string]crypto.Signer{"no key": nil, "2048": weak, "P-224": curve(t, elliptic.P224()),
+		"nil *ecdsa": (*ecdsa.PrivateKey)(nil)} {
 		_, err := transport.NewDPoP(key)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "transport: DPoP key: ") {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), "ccclient: DPoP key: ") {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	var zero transport.DPoP
-	if zero.Sign(request(t, "GET", "https://a.example/", nil), "") == nil || zero.Negotiate(nil) == nil || zero.Learn(new(http.Response)) {
-		t.Error("a zero DPoP works")
+}
+
+func TestZeroDPoPSaysThatNewDPoPMakesOne(t *testing.T) {
+	for _, zero := range []*transport.DPoP{nil, {}} {
+		b, req := answers(), request(t, "GET", "https://a.example/", nil)
+		for what, err := range map[string]error{"Sign": zero.Sign(req, ""), "Negotiate": zero.Negotiate(nil)} {
+			if err == nil || err.Error() != "ccclient: a DPoP is made by NewDPoP" {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if zero.Learn(&http.Response{Request: req, Header: http.Header{"Dpop-Nonce": {"n"}}}) ||
+			zero.Thumbprint() != "" {
+			t.Error("a zero DPoP works")
+		}
+		if zero == nil {
+			continue // no DPoP was asked for
+		}
+		_, err := (&transport.Transport{Source: bound("token"), Base: b, DPoP: zero}).RoundTrip(req)
+		if err == nil || !strings.Contains(err.Error(), "made by NewDPoP") {
+			t.Error(err)
+		}
+		equal(t, "requests", len(b.seen), 0)
 	}
 }
 
-func TestTheAlgorithmIsOneThatTheServerSupports(t *testing.T) {
+func TestAlgorithmIsOneThatTheServerSupports(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +236,7 @@ func TestTheAlgorithmIsOneThatTheServerSupports(t *testing.T) {
 	}
 }
 
-func TestTheTargetOfAProofIsTheURIThatTheServerSees(t *testing.T) {
+func TestTargetOfProofIsTheURIThatTheServerSees(t *testing.T) {
 	d := newDPoP(t, p256(t))
 	for _, tc := range []struct{ url, host, opaque, want string }{
 		{"https://a.example", "", "", "https://a.example/"},
@@ -232,7 +256,7 @@ func TestTheTargetOfAProofIsTheURIThatTheServerSees(t *testing.T) {
 	}
 }
 
-func TestAProofReplacesTheOneBefore(t *testing.T) {
+func TestProofReplacesTheOneBefore(t *testing.T) {
 	d := newDPoP(t, p256(t))
 	req := request(t, "", "https://a.example/", nil)
 	req.Header = http.Header{"DPoP": {"old"}, "Dpop": {"older"}}
@@ -248,14 +272,33 @@ func TestAProofReplacesTheOneBefore(t *testing.T) {
 	}
 }
 
-func TestASignerThatFailsMeansNothingIsSent(t *testing.T) {
+func TestFailingSignerMeansNothingIsSent(t *testing.T) {
 	down := errors.New("the KMS is down")
 	d := newDPoP(t, failing{p256(t), down})
 	b, sent := answers(), newBody("x")
-	_, err := (&transport.Transport{Source: bound("token"), Base: b, DPoP: d}).RoundTrip(request(t, "POST", "https://a.example/", sent))
+	_, err := (&transport.Transport{Source: bound("token"), Base: b, DPoP: d}).RoundTrip(request(t, "POST",
+		"https://a.example/", sent))
 	if !errors.Is(err, down) {
 		t.Error(err)
 	}
 	equal(t, "requests", len(b.seen), 0)
 	sent.closedOnce(t)
 }
+
+func TestDPoPSendsAFreshProofBesideEachToken(t *testing.T) {
+	b := answers(reply{status: 401, header: challenges(`DPoP error="invalid_token"`)}, reply{status: 200})
+	tr := &transport.Transport{Source: bound("first", "second"), Base: b, DPoP: newDPoP(t, p256(t))}
+	req := request(t, "POST", "https://a.example/x?y", strings.NewReader("text"))
+	resp, _ := roundTrip(t, tr, req)
+	equal(t, "status", resp.StatusCode, 200)
+	equal(t, "Authorization", b.authorizations(), "DPoP first, DPoP second")
+	equal(t, "nonces", proofs(t, b), "<nil> <nil>")
+	equal(t, "headers of the caller's request", len(req.Header), 0)
+}
+
+type failing struct {
+	crypto.Signer
+	err error
+}
+
+func (f failing) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return nil, f.err }

@@ -61,7 +61,47 @@ func ExampleTransport_allowedHosts() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// Get "https://api.example.org/": transport: the host may not have the token: "api.example.org" is none of AllowedHosts
+	// Get "https://api.example.org/": ccclient: the host may not have the token: "api.example.org" is none of AllowedHosts
+}
+
+// tokenHeader is a base for APIs that want the token alone in a header of their own.
+type tokenHeader struct {
+	name string
+	base http.RoundTripper
+}
+
+func (h tokenHeader) RoundTrip(r *http.Request) (*http.Response, error) {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		r = r.Clone(r.Context()) // a RoundTripper must not modify what it is given
+		r.Header.Del("Authorization")
+		r.Header.Set(h.name, token)
+	}
+	return h.base.RoundTrip(r)
+}
+
+// An API that wants the token in a header of its own, as Shopify does: a base moves it there. The token goes where it
+// would go in the Authorization header, and nowhere else: the header is not among those that a redirect repeats.
+func ExampleTransport_header() {
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q", r.Header["X-Shopify-Access-Token"], r.Header["Authorization"])
+	}))
+	defer shop.Close()
+
+	client := &http.Client{Transport: &transport.Transport{
+		Source: static("2YotnFZFEjr1zCsicMWpAA"),
+		Base:   tokenHeader{"X-Shopify-Access-Token", http.DefaultTransport},
+	}}
+	resp, err := client.Get(shop.URL + "/admin/api/shop.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(body))
+	// Output: ["2YotnFZFEjr1zCsicMWpAA"] []
 }
 
 // A proxy that adds a token to what it passes on. The bodies come from the network, so up to 1 MiB of each is kept for

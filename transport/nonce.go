@@ -69,7 +69,8 @@ func proofRefused(resp *http.Response) bool {
 		return false
 	}
 	for _, c := range challenge.Parse(resp.Header) {
-		if e := c.Params["error"]; strings.EqualFold(c.Scheme, "DPoP") && (e == "use_dpop_nonce" || e == "invalid_dpop_proof") {
+		if e := c.Params["error"]; strings.EqualFold(c.Scheme, "DPoP") &&
+			(e == "use_dpop_nonce" || e == "invalid_dpop_proof") {
 			return true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTheNumberOfOriginsWithANonceIsBounded(t *testing.T) {
+func TestNumberOfOriginsWithNonceIsBounded(t *testing.T) {
 	var n nonces
 	for i := range 2 * maxNonceOrigins {
 		n.learn(&url.URL{Scheme: "https", Host: fmt.Sprintf("%d.example", i)}, http.Header{"Dpop-Nonce": {"n"}})

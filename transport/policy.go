@@ -1,13 +1,10 @@
 package transport
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
-	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
@@ -16,10 +13,10 @@ import (
 func (t *Transport) mayAuthorize(req *http.Request) (bool, error) {
 	switch {
 	case req.URL == nil:
-		return false, errors.New("transport: the request has no URL")
-	case t.ownCredential(req.Header):
+		return false, faultf("the request has no URL")
+	case ownCredential(req.Header):
 		return false, nil
-	case req.Response != nil && hasLeft(req):
+	case req.Response != nil && leftOrigin(req):
 		return false, nil
 	}
 	if err := t.allowed(req.URL); err != nil {
@@ -29,26 +26,16 @@ func (t *Transport) mayAuthorize(req *http.Request) (bool, error) {
 		return false, err
 	}
 	if t.Source == nil {
-		return false, errors.New("transport: no Source to get a token from")
-	}
-	if t.Header != "" {
-		return true, t.checkHeader()
+		return false, faultf("the Transport has no Source to get a token from")
 	}
 	return true, nil
 }
 
-// ownCredential reports whether the caller has set the header that the token is for, be it by a map key in lower case.
-func (t *Transport) ownCredential(h http.Header) bool {
-	if t.Header == "" {
-		//lint:ignore SA1008 A map may hold what Header.Set never writes.
-		return anyNotEmpty(h["Authorization"]) || anyNotEmpty(h["authorization"])
-	}
-	for name, values := range h {
-		if strings.EqualFold(name, t.Header) && anyNotEmpty(values) {
-			return true
-		}
-	}
-	return false
+// ownCredential reports whether the caller has set the header that the token is for, be it by a map key in lower
+// case.
+func ownCredential(h http.Header) bool {
+	//lint:ignore SA1008 A map may hold what Header.Set never writes.
+	return anyNotEmpty(h["Authorization"]) || anyNotEmpty(h["authorization"])
 }
 
 func anyNotEmpty(values []string) bool {
@@ -60,24 +47,13 @@ func anyNotEmpty(values []string) bool {
 	return false
 }
 
-// checkHeader says why the token cannot be in the header named, if so.
-func (t *Transport) checkHeader() error {
-	if t.DPoP != nil {
-		return errors.New("transport: Header: a token bound by DPoP goes into the Authorization header (RFC 9449, section 7.1)")
-	}
-	if err := field.CheckName(t.Header); err != nil {
-		return fmt.Errorf("transport: Header: %w", err)
-	}
-	return nil
-}
-
 // maxHops bounds the walk along a chain of redirects; http.Client follows 10 by default.
 const maxHops = 1000
 
-// hasLeft reports whether the chain of redirects that led to req has ever left the origin that it began in.
-// Having come back does not count: the servers in between had a say in where to. Nor does a chain count that cannot
-// be walked to its beginning.
-func hasLeft(req *http.Request) bool {
+// leftOrigin reports whether the chain of redirects that led to req has ever left the origin that it began in. Having
+// come back does not count: the servers in between had a say in where to. Nor does a chain count that cannot be
+// walked to its beginning.
+func leftOrigin(req *http.Request) bool {
 	hop := req
 	for range maxHops {
 		if hop.Response == nil {
@@ -93,17 +69,13 @@ func hasLeft(req *http.Request) bool {
 
 // allowed says why no token may go to u, if so.
 func (t *Transport) allowed(u *url.URL) error {
-	switch u.Scheme {
-	case "https":
-	case "http":
-		if !t.InsecureHTTP && !hosts.Loopback(u.Hostname()) {
-			return fmt.Errorf("%w: http to %.100q, which InsecureHTTP would allow", ErrInsecure, u.Host)
-		}
-	default:
+	switch secure := hosts.Secure(u, t.InsecureHTTP); {
+	case !secure && u.Scheme == "http":
+		return fmt.Errorf("%w: http to %.100q, which InsecureHTTP would allow", ErrInsecure, u.Host)
+	case !secure:
 		return fmt.Errorf("%w: %.20q is neither https nor http", ErrInsecure, u.Scheme)
-	}
-	if u.Host == "" {
-		return errors.New("transport: the request's URL has no host")
+	case u.Host == "":
+		return faultf("the request's URL has no host")
 	}
 	if len(t.AllowedHosts) == 0 || hosts.Match(t.AllowedHosts, u) {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-func TestATokenGoesToHTTPSAndLoopbackOnly(t *testing.T) {
+func TestTokenGoesToHTTPSAndLoopbackOnly(t *testing.T) {
 	for _, tc := range []struct {
 		url      string
 		insecure bool
@@ -22,6 +22,10 @@ func TestATokenGoesToHTTPSAndLoopbackOnly(t *testing.T) {
 		{"http://[::1]:8080/", false, nil},
 		{"http://api.example.com/", false, transport.ErrInsecure},
 		{"http://api.localhost/", false, transport.ErrInsecure},
+		// net/http sends these to the environment's proxy.
+		{"http://LocalHost/", false, transport.ErrInsecure},
+		{"http://localhost./", false, transport.ErrInsecure},
+		{"http://127.0.0.1./", false, transport.ErrInsecure},
 		{"http://localhost.example.com/", false, transport.ErrInsecure},
 		{"http://127.0.0.1.example.com/", false, transport.ErrInsecure},
 		{"http://api.example.com/", true, nil},
@@ -44,7 +48,7 @@ func TestATokenGoesToHTTPSAndLoopbackOnly(t *testing.T) {
 	}
 }
 
-func TestATokenGoesToAllowedHostsOnly(t *testing.T) {
+func TestTokenGoesToAllowedHostsOnly(t *testing.T) {
 	for _, tc := range []struct {
 		url  string
 		want error
@@ -71,8 +75,9 @@ func TestATokenGoesToAllowedHostsOnly(t *testing.T) {
 	}
 }
 
-func TestABrokenHostPatternIsNamedInTheError(t *testing.T) {
-	tr := &transport.Transport{Source: bearer("token"), Base: answers(), AllowedHosts: []string{"https://api.example.com"}}
+func TestBrokenHostPatternIsNamedInTheError(t *testing.T) {
+	tr := &transport.Transport{Source: bearer("token"), Base: answers(),
+		AllowedHosts: []string{"https://api.example.com"}}
 	_, err := tr.RoundTrip(request(t, "GET", "https://api.example.com/", nil))
 	if !errors.Is(err, transport.ErrHostNotAllowed) || !strings.Contains(err.Error(), "has a scheme") {
 		t.Error(err)
@@ -93,20 +98,22 @@ func redirected(t *testing.T, urls ...string) *http.Request {
 	return last
 }
 
-func TestARedirectThatLeavesTheOriginIsFollowedWithoutTheTokenAndSoIsEveryLaterHop(t *testing.T) {
+func TestRedirectThatLeavesTheOriginIsFollowedWithoutTheToken(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		chain []string
 		want  string
 	}{
-		{"same origin", []string{"https://a.example/1", "https://a.example/2", "https://A.example:443/3"}, "Bearer token"},
+		{"same origin", []string{"https://a.example/1", "https://a.example/2", "https://A.example:443/3"},
+			"Bearer token"},
 		{"another host", []string{"https://a.example/", "https://b.example/"}, ""},
 		{"a subdomain", []string{"https://a.example/", "https://www.a.example/"}, ""},
 		{"another port", []string{"https://a.example/", "https://a.example:8443/"}, ""},
 		{"another scheme", []string{"http://localhost/", "https://localhost:80/"}, ""},
 		{"down to http", []string{"https://a.example/", "http://a.example/"}, ""},
 		{"there and back", []string{"https://a.example/", "https://b.example/", "https://a.example/"}, ""},
-		{"later on", []string{"https://a.example/", "https://a.example/", "https://b.example/", "https://b.example/"}, ""},
+		{"later on", []string{"https://a.example/", "https://a.example/", "https://b.example/", "https://b.example/"},
+			""},
 		{"IPv6", []string{"http://[::1]:80/1", "http://[::1]/2"}, "Bearer token"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -114,14 +121,17 @@ func TestARedirectThatLeavesTheOriginIsFollowedWithoutTheTokenAndSoIsEveryLaterH
 			tr := &transport.Transport{Source: s, Base: b}
 			roundTrip(t, tr, redirected(t, tc.chain...))
 			equal(t, "Authorization", b.authorizations(), tc.want)
+			tr.Source, tr.DPoP = bound("token"), newDPoP(t, p256(t))
+			roundTrip(t, tr, redirected(t, tc.chain...))
 			if tc.want == "" {
 				equal(t, "tokens asked for", s.asked, 0)
+				equal(t, "headers beside a proof", len(b.seen[1].header), 0)
 			}
 		})
 	}
 }
 
-func TestAChainOfRedirectsThatCannotBeWalkedCountsAsLeft(t *testing.T) {
+func TestChainOfRedirectsThatCannotBeWalkedCountsAsLeft(t *testing.T) {
 	without := redirected(t, "https://a.example/", "https://a.example/")
 	without.Response.Request = nil
 	noURL := redirected(t, "https://a.example/", "https://a.example/")
@@ -137,8 +147,9 @@ func TestAChainOfRedirectsThatCannotBeWalkedCountsAsLeft(t *testing.T) {
 	}
 }
 
-func TestARedirectToWhereNoTokenMayGoIsFollowedWithoutIt(t *testing.T) {
-	chain := []string{"http://a.example/", "http://a.example/2"} // The first was sent with the caller's own credentials.
+func TestRedirectToWhereNoTokenMayGoIsFollowedWithoutIt(t *testing.T) {
+	// The first was sent with the caller's own credentials.
+	chain := []string{"http://a.example/", "http://a.example/2"}
 	for name, tr := range map[string]*transport.Transport{
 		"plain http":       {},
 		"host not allowed": {InsecureHTTP: true, AllowedHosts: []string{"b.example"}},
@@ -152,7 +163,7 @@ func TestARedirectToWhereNoTokenMayGoIsFollowedWithoutIt(t *testing.T) {
 	}
 }
 
-func TestACallersOwnAuthorizationIsLeftAloneAndNoTokenIsFetched(t *testing.T) {
+func TestCallersOwnAuthorizationIsLeftAlone(t *testing.T) {
 	for _, key := range []string{"Authorization", "authorization"} {
 		b, s := answers(reply{status: 401}), bearer("token")
 		req := request(t, "GET", "http://a.example/", nil)
@@ -167,7 +178,7 @@ func TestACallersOwnAuthorizationIsLeftAloneAndNoTokenIsFetched(t *testing.T) {
 	}
 }
 
-func TestAnEmptyAuthorizationIsNotTheCallersOwn(t *testing.T) {
+func TestEmptyAuthorizationIsNotTheCallersOwn(t *testing.T) {
 	b := answers()
 	req := request(t, "GET", "https://a.example/", nil)
 	req.Header["Authorization"] = []string{""}
@@ -175,7 +186,7 @@ func TestAnEmptyAuthorizationIsNotTheCallersOwn(t *testing.T) {
 	equal(t, "Authorization", b.authorizations(), "Bearer token")
 }
 
-func TestARequestThatCannotBeSentIsAClearErrorAndItsBodyIsClosed(t *testing.T) {
+func TestUnsendableRequestIsAClearErrorAndItsBodyIsClosed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		tr   *transport.Transport
 		url  *url.URL
@@ -187,7 +198,7 @@ func TestARequestThatCannotBeSentIsAClearErrorAndItsBodyIsClosed(t *testing.T) {
 	} {
 		sent := newBody("x")
 		_, err := tc.tr.RoundTrip(&http.Request{Method: "POST", URL: tc.url, Body: sent})
-		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "transport: ") {
+		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "ccclient: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 		sent.closedOnce(t)

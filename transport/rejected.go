@@ -8,8 +8,8 @@ import (
 )
 
 // DefaultRejected reports whether resp means that the token is no longer good and another one may help: it is a 401,
-// and no Bearer or DPoP challenge in it says insufficient_scope or invalid_request, which a new token of the same kind
-// would not change (RFC 6750, section 3.1).
+// and no Bearer or DPoP challenge in it says insufficient_scope or invalid_request, which a new token of the same
+// kind would not change (RFC 6750, section 3.1).
 func DefaultRejected(resp *http.Response) bool {
 	if resp == nil || resp.StatusCode != http.StatusUnauthorized {
 		return false
@@ -23,4 +23,11 @@ func DefaultRejected(resp *http.Response) bool {
 		}
 	}
 	return true
+}
+
+func (t *Transport) rejected(resp *http.Response) bool {
+	if t.Rejected != nil {
+		return t.Rejected(resp)
+	}
+	return DefaultRejected(resp)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +14,7 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-func TestARejectedTokenIsInvalidatedAndTheRequestSentOnceMoreWithAnother(t *testing.T) {
+func TestRejectedRequestIsSentOnceMoreWithAnotherToken(t *testing.T) {
 	b, s := answers(reply{status: 401}, reply{status: 200}), bearer("first", "second", "third")
 	resp, text := roundTrip(t, &transport.Transport{Source: s, Base: b}, request(t, "GET", "https://a.example/", nil))
 	equal(t, "status", resp.StatusCode, 200)
@@ -24,7 +23,7 @@ func TestARejectedTokenIsInvalidatedAndTheRequestSentOnceMoreWithAnother(t *test
 	equal(t, "invalidated", strings.Join(s.invalidated, ", "), "first")
 }
 
-func TestTheSecondAnswerIsReturnedWhateverItIs(t *testing.T) {
+func TestSecondAnswerIsReturnedWhateverItIs(t *testing.T) {
 	b, s := answers(reply{status: 401}), bearer("first", "second", "third")
 	resp, text := roundTrip(t, &transport.Transport{Source: s, Base: b}, request(t, "GET", "https://a.example/", nil))
 	equal(t, "status", resp.StatusCode, 401)
@@ -32,18 +31,21 @@ func TestTheSecondAnswerIsReturnedWhateverItIs(t *testing.T) {
 	equal(t, "Authorization", b.authorizations(), "Bearer first, Bearer second")
 }
 
-func TestARejectionThatCannotBeHealedIsReturnedUntouched(t *testing.T) {
+func TestRejectionThatCannotBeHealedIsReturnedUntouched(t *testing.T) {
 	same := &oauth2.Token{AccessToken: "first"}
 	for name, s := range map[string]transport.Source{
 		"no other token": bearer("first"),
 		"the same token": sourceFunc(func(context.Context) (*oauth2.Token, error) { return same, nil }),
-		"its equal":      sourceFunc(func(context.Context) (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "first"}, nil }),
-		"a wrong type":   &source{tokens: []*oauth2.Token{same, {AccessToken: "second", TokenType: "DPoP"}}},
+		"its equal": sourceFunc(func(context.Context) (*oauth2.Token, error) {
+			return &oauth2.Token{AccessToken: "first"}, nil
+		}),
+		"a wrong type": &source{tokens: []*oauth2.Token{same, {AccessToken: "second", TokenType: "DPoP"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := newBody("who are you")
 			b := answers(reply{status: 401, body: answer, header: challenges(`Bearer error="invalid_token"`)})
-			resp, text := roundTrip(t, &transport.Transport{Source: s, Base: b}, request(t, "GET", "https://a.example/", nil))
+			resp, text := roundTrip(t, &transport.Transport{Source: s, Base: b},
+				request(t, "GET", "https://a.example/", nil))
 			equal(t, "status", resp.StatusCode, 401)
 			equal(t, "body", text, "who are you")
 			equal(t, "challenge", resp.Header.Get("WWW-Authenticate"), `Bearer error="invalid_token"`)
@@ -53,7 +55,7 @@ func TestARejectionThatCannotBeHealedIsReturnedUntouched(t *testing.T) {
 	}
 }
 
-func TestASourceThatIsNoInvalidatorHealsIfItHasAnotherToken(t *testing.T) {
+func TestSourceThatIsNoInvalidatorHealsWithAnotherToken(t *testing.T) {
 	n := 0
 	s := sourceFunc(func(context.Context) (*oauth2.Token, error) {
 		n++
@@ -79,24 +81,26 @@ func (s *slow) Token(ctx context.Context) (*oauth2.Token, error) {
 	return s.source.Token(ctx)
 }
 
-func TestAContextThatEndsWhileWaitingForTheNewTokenGetsTheFirstAnswer(t *testing.T) {
+func TestContextThatEndsBeforeTheNewTokenGetsTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		b, s := answers(reply{status: 401}), &slow{source{tokens: bearer("first", "second").tokens}}
-		resp, text := roundTrip(t, &transport.Transport{Source: s, Base: b}, request(t, "GET", "https://a.example/", nil).WithContext(ctx))
+		resp, text := roundTrip(t, &transport.Transport{Source: s, Base: b},
+			request(t, "GET", "https://a.example/", nil).WithContext(ctx))
 		equal(t, "status", resp.StatusCode, 401)
 		equal(t, "body", text, "Unauthorized")
 		equal(t, "requests", len(b.seen), 1)
 	})
 }
 
-func TestANewTokenThatComesTooLateIsNotSpent(t *testing.T) {
+func TestNewTokenThatComesTooLateIsNotSpent(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	tokens := bearer("first", "second")
 	s := &hooked{source: tokens, onInvalidate: cancel}
 	b := answers(reply{status: 401})
-	resp, _ := roundTrip(t, &transport.Transport{Source: s, Base: b}, request(t, "GET", "https://a.example/", nil).WithContext(ctx))
+	resp, _ := roundTrip(t, &transport.Transport{Source: s, Base: b},
+		request(t, "GET", "https://a.example/", nil).WithContext(ctx))
 	equal(t, "status", resp.StatusCode, 401)
 	equal(t, "requests", len(b.seen), 1)
 }
@@ -112,54 +116,7 @@ func (h *hooked) Invalidate(tok *oauth2.Token) {
 	h.onInvalidate()
 }
 
-func TestOnlyWhatTheTokenIsToBlameForIsARejection(t *testing.T) {
-	for _, tc := range []struct {
-		status int
-		lines  []string
-		want   bool
-	}{
-		{401, nil, true},
-		{401, []string{`Bearer`}, true},
-		{401, []string{`Bearer error="invalid_token"`}, true},
-		{401, []string{`Basic realm="x", error="invalid_request"`}, true},
-		{401, []string{`Basic realm="Bearer error=insufficient_scope"`}, true},
-		{401, []string{`Bearer error="insufficient_scope", scope="a b"`}, false},
-		{401, []string{`bearer error=invalid_request`}, false},
-		{401, []string{`Basic realm="a, b"`, `dpop algs="ES256", ERROR = "insufficient_scope"`}, false},
-		{401, []string{`Basic realm="x", Bearer realm="y", error="invalid_request"`}, false},
-		{403, []string{`Bearer error="invalid_token"`}, false},
-		{400, nil, false}, {200, nil, false}, {407, nil, false}, {500, nil, false},
-	} {
-		resp := &http.Response{StatusCode: tc.status, Header: challenges(tc.lines...)}
-		equal(t, strings.Join(tc.lines, " / "), transport.DefaultRejected(resp), tc.want)
-	}
-	equal(t, "nil", transport.DefaultRejected(nil), false)
-}
-
-func TestWhatIsARejectionCanBeSaidOtherwise(t *testing.T) {
-	b, s := answers(reply{status: 403}, reply{status: 200}), bearer("first", "second")
-	var asked *http.Request
-	req := request(t, "GET", "https://a.example/", nil)
-	resp, _ := roundTrip(t, &transport.Transport{Source: s, Base: b, Rejected: func(resp *http.Response) bool {
-		asked = resp.Request
-		return resp.StatusCode == 403
-	}}, req)
-	equal(t, "status", resp.StatusCode, 200)
-	if asked != req {
-		t.Error("Rejected saw the request that holds the token")
-	}
-}
-
-func TestAnAnswerThatIsNoRejectionCostsTheTokenNothing(t *testing.T) {
-	for _, status := range []int{101, 200, 302, 403, 404, 429, 503} {
-		b, s := answers(reply{status: status}), bearer("first", "second")
-		roundTrip(t, &transport.Transport{Source: s, Base: b}, request(t, "GET", "https://a.example/", nil))
-		equal(t, "requests", len(b.seen), 1)
-		equal(t, "invalidated", len(s.invalidated), 0)
-	}
-}
-
-func TestTheFirstAnswerIsDrainedWithinBoundsAndClosed(t *testing.T) {
+func TestFirstAnswerIsDrainedWithinBoundsAndClosed(t *testing.T) {
 	for name, tc := range map[string]struct{ size, readAtMost int }{
 		"short": {1000, 1000},
 		"long":  {10 << 20, 64<<10 + 1},
@@ -167,18 +124,20 @@ func TestTheFirstAnswerIsDrainedWithinBoundsAndClosed(t *testing.T) {
 		rest := bytes.NewReader(make([]byte, tc.size))
 		answer := &body{Reader: struct{ io.Reader }{rest}}
 		b := answers(reply{status: 401, body: answer}, reply{status: 200})
-		roundTrip(t, &transport.Transport{Source: bearer("first", "second"), Base: b}, request(t, "GET", "https://a.example/", nil))
+		roundTrip(t, &transport.Transport{Source: bearer("first", "second"), Base: b},
+			request(t, "GET", "https://a.example/", nil))
 		equal(t, name, tc.size-rest.Len(), tc.readAtMost)
 		answer.closedOnce(t)
 	}
 }
 
-func TestAnAnswerThatNeverEndsDoesNotHoldUpTheRetry(t *testing.T) {
+func TestEndlessAnswerDoesNotHoldUpTheRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		endless, _ := io.Pipe()
 		b := answers(reply{status: 401, body: endless}, reply{status: 200})
 		start := time.Now()
-		resp, _ := roundTrip(t, &transport.Transport{Source: bearer("first", "second"), Base: b}, request(t, "GET", "https://a.example/", nil))
+		resp, _ := roundTrip(t, &transport.Transport{Source: bearer("first", "second"), Base: b},
+			request(t, "GET", "https://a.example/", nil))
 		equal(t, "status", resp.StatusCode, 200)
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("took %v", took)
@@ -186,7 +145,7 @@ func TestAnAnswerThatNeverEndsDoesNotHoldUpTheRetry(t *testing.T) {
 	})
 }
 
-func TestAnErrorOfTheBaseIsReturnedAsItIs(t *testing.T) {
+func TestErrorOfTheBaseIsReturnedAsItIs(t *testing.T) {
 	for name, script := range map[string][]reply{
 		"first":  {{err: io.ErrUnexpectedEOF}},
 		"second": {{status: 401}, {err: io.ErrUnexpectedEOF}},

@@ -99,7 +99,7 @@ func call(t *testing.T, c *http.Client, req *http.Request) (int, string) {
 	return resp.StatusCode, string(data)
 }
 
-func TestTheRetryReusesTheConnectionOfTheRejectedRequest(t *testing.T) {
+func TestRetryReusesTheConnectionOfTheRejectedRequest(t *testing.T) {
 	a := newAPI(t, "second")
 	c := &http.Client{Transport: &transport.Transport{Source: bearer("first", "second"), Base: a.Client().Transport}}
 	status, text := call(t, c, request(t, "POST", a.URL+"/x", strings.NewReader("text")))
@@ -108,7 +108,7 @@ func TestTheRetryReusesTheConnectionOfTheRejectedRequest(t *testing.T) {
 	equal(t, "connections", a.conns.Load(), 1)
 }
 
-func TestAClientFollowsRedirectsWithTheTokenOnlyAtHome(t *testing.T) {
+func TestClientFollowsRedirectsWithTheTokenOnlyAtHome(t *testing.T) {
 	home, away := newAPI(t, ""), newAPI(t, "")
 	back := away.URL + "/2?to=" + url.QueryEscape(home.URL+"/3")
 	first := home.URL + "/0?to=" + url.QueryEscape(home.URL+"/1?to="+url.QueryEscape(back))
@@ -119,18 +119,19 @@ func TestAClientFollowsRedirectsWithTheTokenOnlyAtHome(t *testing.T) {
 	equal(t, "away", away.log(), `POST /2 "" "text"`)
 }
 
-func TestHTTP2(t *testing.T) {
+func TestRejectedRequestIsSentOnceMoreOverHTTP2(t *testing.T) {
 	a := newAPI(t, "second", func(s *httptest.Server) {
 		s.EnableHTTP2 = true
 		s.StartTLS()
 	})
-	c := &http.Client{Transport: &transport.Transport{Source: bearer("first", "second"), Base: a.Client().Transport, ReplayLimit: 1 << 10}}
+	c := &http.Client{Transport: &transport.Transport{Source: bearer("first", "second"), Base: a.Client().Transport,
+		ReplayLimit: 1 << 10}}
 	status, text := call(t, c, request(t, "PUT", a.URL, struct{ io.Reader }{strings.NewReader("text")}))
 	equal(t, "status", status, 200)
 	equal(t, "answer", text, "HTTP/2.0: text")
 }
 
-func TestABodyThatWaitsFor100ContinueIsNotSentWithARejectedToken(t *testing.T) {
+func TestBodyThatWaitsFor100ContinueIsSentOnce(t *testing.T) {
 	a := newAPI(t, "second")
 	base := a.Client().Transport.(*http.Transport).Clone()
 	base.ExpectContinueTimeout = time.Minute
@@ -146,7 +147,7 @@ func TestABodyThatWaitsFor100ContinueIsNotSentWithARejectedToken(t *testing.T) {
 	}
 }
 
-func TestAnUpgradedConnectionPassesThrough(t *testing.T) {
+func TestUpgradedConnectionPassesThrough(t *testing.T) {
 	a := newAPI(t, "token")
 	tr := &transport.Transport{Source: bearer("token"), Base: a.Client().Transport}
 	req := request(t, "GET", a.URL, nil)
@@ -176,8 +177,9 @@ func TestInsideAReverseProxyABodyFromTheNetworkIsSentAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport: &transport.Transport{Source: bearer("first", "second"), Base: a.Client().Transport, ReplayLimit: 1 << 20},
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: &transport.Transport{Source: bearer("first", "second"), Base: a.Client().Transport,
+			ReplayLimit: 1 << 20},
 	})
 	defer proxy.Close()
 	for _, length := range []int64{4, -1} {
@@ -190,7 +192,7 @@ func TestInsideAReverseProxyABodyFromTheNetworkIsSentAgain(t *testing.T) {
 	equal(t, "requests", a.log(), `POST /x "Bearer first" "text"`+"\n"+`POST /x "Bearer second" "text"`+"\n"+`POST /x "Bearer second" "text"`)
 }
 
-func TestARevokedTokenIsHealedForAllWhoUseItAtOnce(t *testing.T) {
+func TestRevokedTokenIsHealedForAllWhoUseItAtOnce(t *testing.T) {
 	a := newAPI(t, "second")
 	s := bearer("first", "second")
 	tr := &transport.Transport{Source: s, Base: a.Client().Transport}

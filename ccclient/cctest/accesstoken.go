@@ -13,7 +13,7 @@ import (
 // tokenKeyID names the one key that signs access tokens.
 const tokenKeyID = "cctest"
 
-// newTokenKey makes the key that signs access tokens, if they are JWTs.
+// newTokenKey returns the key that signs access tokens, if they are JWTs.
 func newTokenKey() *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil { // only if the system has no randomness
@@ -22,7 +22,7 @@ func newTokenKey() *ecdsa.PrivateKey {
 	return key
 }
 
-// newToken is the text of a token for g: opaque, or a JWT by RFC 9068.
+// newToken returns the text of a token for g: opaque, or a JWT by RFC 9068.
 func (s *Server) newToken(g *grant) string {
 	id := rand.Text()
 	if !s.o.JWTAccessTokens {
@@ -54,11 +54,12 @@ func (s *Server) newToken(g *grant) string {
 	return token
 }
 
-// serveKeys is the key set that verifies access tokens.
+// serveKeys answers with the key set that verifies access tokens.
 func (s *Server) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	keys := []any{}
 	if s.o.JWTAccessTokens {
-		keys = append(keys, jose.JSONWebKey{Key: &s.tokenKey().PublicKey, KeyID: tokenKeyID, Algorithm: "ES256", Use: "sig"})
+		keys = append(keys, jose.JSONWebKey{Key: &s.tokenKey().PublicKey, KeyID: tokenKeyID, Algorithm: "ES256",
+			Use: "sig"})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"keys": keys})
 }

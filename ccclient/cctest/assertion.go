@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// The assertion types of RFC 7523, section 2.2, and of the SPIFFE client
-// authentication draft.
+// The assertion types of RFC 7523, section 2.2, and of the SPIFFE client authentication draft.
 const (
 	typeJWT    = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	typeSPIFFE = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
@@ -64,7 +63,7 @@ func (s *Server) assertion(r *http.Request, form url.Values, req *RecordedReques
 	return c, nil
 }
 
-// clientOf is the id of the client that an assertion speaks for.
+// clientOf returns the id of the client that an assertion speaks for.
 func (s *Server) clientOf(j *signed, method string) string {
 	for _, c := range s.o.Clients {
 		// A JWT-SVID need not name its issuer, any other assertion must.
@@ -85,7 +84,7 @@ func (s *Server) clientOf(j *signed, method string) string {
 // vouchedFor reports whether somebody else makes the client's assertions.
 func (c Registration) vouchedFor() bool { return c.AssertionSubject != "" }
 
-// keysFor are the keys that may have signed the assertion.
+// keysFor returns the keys that may have signed the assertion.
 func (c Registration) keysFor(j *signed, method string) []any {
 	if method == ClientSecretJWT {
 		return []any{[]byte(c.Secret)}
@@ -104,7 +103,7 @@ func (s *Server) allows(alg string) bool {
 	return s.o.SigningAlgs == nil || slices.Contains(s.o.SigningAlgs, alg)
 }
 
-// checkAudience is rfc7523bis: the issuer, as the sole value; and a string in
+// checkAudience says what is wrong with the audience, by rfc7523bis: the issuer, as the sole value; and a string in
 // what the client makes itself.
 func (s *Server) checkAudience(r *http.Request, j *signed, c Registration) string {
 	good := []string{s.issuer(r)}
@@ -128,7 +127,7 @@ func (s *Server) checkAudience(r *http.Request, j *signed, c Registration) strin
 	return fmt.Sprintf("aud is not %s", strings.Join(good, " or "))
 }
 
-// checkOwnAssertion is for what the client signed for this very request.
+// checkOwnAssertion says what is wrong with an assertion the client signed for this very request.
 func (s *Server) checkOwnAssertion(j *signed, c Registration) string {
 	exp, _ := j.date("exp")
 	nbf, hasNotBefore := j.date("nbf")
@@ -136,7 +135,8 @@ func (s *Server) checkOwnAssertion(j *signed, c Registration) string {
 	switch {
 	case !slices.Contains([]string{"", "jwt", "client-authentication+jwt"}, strings.ToLower(j.header.Typ)):
 		return "typ is for something else"
-	case j.header.CertificateID != "" && (c.Certificate == nil || j.header.CertificateID != certificateID(c.Certificate.Raw)):
+	case j.header.CertificateID != "" && (c.Certificate == nil ||
+		j.header.CertificateID != certificateID(c.Certificate.Raw)):
 		return "x5t#S256 names another certificate"
 	case !now.Before(exp):
 		return "exp is missing or past"
@@ -154,8 +154,7 @@ func (s *Server) checkOwnAssertion(j *signed, c Registration) string {
 	return ""
 }
 
-// checkForeignAssertion is for a workload's identity token, which serves for
-// as long as it lives.
+// checkForeignAssertion says what is wrong with a workload's identity token, which serves for as long as it lives.
 func checkForeignAssertion(j *signed) string {
 	exp, _ := j.date("exp")
 	nbf, hasNotBefore := j.date("nbf")
@@ -171,7 +170,7 @@ func checkForeignAssertion(j *signed) string {
 	return ""
 }
 
-// certificateID is the x5t#S256 of a certificate (RFC 7515, section 4.1.8).
+// certificateID returns the x5t#S256 of a certificate (RFC 7515, section 4.1.8).
 func certificateID(der []byte) string {
 	sum := sha256.Sum256(der)
 	return base64.RawURLEncoding.EncodeToString(sum[:])

@@ -64,8 +64,7 @@ func sign(t testing.TB, key any, alg string, header, claims map[string]any) stri
 	return compact
 }
 
-// claims are those of a good assertion for the client, with changes; a nil
-// value removes a claim.
+// claims are those of a good assertion for the client, with changes; a nil value removes a claim.
 func claims(client string, changes map[string]any) map[string]any {
 	now := time.Now().Unix()
 	c := map[string]any{
@@ -80,7 +79,8 @@ func claims(client string, changes map[string]any) map[string]any {
 // assert sends an assertion.
 func assert(t *testing.T, s *cctest.Server, kind, assertion string, more ...string) reply {
 	t.Helper()
-	pairs := append([]string{"grant_type", "client_credentials", "client_assertion_type", kind, "client_assertion", assertion}, more...)
+	pairs := append([]string{"grant_type", "client_credentials", "client_assertion_type", kind, "client_assertion",
+		assertion}, more...)
 	return do(t, s.RoundTripper(), form(t.Context(), tokenURL, pairs...))
 }
 
@@ -95,19 +95,25 @@ func TestPrivateKeyJWTWithEveryKindOfKey(t *testing.T) {
 	}
 	for alg, key := range map[string]crypto.Signer{
 		"RS256": rsaKey, "RS384": rsaKey, "RS512": rsaKey, "PS256": rsaKey, "PS384": rsaKey, "PS512": rsaKey,
-		"ES256": newEC(t, elliptic.P256()), "ES384": newEC(t, elliptic.P384()), "ES512": newEC(t, elliptic.P521()), "EdDSA": edKey,
+		"ES256": newEC(t, elliptic.P256()), "ES384": newEC(t, elliptic.P384()), "ES512": newEC(t, elliptic.P521()),
+		"EdDSA": edKey,
 	} {
 		t.Run(alg, func(t *testing.T) {
-			s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Keys: map[string]crypto.PublicKey{"k": key.Public()}}}})
-			for _, header := range []map[string]any{nil, {"kid": "k"}, {"typ": "JWT"}, {"typ": "client-authentication+jwt"}} {
-				if got := assert(t, s, jwtBearer, sign(t, key, alg, header, claims("c", nil)), "client_id", "c"); got.status != 200 {
+			s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c",
+				Keys: map[string]crypto.PublicKey{"k": key.Public()}}}})
+			for _, header := range []map[string]any{nil, {"kid": "k"}, {"typ": "JWT"},
+				{"typ": "client-authentication+jwt"}} {
+				if got := assert(t, s, jwtBearer, sign(t, key, alg, header, claims("c", nil)), "client_id",
+					"c"); got.status != 200 {
 					t.Errorf("%v: %d %s", header, got.status, got.body)
 				}
 			}
-			if got := assert(t, s, jwtBearer, sign(t, key, alg, map[string]any{"kid": "other"}, claims("c", nil))); got.status != 401 {
+			if got := assert(t, s, jwtBearer, sign(t, key, alg, map[string]any{"kid": "other"},
+				claims("c", nil))); got.status != 401 {
 				t.Errorf("with another kid: %d", got.status)
 			}
-			if last := s.TokenRequests()[0]; last.AuthMethod != cctest.PrivateKeyJWT || last.ClientID != "c" || last.Claims["sub"] != "c" {
+			if last := s.TokenRequests()[0]; last.AuthMethod != cctest.PrivateKeyJWT || last.ClientID != "c" ||
+				last.Claims["sub"] != "c" {
 				t.Errorf("recorded %+v", last)
 			}
 		})
@@ -119,7 +125,8 @@ func TestEd25519ByItsNewerName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Keys: map[string]crypto.PublicKey{"": public}}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c",
+		Keys: map[string]crypto.PublicKey{"": public}}}})
 	for _, test := range []struct {
 		header string
 		flip   byte
@@ -133,7 +140,8 @@ func TestEd25519ByItsNewerName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		input := base64.RawURLEncoding.EncodeToString([]byte(test.header)) + "." + base64.RawURLEncoding.EncodeToString(payload)
+		input := base64.RawURLEncoding.EncodeToString([]byte(test.header)) + "." +
+			base64.RawURLEncoding.EncodeToString(payload)
 		signature := ed25519.Sign(key, []byte(input))
 		signature[0] ^= test.flip
 		if got := assert(t, s, jwtBearer, input+"."+base64.RawURLEncoding.EncodeToString(signature)); got.status != test.status {
@@ -177,37 +185,40 @@ func TestAssertionsThatAreRefused(t *testing.T) {
 			assertion string
 			more      []string
 		}{
-			"replayed jti":         {replayed, nil},
-			"no jti":               {own(map[string]any{"jti": nil}), nil},
-			"wrong aud":            {own(map[string]any{"aud": "https://other.example"}), nil},
-			"issuer with a slash":  {own(map[string]any{"aud": "https://as.example/"}), nil},
-			"token URL as aud":     {own(map[string]any{"aud": tokenURL}), nil},
-			"aud in an array":      {own(map[string]any{"aud": []string{"https://as.example"}}), nil},
-			"no aud":               {own(map[string]any{"aud": nil}), nil},
-			"stale iat":            {own(map[string]any{"iat": now - 600}), nil},
-			"iat in the future":    {own(map[string]any{"iat": now + 60}), nil},
-			"no iat":               {own(map[string]any{"iat": nil}), nil},
-			"iat as a string":      {own(map[string]any{"iat": "now"}), nil},
-			"expired":              {own(map[string]any{"exp": now}), nil},
-			"no exp":               {own(map[string]any{"exp": nil}), nil},
-			"exp too far ahead":    {own(map[string]any{"exp": now + 7200}), nil},
-			"nbf in the future":    {own(map[string]any{"nbf": now + 1}), nil},
-			"another iss":          {own(map[string]any{"iss": "d"}), nil},
-			"no iss":               {own(map[string]any{"iss": nil}), nil},
-			"an unknown client":    {own(map[string]any{"iss": "x", "sub": "x"}), nil},
-			"no sub":               {own(map[string]any{"iss": "", "sub": nil}), nil},
-			"wrong key":            {sign(t, other, "ES256", nil, claims("c", nil)), nil},
-			"wrong kind of key":    {sign(t, weak, "RS256", nil, claims("c", nil)), nil},
-			"wrong typ":            {sign(t, key, "ES256", map[string]any{"typ": "at+jwt"}, claims("c", nil)), nil},
-			"wrong certificate":    {sign(t, key, "ES256", map[string]any{"x5t#S256": id([]byte("x"))}, claims("c", nil)), nil},
-			"another client_id":    {own(nil), []string{"client_id", "d"}},
-			"a secret beside it":   {own(nil), []string{"client_id", "c", "client_secret", "x"}},
-			"method not allowed":   {sign(t, []byte(longKey), "HS256", nil, claims("c", nil)), nil},
-			"MAC by a public key":  {sign(t, []byte(longKey), "HS256", nil, claims("d", nil)), nil},
-			"not a JWT":            {"abc", nil},
-			"not JSON":             {"YWJj.YWJj.YWJj", nil},
-			"alg none":             {"eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"c","sub":"c"}`)) + ".", nil},
-			"alg of another key":   {"eyJhbGciOiJFZDI1NTE5In0." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"c","sub":"c"}`)) + ".AA", nil},
+			"replayed jti":        {replayed, nil},
+			"no jti":              {own(map[string]any{"jti": nil}), nil},
+			"wrong aud":           {own(map[string]any{"aud": "https://other.example"}), nil},
+			"issuer with a slash": {own(map[string]any{"aud": "https://as.example/"}), nil},
+			"token URL as aud":    {own(map[string]any{"aud": tokenURL}), nil},
+			"aud in an array":     {own(map[string]any{"aud": []string{"https://as.example"}}), nil},
+			"no aud":              {own(map[string]any{"aud": nil}), nil},
+			"stale iat":           {own(map[string]any{"iat": now - 600}), nil},
+			"iat in the future":   {own(map[string]any{"iat": now + 60}), nil},
+			"no iat":              {own(map[string]any{"iat": nil}), nil},
+			"iat as a string":     {own(map[string]any{"iat": "now"}), nil},
+			"expired":             {own(map[string]any{"exp": now}), nil},
+			"no exp":              {own(map[string]any{"exp": nil}), nil},
+			"exp too far ahead":   {own(map[string]any{"exp": now + 7200}), nil},
+			"nbf in the future":   {own(map[string]any{"nbf": now + 1}), nil},
+			"another iss":         {own(map[string]any{"iss": "d"}), nil},
+			"no iss":              {own(map[string]any{"iss": nil}), nil},
+			"an unknown client":   {own(map[string]any{"iss": "x", "sub": "x"}), nil},
+			"no sub":              {own(map[string]any{"iss": "", "sub": nil}), nil},
+			"wrong key":           {sign(t, other, "ES256", nil, claims("c", nil)), nil},
+			"wrong kind of key":   {sign(t, weak, "RS256", nil, claims("c", nil)), nil},
+			"wrong typ":           {sign(t, key, "ES256", map[string]any{"typ": "at+jwt"}, claims("c", nil)), nil},
+			"wrong certificate": {sign(t, key, "ES256", map[string]any{"x5t#S256": id([]byte("x"))},
+				claims("c", nil)), nil},
+			"another client_id":   {own(nil), []string{"client_id", "d"}},
+			"a secret beside it":  {own(nil), []string{"client_id", "c", "client_secret", "x"}},
+			"method not allowed":  {sign(t, []byte(longKey), "HS256", nil, claims("c", nil)), nil},
+			"MAC by a public key": {sign(t, []byte(longKey), "HS256", nil, claims("d", nil)), nil},
+			"not a JWT":           {"abc", nil},
+			"not JSON":            {"YWJj.YWJj.YWJj", nil},
+			"alg none": {"eyJhbGciOiJub25lIn0." +
+				base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"c","sub":"c"}`)) + ".", nil},
+			"alg of another key": {"eyJhbGciOiJFZDI1NTE5In0." +
+				base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"c","sub":"c"}`)) + ".AA", nil},
 			"critical header":      {"eyJhbGciOiJFUzI1NiIsImNyaXQiOlsieCJdfQ.e30.AA", nil},
 			"signature cut off":    {replayed[:len(replayed)-4], nil},
 			"white space inside":   {replayed[:9] + " " + replayed[9:], nil},
@@ -233,7 +244,8 @@ func TestClientSecretJWTNeedsALongSecret(t *testing.T) {
 		alg    string
 		length int
 		status int
-	}{{"HS256", 32, 200}, {"HS256", 31, 401}, {"HS384", 48, 200}, {"HS384", 47, 401}, {"HS512", 64, 200}, {"HS512", 63, 401}} {
+	}{{"HS256", 32, 200}, {"HS256", 31, 401}, {"HS384", 48, 200}, {"HS384", 47, 401}, {"HS512", 64, 200}, {"HS512", 63,
+		401}} {
 		secret := longKey[:test.length]
 		s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "c", Secret: secret}}})
 		assertion := macByHand(t, test.alg, secret, claims("c", nil))
@@ -271,13 +283,16 @@ func TestAssertionOfARequestThatFailsCountsAsUsed(t *testing.T) {
 }
 
 func TestTokenURLAudienceIsForOlderClients(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{TokenURLAudience: true, Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
+	s := cctest.NewServer(cctest.Options{TokenURLAudience: true,
+		Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
 	for _, aud := range []any{tokenURL, "https://as.example", []string{"x", tokenURL}} {
-		if got := assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil, claims("c", map[string]any{"aud": aud}))); got.status != 200 {
+		if got := assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil,
+			claims("c", map[string]any{"aud": aud}))); got.status != 200 {
 			t.Errorf("%v: %d %s", aud, got.status, got.body)
 		}
 	}
-	if got := assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil, claims("c", map[string]any{"aud": []string{"x"}}))); got.status != 401 {
+	if got := assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil,
+		claims("c", map[string]any{"aud": []string{"x"}}))); got.status != 401 {
 		t.Errorf("for others: %d", got.status)
 	}
 }
@@ -290,7 +305,8 @@ func TestAssertionsOfWorkloadsAreTheirIssuers(t *testing.T) {
 		{ID: "k8s", Keys: keys, AssertionIssuer: cluster, AssertionSubject: account},
 		{ID: "spiffe", Keys: keys, AssertionSubject: workload},
 	}})
-	k8s := map[string]any{"iss": cluster, "sub": account, "aud": []string{"https://as.example"}, "jti": nil, "iat": time.Now().Unix() - 3000}
+	k8s := map[string]any{"iss": cluster, "sub": account, "aud": []string{"https://as.example"}, "jti": nil,
+		"iat": time.Now().Unix() - 3000}
 	svid := map[string]any{"iss": nil, "sub": workload, "aud": []string{"https://as.example"}, "jti": nil}
 	change := func(m map[string]any, name string, value any) map[string]any {
 		m = maps.Clone(m)
@@ -316,7 +332,8 @@ func TestAssertionsOfWorkloadsAreTheirIssuers(t *testing.T) {
 	} {
 		got := assert(t, s, test.kind, sign(t, key, "ES256", nil, claims("x", test.changes)))
 		requests := s.TokenRequests()
-		if last := requests[len(requests)-1]; (got.status == 200) != (test.client != "") || test.client != "" && last.ClientID != test.client {
+		if last := requests[len(requests)-1]; (got.status == 200) != (test.client != "") || test.client != "" &&
+			last.ClientID != test.client {
 			t.Errorf("%s: %d %s, client %q", test.name, got.status, got.body, last.ClientID)
 		}
 	}

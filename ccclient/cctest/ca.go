@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -15,13 +16,13 @@ import (
 	"time"
 )
 
-// A CA is a certificate authority in memory, for servers and clients of tests.
+// A CA is a certificate authority in memory, made by NewCA, for servers and clients of tests.
 type CA struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority with a new key, valid for a day around now.
+// NewCA returns an authority with a new key, valid for a day around now.
 func NewCA() *CA {
 	template := newTemplate("cctest CA")
 	template.IsCA, template.BasicConstraintsValid = true, true
@@ -33,22 +34,26 @@ func NewCA() *CA {
 	return &CA{certificate: c.Leaf, key: c.PrivateKey.(*ecdsa.PrivateKey)}
 }
 
-// Certificate is the authority's own certificate.
+// Certificate returns the authority's own certificate.
 func (ca *CA) Certificate() *x509.Certificate { return ca.certificate }
 
-// Pool holds the authority's certificate alone: RootCAs of those who trust its
-// servers, ClientCAs of those who trust its clients.
+// Pool returns a pool of the authority's certificate alone: RootCAs of those who trust its servers, ClientCAs of
+// those who trust its clients.
 func (ca *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(ca.certificate)
+	if ca.certificate != nil { // a zero CA has none
+		pool.AddCert(ca.certificate)
+	}
 	return pool
 }
 
-// Issue makes a key and a certificate for a server or a client: a common name,
-// and subject alternative names, each an IP address, a URI, an e-mail address
-// or, if none of these, a DNS name. It is an error if the names do not fit
+// Issue returns a key and a certificate for a server or a client: a common name, and subject alternative names, each
+// an IP address, a URI, an e-mail address or, if none of these, a DNS name. It is an error if the names do not fit
 // into a certificate.
 func (ca *CA) Issue(commonName string, alternatives ...string) (tls.Certificate, error) {
+	if ca.certificate == nil {
+		return tls.Certificate{}, errors.New("cctest: a CA is made by NewCA")
+	}
 	template, err := newLeaf(commonName, alternatives)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -56,8 +61,8 @@ func (ca *CA) Issue(commonName string, alternatives ...string) (tls.Certificate,
 	return sign(template, ca)
 }
 
-// SelfSigned makes a key and a certificate that nobody vouches for, for
-// self_signed_tls_client_auth; its names are like those of Issue.
+// SelfSigned returns a key and a certificate that nobody vouches for, for self_signed_tls_client_auth; its names are
+// like those of Issue.
 func SelfSigned(commonName string, alternatives ...string) (tls.Certificate, error) {
 	template, err := newLeaf(commonName, alternatives)
 	if err != nil {

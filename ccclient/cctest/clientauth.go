@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// authenticate checks who asks, by the one method that the request uses
-// (RFC 6749, section 2.3).
+// authenticate checks who asks, by the one method that the request uses (RFC 6749, section 2.3).
 func (s *Server) authenticate(r *http.Request, form url.Values, req *RecordedRequest) (Registration, *problem) {
 	authorization := r.Header.Values("Authorization")
 	var used []string
@@ -41,8 +40,7 @@ func (s *Server) authenticate(r *http.Request, form url.Values, req *RecordedReq
 	}
 }
 
-// client finds a registered client. An unknown one and a wrong secret get the
-// same answer.
+// client returns a registered client. An unknown one and a wrong secret get the same answer.
 func (s *Server) client(req *RecordedRequest, id, method string) (Registration, *problem) {
 	req.ClientID, req.AuthMethod = id, method
 	c, ok := s.clients[id]
@@ -83,9 +81,8 @@ func (s *Server) post(form url.Values, req *RecordedRequest) (Registration, *pro
 	return c, p
 }
 
-// basic is RFC 6749, section 2.3.1: the id and the secret are form-encoded,
-// then joined and base64-encoded. A client for which it is said so sends them
-// as they are.
+// basic is RFC 6749, section 2.3.1: the id and the secret are form-encoded, then joined and base64-encoded. A client
+// for which it is said so sends them as they are.
 func (s *Server) basic(authorization string, form url.Values, req *RecordedRequest) (Registration, *problem) {
 	scheme, encoded, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {

@@ -21,12 +21,11 @@ const (
 // A proofError says why a proof was refused: by a code of RFC 9449, and why.
 type proofError struct{ code, description string }
 
-// checkProof is RFC 9449, section 4.3. It returns the thumbprint of the key
-// that made the one proof of the request; empty: there is no proof. With an
-// accessToken the proof must be for it.
+// checkProof follows RFC 9449, section 4.3, and returns the thumbprint of the key that made the one proof of the
+// request; empty: there is no proof. With an accessToken the proof must be for it.
 //
-// A jti counts as used as soon as its signature is good, whatever else is
-// wrong: every attempt needs a proof of its own.
+// A jti counts as used as soon as its signature is good, whatever else is wrong: every attempt needs a proof of its
+// own.
 func (s *Server) checkProof(r *http.Request, accessToken string, n *nonces) (jkt string, _ *proofError) {
 	proofs := r.Header.Values("DPoP")
 	if len(proofs) == 0 {
@@ -80,8 +79,7 @@ func (s *Server) checkProof(r *http.Request, accessToken string, n *nonces) (jkt
 	return jkt, nil
 }
 
-// sameURL compares after the normalisation that RFC 9449 recommends; htu has
-// neither query nor fragment.
+// sameURL compares after the normalisation that RFC 9449 recommends; htu has neither query nor fragment.
 func sameURL(htu, want string) bool {
 	a, errA := url.Parse(htu)
 	b, errB := url.Parse(want)
@@ -98,14 +96,14 @@ func normal(u *url.URL) string {
 	return scheme + "://" + host + path
 }
 
-// nonces are those that one server gives out: the one of this period, and the
-// one of the period before, which is still good. Guarded by Server.mu.
+// nonces are those that one server gives out: the one of this period, and the one of the period before, which is
+// still good. Guarded by Server.mu.
 type nonces struct {
 	current, previous string
 	since             time.Time
 }
 
-// nonce is the one to give out now.
+// nonce returns the one to give out now.
 func (s *Server) nonce(n *nonces) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,17 +119,15 @@ func (s *Server) knownNonce(n *nonces, nonce string) bool {
 	return nonce != "" && slices.Contains([]string{n.current, n.previous}, nonce)
 }
 
-// giveNonce puts the current nonce into a response, a success as well as an
-// error (RFC 9449, section 8.2).
+// giveNonce puts the current nonce into a response, a success as well as an error (RFC 9449, section 8.2).
 func (s *Server) giveNonce(w http.ResponseWriter, n *nonces) {
 	if s.o.DPoPNonce {
 		w.Header().Set("DPoP-Nonce", s.nonce(n))
 	}
 }
 
-// RotateDPoPNonces makes all nonces void that were given out so far, by the
-// token endpoint and by the resource. By itself the server has a new one each
-// minute, and bears the one before.
+// RotateDPoPNonces makes all nonces void that were given out so far, by the token endpoint and by the resource. By
+// itself the server has a new one each minute, and bears the one before.
 func (s *Server) RotateDPoPNonces() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -69,7 +69,8 @@ func spend(t *testing.T, s *cctest.Server, authorization string, proofs ...strin
 }
 
 func TestTokenIsBoundToTheKeyOfTheProof(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret", RequireDPoP: true}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret",
+		RequireDPoP: true}}})
 	key, other := newEC(t, elliptic.P256()), newEC(t, elliptic.P256())
 	got := prove(t, s, proof(t, key, "POST", tokenURL, nil, nil))
 	if got.status != 200 || got.str("token_type") != "DPoP" {
@@ -85,7 +86,8 @@ func TestTokenIsBoundToTheKeyOfTheProof(t *testing.T) {
 	if got := spend(t, s, "DPoP "+token, proof(t, key, "GET", htu, nil, ath)); got.status != 200 {
 		t.Errorf("good: %d %v", got.status, got.header)
 	}
-	if got := spend(t, s, "dpop "+token, proof(t, key, "GET", "HTTPS://API.example:443/things", nil, ath)); got.status != 200 {
+	if got := spend(t, s, "dpop "+token, proof(t, key, "GET", "HTTPS://API.example:443/things", nil,
+		ath)); got.status != 200 {
 		t.Errorf("good, written otherwise: %d %v", got.status, got.header)
 	}
 	replayed := proof(t, key, "GET", htu, nil, ath)
@@ -94,25 +96,31 @@ func TestTokenIsBoundToTheKeyOfTheProof(t *testing.T) {
 		got  reply
 		code string
 	}{
-		"as Bearer":           {spend(t, s, "Bearer "+token), "invalid_token"},
-		"without a proof":     {spend(t, s, "DPoP "+token), "invalid_dpop_proof"},
-		"key of another":      {spend(t, s, "DPoP "+token, proof(t, other, "GET", htu, nil, ath)), "invalid_token"},
-		"no ath":              {spend(t, s, "DPoP "+token, proof(t, key, "GET", htu, nil, nil)), "invalid_dpop_proof"},
-		"ath of another":      {spend(t, s, "DPoP "+token, proof(t, key, "GET", htu, nil, map[string]any{"ath": athOf("x")})), "invalid_dpop_proof"},
-		"wrong htu":           {spend(t, s, "DPoP "+token, proof(t, key, "GET", "https://api.example/other", nil, ath)), "invalid_dpop_proof"},
-		"htu with a query":    {spend(t, s, "DPoP "+token, proof(t, key, "GET", apiURL, nil, ath)), "invalid_dpop_proof"},
-		"wrong htm":           {spend(t, s, "DPoP "+token, proof(t, key, "POST", htu, nil, ath)), "invalid_dpop_proof"},
-		"replayed jti":        {spend(t, s, "DPoP "+token, replayed), "invalid_dpop_proof"},
-		"a Bearer token":      {spend(t, s, "DPoP x", proof(t, key, "GET", htu, nil, ath)), "invalid_token"},
-		"two proofs":          {spend(t, s, "DPoP "+token, proof(t, key, "GET", htu, nil, ath), proof(t, key, "GET", htu, nil, ath)), "invalid_dpop_proof"},
-		"signature cut":       {spend(t, s, "DPoP "+token, replayed[:len(replayed)-4]), "invalid_dpop_proof"},
-		"the client's own AS": {spend(t, s, "DPoP "+token, proof(t, key, "POST", tokenURL, nil, ath)), "invalid_dpop_proof"},
+		"as Bearer":       {spend(t, s, "Bearer "+token), "invalid_token"},
+		"without a proof": {spend(t, s, "DPoP "+token), "invalid_dpop_proof"},
+		"key of another":  {spend(t, s, "DPoP "+token, proof(t, other, "GET", htu, nil, ath)), "invalid_token"},
+		"no ath":          {spend(t, s, "DPoP "+token, proof(t, key, "GET", htu, nil, nil)), "invalid_dpop_proof"},
+		"ath of another": {spend(t, s, "DPoP "+token,
+			proof(t, key, "GET", htu, nil, map[string]any{"ath": athOf("x")})), "invalid_dpop_proof"},
+		"wrong htu": {spend(t, s, "DPoP "+token, proof(t, key, "GET", "https://api.example/other", nil, ath)),
+			"invalid_dpop_proof"},
+		"htu with a query": {spend(t, s, "DPoP "+token, proof(t, key, "GET", apiURL, nil, ath)),
+			"invalid_dpop_proof"},
+		"wrong htm":      {spend(t, s, "DPoP "+token, proof(t, key, "POST", htu, nil, ath)), "invalid_dpop_proof"},
+		"replayed jti":   {spend(t, s, "DPoP "+token, replayed), "invalid_dpop_proof"},
+		"a Bearer token": {spend(t, s, "DPoP x", proof(t, key, "GET", htu, nil, ath)), "invalid_token"},
+		"two proofs": {spend(t, s, "DPoP "+token, proof(t, key, "GET", htu, nil, ath),
+			proof(t, key, "GET", htu, nil, ath)), "invalid_dpop_proof"},
+		"signature cut": {spend(t, s, "DPoP "+token, replayed[:len(replayed)-4]), "invalid_dpop_proof"},
+		"the client's own AS": {spend(t, s, "DPoP "+token, proof(t, key, "POST", tokenURL, nil, ath)),
+			"invalid_dpop_proof"},
 	} {
 		challenge := test.got.header.Get("WWW-Authenticate")
 		if test.got.status != 401 || !strings.Contains(challenge, `error="`+test.code+`"`) {
 			t.Errorf("%s: %d %s", name, test.got.status, challenge)
 		}
-		if name != "as Bearer" && (!strings.HasPrefix(challenge, "DPoP ") || !strings.Contains(challenge, `algs="ES256 `)) {
+		if name != "as Bearer" && (!strings.HasPrefix(challenge, "DPoP ") ||
+			!strings.Contains(challenge, `algs="ES256 `)) {
 			t.Errorf("%s: %s", name, challenge)
 		}
 	}
@@ -129,7 +137,8 @@ func TestUnboundTokenIsNotForDPoP(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{})
 	token := newToken(t, s)
 	key := newEC(t, elliptic.P256())
-	got := spend(t, s, "DPoP "+token, proof(t, key, "GET", "https://api.example/things", nil, map[string]any{"ath": athOf(token)}))
+	got := spend(t, s, "DPoP "+token, proof(t, key, "GET", "https://api.example/things", nil,
+		map[string]any{"ath": athOf(token)}))
 	if got.status != 401 || !strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
 		t.Errorf("got %d %v", got.status, got.header)
 	}
@@ -137,7 +146,8 @@ func TestUnboundTokenIsNotForDPoP(t *testing.T) {
 
 func TestProofsThatTheTokenEndpointRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret", RequireDPoP: true}}})
+		s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret",
+			RequireDPoP: true}}})
 		key, other := newEC(t, elliptic.P256()), newEC(t, elliptic.P256())
 		now := time.Now().Unix()
 		with := func(name string, value any) string {
@@ -198,7 +208,8 @@ func TestNoncesAreDemandedByEachServerForItself(t *testing.T) {
 
 		token := got.str("access_token")
 		call := func(nonce any) reply {
-			return spend(t, s, "DPoP "+token, proof(t, key, "GET", "https://api.example/things", nil, map[string]any{"nonce": nonce, "ath": athOf(token)}))
+			return spend(t, s, "DPoP "+token, proof(t, key, "GET", "https://api.example/things", nil,
+				map[string]any{"nonce": nonce, "ath": athOf(token)}))
 		}
 		for _, nonce := range []any{nil, first} {
 			got := call(nonce)
@@ -220,7 +231,8 @@ func TestNoncesAreDemandedByEachServerForItself(t *testing.T) {
 			t.Errorf("the one before: %d", got.status)
 		}
 		s.RotateDPoPNonces()
-		if got := ask(second); got.status != 400 || got.str("error") != "use_dpop_nonce" || got.header.Get("DPoP-Nonce") == second {
+		if got := ask(second); got.status != 400 || got.str("error") != "use_dpop_nonce" ||
+			got.header.Get("DPoP-Nonce") == second {
 			t.Errorf("after the rotation: %d %s", got.status, got.body)
 		}
 	})

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// serveIntrospection is RFC 7662. Any client may ask about any token.
+// serveIntrospection answers by RFC 7662. Any client may ask about any token.
 func (s *Server) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 	form, p := parseForm(w, r)
 	if p == nil {
@@ -29,8 +29,7 @@ func (s *Server) serveIntrospection(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, members)
 }
 
-// claims are what the server tells of a token, by the names that RFC 7662 and
-// RFC 9068 share.
+// claims returns what the server tells of a token, by the names that RFC 7662 and RFC 9068 share.
 func (g *grant) claims() map[string]any {
 	claims := map[string]any{
 		"iss":       g.issuer,
@@ -58,8 +57,8 @@ func (g *grant) claims() map[string]any {
 	return claims
 }
 
-// serveRevocation is RFC 7009: a token that is not known, or is another
-// client's, is no error to a client that wants to be rid of it.
+// serveRevocation answers by RFC 7009: a token that is not known, or is another client's, is no error to a client
+// that wants to be rid of it.
 func (s *Server) serveRevocation(w http.ResponseWriter, r *http.Request) {
 	form, p := parseForm(w, r)
 	var c Registration

@@ -13,8 +13,8 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
-// A service that calls a protected API is tested against a real authorization
-// server and a real API, both on loopback.
+// A service that calls a protected API is tested against a real authorization server and a real API, both on
+// loopback.
 func ExampleServer() {
 	s := cctest.NewServer(cctest.Options{})
 	defer s.Close()
@@ -68,9 +68,8 @@ func ExampleServer_FailNext() {
 	// Bearer <nil>
 }
 
-// One http.Client reaches the authorization server and an API without sockets:
-// this runs in a testing/synctest bubble, too, where tokens of an hour expire
-// in no time.
+// One http.Client reaches the authorization server and an API without sockets: this runs in a testing/synctest
+// bubble, too, where tokens of an hour expire in no time.
 func ExampleRoundTripper() {
 	s := cctest.NewServer(cctest.Options{})
 	mux := http.NewServeMux()

@@ -20,8 +20,8 @@ func invalidRequest(description string) *problem {
 	return &problem{status: http.StatusBadRequest, code: "invalid_request", description: description}
 }
 
-// invalidClient always carries the challenge that RFC 6749 demands where the
-// client used the Authorization header, and RFC 9110 with any 401.
+// invalidClient always carries the challenge that RFC 6749 demands where the client used the Authorization header,
+// and RFC 9110 with any 401.
 func invalidClient(description string) *problem {
 	return &problem{
 		status: http.StatusUnauthorized, code: "invalid_client", description: description,
@@ -47,15 +47,14 @@ func writeJSON(w http.ResponseWriter, status int, members map[string]any) {
 	w.Write(body)
 }
 
-// single are the parameters that may come once: RFC 6749, section 3.2, forbids
-// to repeat any, but also says to ignore what is not known, and resource
-// (RFC 8707) may be repeated.
+// single are the parameters that may come once: RFC 6749, section 3.2, forbids to repeat any, but also says to ignore
+// what is not known, and resource (RFC 8707) may be repeated.
 var single = []string{
-	"grant_type", "scope", "client_id", "client_secret", "client_assertion", "client_assertion_type", "token", "token_type_hint",
+	"grant_type", "scope", "client_id", "client_secret", "client_assertion", "client_assertion_type", "token",
+	"token_type_hint",
 }
 
-// parseForm reads the body of a request to one of the endpoints that take a
-// form.
+// parseForm reads the body of a request to one of the endpoints that take a form.
 func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
 	if r.Method != http.MethodPost {
 		p := invalidRequest("the method must be POST")
@@ -63,7 +62,8 @@ func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
 		p.header = http.Header{"Allow": {http.MethodPost}}
 		return nil, p
 	}
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/x-www-form-urlencoded" {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
+		t != "application/x-www-form-urlencoded" {
 		return nil, invalidRequest("the Content-Type must be application/x-www-form-urlencoded")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
@@ -79,8 +79,8 @@ func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
 		case len(values) > 1:
 			return form, invalidRequest(name + " is repeated")
 		case ok && values[0] == "":
-			// A parameter without a value counts as left out (section
-			// 3.1): a client that sends one has a fault to be found.
+			// A parameter without a value counts as left out (section 3.1): a client that sends one has a fault to be
+			// found.
 			return form, invalidRequest(name + " is empty")
 		}
 	}
@@ -90,8 +90,7 @@ func parseForm(w http.ResponseWriter, r *http.Request) (url.Values, *problem) {
 	return form, nil
 }
 
-// misplacedSecret names a parameter that must not be in a URL (RFC 6749,
-// section 2.3.1), but is.
+// misplacedSecret names a parameter that must not be in a URL (RFC 6749, section 2.3.1), but is.
 func misplacedSecret(u *url.URL) string {
 	query := u.Query()
 	for _, name := range []string{"client_secret", "client_assertion"} {

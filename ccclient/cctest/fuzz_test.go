@@ -25,24 +25,28 @@ func macByHand(t testing.TB, alg, secret string, claims map[string]any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	input := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+alg+`"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
-	mac := hmac.New(map[string]func() hash.Hash{"HS256": sha256.New, "HS384": sha512.New384, "HS512": sha512.New}[alg], []byte(secret))
+	input := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+alg+`"}`)) + "." +
+		base64.RawURLEncoding.EncodeToString(payload)
+	mac := hmac.New(map[string]func() hash.Hash{"HS256": sha256.New, "HS384": sha512.New384, "HS512": sha512.New}[alg],
+		[]byte(secret))
 	mac.Write([]byte(input))
 	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// No request whatever makes the server panic or answer with a fault of its
-// own, and none gets a token without a secret that the fuzzer does not know.
+// No request whatever makes the server panic or answer with a fault of its own, and none gets a token without a
+// secret that the fuzzer does not know.
 func FuzzTokenRequest(f *testing.F) {
 	key := newEC(f, elliptic.P256())
 	o := cctest.Options{Clients: []cctest.Registration{
 		{ID: "c", Secret: longKey, Keys: map[string]crypto.PublicKey{"": key.Public()}},
 	}}
-	f.Add("Basic MVBwRyUyRlErMTp6JTJGdFo5VndGWnFBcG1JUSUyQlpIMUk1cExrJTJGdUI0dWQlM0FYMiUyRjhiTCUyQndmRlR0MXJGdyUzRA==", "grant_type=client_credentials", "")
+	f.Add("Basic MVBwRyUyRlErMTp6JTJGdFo5VndGWnFBcG1JUSUyQlpIMUk1cExrJTJGdUI0dWQlM0FYMiUyRjhiTCUyQndmRlR0MXJGdyUzRA==",
+		"grant_type=client_credentials", "")
 	f.Add("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW", "grant_type=client_credentials&scope=a", "")
 	f.Add("", "client_assertion_type="+jwtBearer+"&client_assertion="+macByHand(f, "HS256", "x", claims("c", nil)), "")
 	other := newEC(f, elliptic.P256())
-	f.Add("", "client_assertion_type="+jwtSPIFFE+"&client_assertion="+sign(f, other, "ES256", nil, claims("c", nil)), "")
+	f.Add("", "client_assertion_type="+jwtSPIFFE+"&client_assertion="+sign(f, other, "ES256", nil, claims("c", nil)),
+		"")
 	f.Add("Basic Yzpj", "client_id=c", proof(f, other, "POST", tokenURL, nil, nil))
 	f.Fuzz(func(t *testing.T, authorization, body, proof string) {
 		r := httptest.NewRequest(http.MethodPost, tokenURL, strings.NewReader(body))
@@ -61,12 +65,12 @@ func FuzzTokenRequest(f *testing.F) {
 	})
 }
 
-// No DPoP header makes the resource panic, or lets a token pass that is bound
-// to a key that the fuzzer does not know.
+// No DPoP header makes the resource panic, or lets a token pass that is bound to a key that the fuzzer does not know.
 func FuzzProof(f *testing.F) {
 	key, other := newEC(f, elliptic.P256()), newEC(f, elliptic.P256())
 	s := cctest.NewServer(cctest.Options{})
-	body := url.Values{"grant_type": {"client_credentials"}, "client_id": {"client"}, "client_secret": {"secret"}}.Encode()
+	body := url.Values{"grant_type": {"client_credentials"}, "client_id": {"client"},
+		"client_secret": {"secret"}}.Encode()
 	r := httptest.NewRequest(http.MethodPost, tokenURL, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("DPoP", proof(f, key, "POST", tokenURL, nil, nil))

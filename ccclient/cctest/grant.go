@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A grant is what the server knows of a token. All fields but revoked are
-// written before the token is known to anyone.
+// A grant is what the server knows of a token. All fields but revoked are written before the token is known to
+// anyone.
 type grant struct {
 	clientID  string
 	scopes    []string
@@ -20,7 +20,7 @@ type grant struct {
 	revoked   bool // guarded by Server.mu
 }
 
-// tokenType is the scheme that the token is to be used with.
+// tokenType returns the scheme that the token is to be used with.
 func (g *grant) tokenType() string {
 	if g.jkt != "" {
 		return "DPoP"
@@ -28,8 +28,8 @@ func (g *grant) tokenType() string {
 	return "Bearer"
 }
 
-// issue makes a token for g, or finds the one it gave before if the server is
-// one that repeats, and says how long it lives.
+// issue returns a token for g, or the one it gave before if the server is one that repeats, and says how long it
+// lives.
 func (s *Server) issue(g *grant) (string, time.Duration) {
 	now := time.Now()
 	g.shape = fmt.Sprintf("%q %q %q %q %q", g.clientID, g.scopes, g.audience, g.jkt, g.x5t)
@@ -67,8 +67,7 @@ func (s *Server) rename(token, other string) {
 	}
 }
 
-// sweep throws dead tokens away whenever their number may have doubled. The
-// caller holds mu.
+// sweep throws dead tokens away whenever their number may have doubled. The caller holds mu.
 func (s *Server) sweep(now time.Time) {
 	if len(s.tokens) < s.sweepAt {
 		return
@@ -86,8 +85,7 @@ func (s *Server) sweep(now time.Time) {
 	s.sweepAt = max(1024, 2*len(s.tokens))
 }
 
-// lookup finds a token that is good: known, not expired, not revoked. Else
-// why says what is wrong with it.
+// lookup returns a token that is good: known, not expired, not revoked. Else why says what is wrong with it.
 func (s *Server) lookup(token string) (g *grant, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,8 +119,7 @@ func (s *Server) RevokeAll() {
 	}
 }
 
-// SetLifetime sets the life of tokens issued from now on, like
-// Options.Lifetime.
+// SetLifetime sets the life of tokens issued from now on, like Options.Lifetime.
 func (s *Server) SetLifetime(d time.Duration) {
 	if d == 0 {
 		d = DefaultLifetime

@@ -15,19 +15,18 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// macAlgs and signingAlgs are what the server can verify. Ed25519 is the name
-// that RFC 9864 gives to what EdDSA means with such a key.
+// macAlgs and signingAlgs are what the server can verify. Ed25519 is the name that RFC 9864 gives to what EdDSA means
+// with such a key.
 var (
 	macAlgs     = []string{"HS256", "HS384", "HS512"}
-	signingAlgs = []string{"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
+	signingAlgs = []string{"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "PS256", "PS384", "PS512", "RS256", "RS384",
+		"RS512"}
 )
 
-// clockSkew is how far ahead a sender's clock may be (FAPI 2.0 asks servers to
-// bear 10 s).
+// clockSkew is how far ahead a sender's clock may be (FAPI 2.0 asks servers to bear 10 s).
 const clockSkew = 10 * time.Second
 
-// A signed is a JWT in compact form (RFC 7515, section 7.1), read but not yet
-// verified.
+// A signed is a JWT in compact form (RFC 7515, section 7.1), read but not yet verified.
 type signed struct {
 	compact string
 	header  struct {
@@ -59,9 +58,8 @@ func parseSigned(compact string) (*signed, error) {
 	return j, nil
 }
 
-// verified reports whether the key made the signature. The key says what kind
-// of algorithm may be used: a secret ([]byte) never verifies what a public key
-// should, nor the other way round.
+// verified reports whether the key made the signature. The key says what kind of algorithm may be used: a secret
+// ([]byte) never verifies what a public key should, nor the other way round.
 func (j *signed) verified(key any) bool {
 	alg := j.header.Alg
 	if !slices.Contains(algsOf(key), alg) {
@@ -80,8 +78,7 @@ func (j *signed) verified(key any) bool {
 	return err == nil
 }
 
-// algsOf are the algorithms that a key is good for (RFC 7518, sections 3.2 to
-// 3.5, with their minimum sizes).
+// algsOf returns the algorithms that a key is good for (RFC 7518, sections 3.2 to 3.5, with their minimum sizes).
 func algsOf(key any) []string {
 	switch k := key.(type) {
 	case []byte:
@@ -98,13 +95,13 @@ func algsOf(key any) []string {
 	return nil
 }
 
-// text is a claim that is a string; else empty.
+// text returns a claim that is a string; else empty.
 func (j *signed) text(claim string) string {
 	v, _ := j.claims[claim].(string)
 	return v
 }
 
-// date is a claim that is a NumericDate (RFC 7519, section 2).
+// date returns a claim that is a NumericDate (RFC 7519, section 2).
 func (j *signed) date(claim string) (time.Time, bool) {
 	v, ok := j.claims[claim].(float64)
 	if !ok || v < 0 || v > 1<<40 {
@@ -113,15 +110,14 @@ func (j *signed) date(claim string) (time.Time, bool) {
 	return time.UnixMilli(int64(v * 1000)), true
 }
 
-// issuedWithin reports whether iat is there, and neither older than age nor
-// in the future.
+// issuedWithin reports whether iat is there, and neither older than age nor in the future.
 func (j *signed) issuedWithin(age time.Duration) bool {
 	iat, ok := j.date("iat")
 	now := time.Now()
 	return ok && !iat.After(now.Add(clockSkew)) && now.Sub(iat) <= age
 }
 
-// thumbprint is RFC 7638's, by SHA-256.
+// thumbprint returns that of RFC 7638, by SHA-256.
 func thumbprint(key jose.JSONWebKey) string {
 	sum, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
@@ -130,8 +126,8 @@ func thumbprint(key jose.JSONWebKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// once reports whether it is asked about a JWT's jti for the first time within
-// its life. The owner keeps apart what different senders name alike.
+// once reports whether it is asked about a JWT's jti for the first time within its life. The owner keeps apart what
+// different senders name alike.
 func (s *Server) once(owner, jti string, life time.Duration) bool {
 	now := time.Now()
 	key := owner + "\x00" + jti

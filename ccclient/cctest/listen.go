@@ -21,21 +21,18 @@ type listening struct {
 	connections sync.WaitGroup // each with its goroutines
 }
 
-// URL is the server's base URL, without a trailing slash. It makes the server
-// listen, so do not ask for it in a testing/synctest bubble: use RoundTripper
-// and any host there. It panics if no loopback port can be had.
+// URL returns the server's base URL, without a trailing slash. It makes the server listen, so do not ask for it in a
+// testing/synctest bubble: use RoundTripper and any host there. It panics if no loopback port can be had.
 func (s *Server) URL() string {
 	s.listening.start.Do(s.listen)
 	url, _ := s.urls()
 	return url
 }
 
-// TokenURL is the URL of the token endpoint. Like URL, it makes the server
-// listen.
+// TokenURL returns the URL of the token endpoint. Like URL, it makes the server listen.
 func (s *Server) TokenURL() string { return s.URL() + "/token" }
 
-// Issuer is the issuer identifier. Like URL, it makes the server listen,
-// unless Options.Issuer is set.
+// Issuer returns the issuer identifier. Like URL, it makes the server listen, unless Options.Issuer is set.
 func (s *Server) Issuer() string {
 	if s.o.Issuer != "" {
 		return s.o.Issuer
@@ -43,8 +40,8 @@ func (s *Server) Issuer() string {
 	return s.URL()
 }
 
-// MTLSURL is URL where clients are asked for a certificate (RFC 8705, section
-// 5); empty without Options.TLS. Like URL, it makes the server listen.
+// MTLSURL returns the URL where clients are asked for a certificate (RFC 8705, section 5); empty without Options.TLS.
+// Like URL, it makes the server listen.
 func (s *Server) MTLSURL() string {
 	s.listening.start.Do(s.listen)
 	_, mtlsURL := s.urls()
@@ -57,8 +54,8 @@ func (s *Server) urls() (url, mtlsURL string) {
 	return s.url, s.mtlsURL
 }
 
-// ClientTLS is what a client of URL and MTLSURL needs: trust in the server's
-// CA, and certificates to show, if any.
+// ClientTLS returns what a client of URL and MTLSURL needs: trust in the server's CA, and certificates to show, if
+// any.
 func (s *Server) ClientTLS(certificates ...tls.Certificate) *tls.Config {
 	return &tls.Config{RootCAs: s.CA().Pool(), Certificates: certificates, MinVersion: tls.VersionTLS12}
 }
@@ -78,8 +75,7 @@ func (s *Server) listen() {
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	asking := config.Clone()
-	// Certificates of any origin are let in: what they are worth depends on
-	// the client that shows them.
+	// Certificates of any origin are let in: what they are worth depends on the client that shows them.
 	asking.ClientAuth = tls.RequestClientCert
 	alias := loopback()
 	s.listensAt("https://"+main.Addr().String(), "https://"+alias.Addr().String())
@@ -104,8 +100,7 @@ func loopback() net.Listener {
 	return ln
 }
 
-// serveOn serves on a listener, with TLS if there is a config. Close joins what
-// it starts.
+// serveOn serves on a listener, with TLS if there is a config. Close joins what it starts.
 func (s *Server) serveOn(ctx context.Context, ln net.Listener, config *tls.Config) {
 	l := &s.listening
 	server := &http.Server{
@@ -133,9 +128,8 @@ func (s *Server) serveOn(ctx context.Context, ln net.Listener, config *tls.Confi
 	})
 }
 
-// Close ends the server's sockets and waits for the requests under way, which
-// it cuts short. It may be called more than once. A server that never listened
-// has nothing to close, and goes on answering through its handlers.
+// Close ends the server's sockets and waits for the requests under way, which it cuts short. It may be called more
+// than once. A server that never listened has nothing to close, and goes on answering through its handlers.
 func (s *Server) Close() {
 	l := &s.listening
 	l.start.Do(func() {}) // not any more

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// serveMetadata is RFC 8414, and OpenID Connect Discovery as far as a client
-// of this grant can tell. tenant is the issuer's path.
+// serveMetadata answers by RFC 8414, and OpenID Connect Discovery as far as a client of this grant can tell. tenant
+// is the issuer's path.
 func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, tenant string) {
 	s.count(&s.stats.MetadataRequests)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -62,10 +62,11 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, tenant st
 	writeJSON(w, http.StatusOK, members)
 }
 
-// methods are those that at least one client can use.
+// methods returns those that at least one client can use.
 func (s *Server) methods() []string {
 	var methods []string
-	for _, m := range []string{ClientSecretBasic, ClientSecretPost, ClientSecretJWT, PrivateKeyJWT, TLSClientAuth, SelfSignedTLSClientAuth, SPIFFEJWT} {
+	for _, m := range []string{ClientSecretBasic, ClientSecretPost, ClientSecretJWT, PrivateKeyJWT, TLSClientAuth,
+		SelfSignedTLSClientAuth, SPIFFEJWT} {
 		if slices.ContainsFunc(s.o.Clients, func(c Registration) bool { return c.may(m) }) {
 			methods = append(methods, m)
 		}
@@ -73,7 +74,7 @@ func (s *Server) methods() []string {
 	return methods
 }
 
-// allowed are those of the algorithms that the server takes.
+// allowed returns those of the algorithms that the server takes.
 func (s *Server) allowed(algs []string) []string {
 	return slices.DeleteFunc(slices.Clone(algs), func(alg string) bool { return !s.allows(alg) })
 }

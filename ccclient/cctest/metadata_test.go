@@ -16,7 +16,8 @@ import (
 
 func metadata(t *testing.T, s *cctest.Server) reply {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://as.example/.well-known/oauth-authorization-server", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		"https://as.example/.well-known/oauth-authorization-server", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,8 @@ func TestMetadataTellsWhatTheServerCanDo(t *testing.T) {
 	})
 	got := metadata(t, s)
 	for name, want := range map[string][]string{
-		"token_endpoint_auth_methods_supported":            {cctest.ClientSecretJWT, cctest.PrivateKeyJWT, cctest.TLSClientAuth},
+		"token_endpoint_auth_methods_supported": {cctest.ClientSecretJWT, cctest.PrivateKeyJWT,
+			cctest.TLSClientAuth},
 		"token_endpoint_auth_signing_alg_values_supported": {"ES256", "HS256"},
 		"dpop_signing_alg_values_supported":                {"ES256"},
 		"grant_types_supported":                            {"client_credentials"},
@@ -63,11 +65,14 @@ func TestMetadataTellsWhatTheServerCanDo(t *testing.T) {
 }
 
 func TestIssuerCanBeWhatTheServerIsNotReachedBy(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Issuer: "https://issuer.example", Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
-	if got := metadata(t, s); got.str("issuer") != "https://issuer.example" || got.str("token_endpoint") != tokenURL || s.Issuer() != "https://issuer.example" {
+	s := cctest.NewServer(cctest.Options{Issuer: "https://issuer.example",
+		Clients: []cctest.Registration{{ID: "c", Secret: longKey}}})
+	if got := metadata(t, s); got.str("issuer") != "https://issuer.example" || got.str("token_endpoint") != tokenURL ||
+		s.Issuer() != "https://issuer.example" {
 		t.Errorf("got %s", got.body)
 	}
-	if got := assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil, claims("c", map[string]any{"aud": "https://issuer.example"}))); got.status != 200 {
+	if got := assert(t, s, jwtBearer, sign(t, []byte(longKey), "HS256", nil,
+		claims("c", map[string]any{"aud": "https://issuer.example"}))); got.status != 200 {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 }
@@ -78,7 +83,8 @@ func TestJWTAccessTokensCanBeVerifiedOffline(t *testing.T) {
 
 	r, _ := http.NewRequest(http.MethodGet, metadata(t, s).str("jwks_uri"), nil)
 	var set jose.JSONWebKeySet
-	if err := json.Unmarshal([]byte(do(t, s.RoundTripper(), r).body), &set); err != nil || len(set.Keys) != 1 || !set.Keys[0].IsPublic() {
+	if err := json.Unmarshal([]byte(do(t, s.RoundTripper(), r).body), &set); err != nil || len(set.Keys) != 1 ||
+		!set.Keys[0].IsPublic() {
 		t.Fatalf("the key set: %v, %d keys", err, len(set.Keys))
 	}
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
@@ -93,8 +99,10 @@ func TestJWTAccessTokensCanBeVerifiedOffline(t *testing.T) {
 	if err := json.Unmarshal(payload, &got); err != nil {
 		t.Fatal(err)
 	}
-	if jws.Signatures[0].Header.ExtraHeaders["typ"] != "at+jwt" || got["iss"] != "https://as.example" || got["client_id"] != "client" || got["scope"] != "a b" ||
-		!reflect.DeepEqual(list(t, got["aud"]), []string{"https://api.example"}) || got["exp"].(float64)-got["iat"].(float64) != 60 || got["jti"] == "" {
+	if jws.Signatures[0].Header.ExtraHeaders["typ"] != "at+jwt" || got["iss"] != "https://as.example" ||
+		got["client_id"] != "client" || got["scope"] != "a b" ||
+		!reflect.DeepEqual(list(t, got["aud"]), []string{"https://api.example"}) ||
+		got["exp"].(float64)-got["iat"].(float64) != 60 || got["jti"] == "" {
 		t.Errorf("got %s", payload)
 	}
 	if got := call(t, s.Protect(ok), "Bearer "+token); got.status != 200 {

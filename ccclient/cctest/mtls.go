@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// peerCertificate is the certificate that the client showed in the handshake,
-// whose key it thereby has; nil: none.
+// peerCertificate returns the certificate that the client showed in the handshake, whose key it thereby has; nil:
+// none.
 func peerCertificate(r *http.Request) *x509.Certificate {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return nil
@@ -16,9 +16,8 @@ func peerCertificate(r *http.Request) *x509.Certificate {
 	return r.TLS.PeerCertificates[0]
 }
 
-// certificate authenticates by the connection (RFC 8705, section 2): by a
-// certificate that is known itself, or by one of a known authority for the
-// client's name.
+// certificate authenticates by the connection (RFC 8705, section 2): by a certificate that is known itself, or by one
+// of a known authority for the client's name.
 func (s *Server) certificate(r *http.Request, form url.Values, req *RecordedRequest) (Registration, *problem) {
 	shown := peerCertificate(r)
 	id := form.Get("client_id")
@@ -58,8 +57,8 @@ func (s *Server) signedByCA(r *http.Request) bool {
 	return err == nil
 }
 
-// isSubject is RFC 8705, section 2.1.2: one way of naming the subject, which
-// must be there.
+// isSubject reports whether the certificate names the client, by RFC 8705, section 2.1.2: one way of naming the
+// subject, which must be there.
 func (c Registration) isSubject(shown *x509.Certificate) bool {
 	if c.TLSSubjectDN != "" {
 		return shown.Subject.String() == c.TLSSubjectDN

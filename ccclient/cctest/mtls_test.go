@@ -40,7 +40,8 @@ func TestCertificatesAuthenticateClients(t *testing.T) {
 	ca, foreign := cctest.NewCA(), cctest.NewCA()
 	self := issue(t, nil, "self")
 	named := issue(t, ca, "orders", "orders.example", "spiffe://example.org/orders", "10.0.0.1", "a@example.org")
-	other, forged, anyone := issue(t, ca, "other"), issue(t, foreign, "orders", "orders.example"), issue(t, nil, "orders")
+	other, forged, anyone := issue(t, ca, "other"), issue(t, foreign, "orders", "orders.example"), issue(t, nil,
+		"orders")
 	s := cctest.NewServer(cctest.Options{ClientCAs: ca.Pool(), Clients: []cctest.Registration{
 		{ID: "self", Certificate: self.Leaf},
 		{ID: "dn", TLSSubjectDN: "CN=orders"},
@@ -103,7 +104,8 @@ func TestTokenIsBoundToTheCertificate(t *testing.T) {
 	if got := do(t, showing(s.Handler(), &mine), grant(t)); got.status != 200 {
 		t.Errorf("a secret with a certificate: %d %s", got.status, got.body)
 	}
-	token := do(t, showing(s.Handler(), &mine), form(t.Context(), tokenURL, "grant_type", "client_credentials", "client_id", "c")).str("access_token")
+	token := do(t, showing(s.Handler(), &mine),
+		form(t.Context(), tokenURL, "grant_type", "client_credentials", "client_id", "c")).str("access_token")
 	for _, test := range []struct {
 		shown  *tls.Certificate
 		status int
@@ -111,7 +113,8 @@ func TestTokenIsBoundToTheCertificate(t *testing.T) {
 		r, _ := http.NewRequest(http.MethodGet, apiURL, nil)
 		r.Header.Set("Authorization", "Bearer "+token)
 		got := do(t, showing(s.Protect(ok), test.shown), r)
-		if got.status != test.status || test.status == 401 && !strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+		if got.status != test.status || test.status == 401 &&
+			!strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
 			t.Errorf("got %d %v", got.status, got.header)
 		}
 	}
@@ -135,7 +138,8 @@ func TestTLSSocketsWithAnAliasForCertificates(t *testing.T) {
 	r, _ := http.NewRequest(http.MethodGet, s.URL()+"/.well-known/oauth-authorization-server", nil)
 	meta := do(t, through(), r)
 	alias, _ := meta.members["mtls_endpoint_aliases"].(map[string]any)["token_endpoint"].(string)
-	if !strings.HasPrefix(s.URL(), "https://") || alias != s.MTLSURL()+"/token" || meta.str("token_endpoint") != s.TokenURL() || meta.str("issuer") != s.URL() ||
+	if !strings.HasPrefix(s.URL(), "https://") || alias != s.MTLSURL()+"/token" ||
+		meta.str("token_endpoint") != s.TokenURL() || meta.str("issuer") != s.URL() ||
 		meta.members["tls_client_certificate_bound_access_tokens"] != true {
 		t.Fatalf("got %s", meta.body)
 	}
@@ -159,12 +163,14 @@ func TestTLSSocketsWithAnAliasForCertificates(t *testing.T) {
 	}
 	// At the alias the audience of assertions is still the issuer.
 	assertion := sign(t, []byte(longKey), "HS256", nil, claims("jwt", map[string]any{"aud": s.Issuer()}))
-	if got := do(t, through(), form(t.Context(), alias, "grant_type", "client_credentials", "client_assertion_type", jwtBearer, "client_assertion", assertion)); got.status != 200 {
+	if got := do(t, through(), form(t.Context(), alias, "grant_type", "client_credentials", "client_assertion_type",
+		jwtBearer, "client_assertion", assertion)); got.status != 200 {
 		t.Errorf("assertion at the alias: %d %s", got.status, got.body)
 	}
 
 	api := httptest.NewUnstartedServer(s.Protect(ok))
-	api.TLS = &tls.Config{Certificates: []tls.Certificate{issue(t, s.CA(), "api", "127.0.0.1")}, ClientAuth: tls.RequestClientCert}
+	api.TLS = &tls.Config{Certificates: []tls.Certificate{issue(t, s.CA(), "api", "127.0.0.1")},
+		ClientAuth: tls.RequestClientCert}
 	api.StartTLS()
 	defer api.Close()
 	for _, test := range []struct {

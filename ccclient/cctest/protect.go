@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Protect makes a protected resource of h: only requests with a good token
-// reach it. Others get the challenges of RFC 6750, section 3: no error for a
-// request without a token, invalid_token for one that is unknown, expired,
-// revoked, or bound to a key (RFC 9449) or certificate (RFC 8705) that the sender
-// does not show. Certificates are read from the request's TLS state, so the
-// listener must ask for them.
+// Protect returns a protected resource around h: only requests with a good token reach it. Others get the challenges
+// of RFC 6750, section 3: no error for a request without a token, invalid_token for one that is unknown, expired,
+// revoked, or bound to a key (RFC 9449) or certificate (RFC 8705) that the sender does not show. Certificates are
+// read from the request's TLS state, so the listener must ask for them.
 func (s *Server) Protect(h http.Handler) http.Handler { return s.ProtectScopes(h) }
 
-// ProtectScopes is Protect for a resource that asks for scopes: a token
-// without them gets 403 and insufficient_scope.
+// ProtectScopes is Protect for a resource that asks for scopes: a token without them gets 403 and insufficient_scope.
 func (s *Server) ProtectScopes(h http.Handler, scopes ...string) http.Handler {
 	scopes = slices.Clone(scopes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.isZero(w) {
+			return
+		}
 		s.count(&s.stats.ResourceRequests)
 		c := s.check(r, scopes)
 		if r.Header.Get("DPoP") != "" {
@@ -64,7 +64,7 @@ func (c *challenge) write(w http.ResponseWriter, algs []string) {
 	w.WriteHeader(c.status)
 }
 
-// check is nil for a request that may pass.
+// check returns the refusal of a request, nil for one that may pass.
 func (s *Server) check(r *http.Request, scopes []string) *challenge {
 	c := &challenge{status: http.StatusUnauthorized, scheme: "Bearer"}
 	authorization := r.Header.Values("Authorization")
@@ -99,8 +99,8 @@ func (s *Server) check(r *http.Request, scopes []string) *challenge {
 	return nil
 }
 
-// checkBinding demands of the sender what the token is bound to: a key (RFC
-// 9449, section 7) or a certificate (RFC 8705, section 3).
+// checkBinding demands of the sender what the token is bound to: a key (RFC 9449, section 7) or a certificate (RFC
+// 8705, section 3).
 func (s *Server) checkBinding(r *http.Request, token string, g *grant, scheme string) (code, why string) {
 	if scheme != g.tokenType() { // RFC 9449, section 7.2: no downgrade
 		return "invalid_token", "the token is to be used as " + g.tokenType()

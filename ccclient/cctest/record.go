@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A RecordedRequest is the server's note of a request to the token endpoint. It
-// holds no secret, no assertion and no token.
+// A RecordedRequest is the server's note of a request to the token endpoint. It holds no secret, no assertion and no
+// token.
 type RecordedRequest struct {
 	Time   time.Time   // when it arrived
 	URL    string      // the path and query it was sent to; the path alone if the query had a secret
@@ -24,8 +24,8 @@ type RecordedRequest struct {
 	Error  string // the error code of the answer
 }
 
-// TokenRequests are all requests that the token endpoint has seen so far,
-// faults included, in the order of their arrival. The caller owns the result.
+// TokenRequests returns all requests that the token endpoint has seen so far, faults included, in the order of their
+// arrival. The caller owns the result.
 func (s *Server) TokenRequests() []RecordedRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *Server) arrive(r *http.Request, form url.Values) (id int, f *fault, del
 	return len(s.requests) - 1, s.nextFault(), s.delay
 }
 
-// request is a copy of the note.
+// request returns a copy of the note.
 func (s *Server) request(id int) RecordedRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,18 +13,15 @@ import (
 	"time"
 )
 
-// RoundTripper reaches the server without sockets, whatever the host: for
-// testing/synctest, where a socket would stop the virtual clock. See the
-// function of the same name.
+// RoundTripper returns one that reaches the server without sockets, whatever the host: for testing/synctest, where a
+// socket would stop the virtual clock. See the function of the same name.
 func (s *Server) RoundTripper() http.RoundTripper { return RoundTripper(s.Handler()) }
 
-// RoundTripper serves requests with h, without sockets. Like a real connection
-// it gives up when the request's context ends, and h sees that end too; the
-// response's body is whole when RoundTrip returns. A handler that panics is
-// an error of the round trip.
+// RoundTripper returns one that serves requests with h, without sockets. Like a real connection it gives up when the
+// request's context ends, and h sees that end too; the response's body is whole when RoundTrip returns. A handler
+// that panics is an error of the round trip.
 //
-// To reach an authorization server and an API through one, let h be an
-// http.ServeMux that tells them apart by host.
+// To reach an authorization server and an API through one, let h be an http.ServeMux that tells them apart by host.
 func RoundTripper(h http.Handler) http.RoundTripper { return roundTripper{h} }
 
 type roundTripper struct{ handler http.Handler }
@@ -42,8 +39,8 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := &recorder{header: make(http.Header)}
 	sr := serverRequest(r)
 	done := make(chan error, 1)
-	// If the context ends first nobody joins this goroutine, as with a real
-	// server: h sees the end of the context and is expected to heed it.
+	// If the context ends first nobody joins this goroutine, as with a real server: h sees the end of the context and
+	// is expected to heed it.
 	go func() {
 		err := errAborted // also when h calls runtime.Goexit
 		defer func() {
@@ -82,7 +79,7 @@ func (t roundTripper) check(r *http.Request) error {
 	return context.Cause(r.Context())
 }
 
-// serverRequest is the request as a server would see it.
+// serverRequest returns the request as a server would see it.
 func serverRequest(r *http.Request) *http.Request {
 	sr := r.Clone(r.Context())
 	sr.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
@@ -111,8 +108,7 @@ func serverRequest(r *http.Request) *http.Request {
 	return sr
 }
 
-// A recorder is a ResponseWriter that keeps what is written. It is used by
-// one goroutine, then by the other.
+// A recorder is a ResponseWriter that keeps what is written. It is used by one goroutine, then by the other.
 type recorder struct {
 	header http.Header
 	status int

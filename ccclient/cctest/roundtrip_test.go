@@ -17,7 +17,8 @@ import (
 func TestRoundTripperShowsTheHandlerAServersRequest(t *testing.T) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		if r.Method != "PUT" || r.Host != "api.example:99" || r.URL.String() != "/a%2Fb?c=d" || r.RequestURI != "/a%2Fb?c=d" || r.TLS == nil || string(body) != "body" || r.Header.Get("X") != "y" {
+		if r.Method != "PUT" || r.Host != "api.example:99" || r.URL.String() != "/a%2Fb?c=d" ||
+			r.RequestURI != "/a%2Fb?c=d" || r.TLS == nil || string(body) != "body" || r.Header.Get("X") != "y" {
 			t.Errorf("got %s %s %s %s %q", r.Method, r.Host, r.URL, r.RequestURI, body)
 		}
 		w.Header().Set("A", "b")
@@ -26,14 +27,16 @@ func TestRoundTripperShowsTheHandlerAServersRequest(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		io.WriteString(w, "answer")
 	})
-	r, _ := http.NewRequestWithContext(t.Context(), "PUT", "https://api.example:99/a%2Fb?c=d#e", strings.NewReader("body"))
+	r, _ := http.NewRequestWithContext(t.Context(), "PUT", "https://api.example:99/a%2Fb?c=d#e",
+		strings.NewReader("body"))
 	r.Header.Set("X", "y")
 	resp, err := cctest.RoundTripper(h).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 202 || resp.Status != "202 Accepted" || resp.Header.Get("A") != "b" || string(body) != "answer" || resp.ContentLength != 6 || resp.Request != r || resp.TLS != nil {
+	if resp.StatusCode != 202 || resp.Status != "202 Accepted" || resp.Header.Get("A") != "b" ||
+		string(body) != "answer" || resp.ContentLength != 6 || resp.Request != r || resp.TLS != nil {
 		t.Errorf("got %+v %q", resp, body)
 	}
 }

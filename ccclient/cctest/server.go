@@ -11,15 +11,13 @@ import (
 	"time"
 )
 
-// A Server is an authorization server in memory. All its methods are safe for
-// concurrent use.
+// A Server is an authorization server in memory, made by NewServer. All its methods are safe for concurrent use.
 type Server struct {
 	o       Options
 	clients map[string]Registration // by id; not written after NewServer
 
-	// mu guards what follows. It is never held while something waits, or
-	// while a hook runs: in a testing/synctest bubble, a goroutine that
-	// waits for a mutex stops the clock.
+	// mu guards what follows. It is never held while something waits, or while a hook runs: in a testing/synctest
+	// bubble, a goroutine that waits for a mutex stops the clock.
 	mu       sync.Mutex
 	lifetime time.Duration
 	delay    time.Duration
@@ -44,9 +42,8 @@ type Server struct {
 	listening listening
 }
 
-// NewServer makes a server. It starts to listen, on a loopback port, when its
-// URL is first asked for; one that is only used through Handler and
-// RoundTripper has neither sockets nor goroutines.
+// NewServer returns a server. It starts to listen, on a loopback port, when its URL is first asked for; one that is
+// only used through Handler and RoundTripper has neither sockets nor goroutines.
 func NewServer(o Options) *Server {
 	if len(o.Clients) == 0 {
 		o.Clients = []Registration{{ID: DefaultClientID, Secret: DefaultClientSecret}}
@@ -55,7 +52,8 @@ func NewServer(o Options) *Server {
 		o.GrantTypes = []string{"client_credentials"}
 	}
 	o.Clients = slices.Clone(o.Clients)
-	o.Scopes, o.GrantTypes, o.SigningAlgs = slices.Clone(o.Scopes), slices.Clone(o.GrantTypes), slices.Clone(o.SigningAlgs)
+	o.Scopes, o.GrantTypes, o.SigningAlgs = slices.Clone(o.Scopes), slices.Clone(o.GrantTypes),
+		slices.Clone(o.SigningAlgs)
 	s := &Server{
 		o:       o,
 		clients: make(map[string]Registration, len(o.Clients)),
@@ -75,19 +73,28 @@ func NewServer(o Options) *Server {
 	return s
 }
 
-// Format prints the server's type alone, for every verb: its state holds
-// secrets and tokens.
+// isZero answers for a server that NewServer has not made, and reports whether it did.
+func (s *Server) isZero(w http.ResponseWriter) bool {
+	if s.clients != nil {
+		return false
+	}
+	http.Error(w, "cctest: a Server is made by NewServer", http.StatusInternalServerError)
+	return true
+}
+
+// Format prints the server's type alone, for every verb: its state holds secrets and tokens.
 func (s *Server) Format(f fmt.State, _ rune) { fmt.Fprint(f, "cctest.Server") }
 
-// Handler is the server's HTTP interface. The host does not matter to it, and
-// of the path only the end: /introspect (RFC 7662) and /revoke (RFC 7009) ask
-// for client authentication like the token endpoint; /jwks has the key of
-// access tokens; the metadata is where RFC 8414 and OpenID Connect Discovery
-// have it. The token endpoint is /token, and whatever else a POST is sent to,
-// so that the token URL of any provider will do.
+// Handler returns the server's HTTP interface. The host does not matter to it, and of the path only the end:
+// /introspect (RFC 7662) and /revoke (RFC 7009) ask for client authentication like the token endpoint; /jwks has the
+// key of access tokens; the metadata is where RFC 8414 and OpenID Connect Discovery have it. The token endpoint is
+// /token, and whatever else a POST is sent to, so that the token URL of any provider will do.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if s.isZero(w) {
+		return
+	}
 	const rfc8414 = "/.well-known/oauth-authorization-server"
 	if tenant, ok := strings.CutPrefix(r.URL.Path, rfc8414); ok {
 		s.serveMetadata(w, r, strings.TrimSuffix(tenant, "/"))
@@ -111,7 +118,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// origin is where the request was sent to, as its sender wrote it.
+// origin returns where the request was sent to, as its sender wrote it.
 func origin(r *http.Request) string {
 	scheme := r.URL.Scheme
 	switch {
@@ -124,7 +131,7 @@ func origin(r *http.Request) string {
 	return scheme + "://" + r.Host
 }
 
-// issuer is the issuer identifier that the endpoint asked for belongs to.
+// issuer returns the issuer identifier that the endpoint asked for belongs to.
 func (s *Server) issuer(r *http.Request) string {
 	if s.o.Issuer != "" {
 		return s.o.Issuer
@@ -132,7 +139,7 @@ func (s *Server) issuer(r *http.Request) string {
 	return s.mainOrigin(r) + strings.TrimSuffix(path.Dir(r.URL.Path), "/")
 }
 
-// mainOrigin is origin, but for requests to MTLSURL, which is an alias of URL.
+// mainOrigin returns origin, but for requests to MTLSURL, which is an alias of URL.
 func (s *Server) mainOrigin(r *http.Request) string {
 	main, alias := s.urls()
 	if alias != "" && origin(r) == alias {
@@ -141,6 +148,11 @@ func (s *Server) mainOrigin(r *http.Request) string {
 	return origin(r)
 }
 
-// CA is the server's own authority, which its sockets have their certificate
-// from, and which tls_client_auth trusts by default.
-func (s *Server) CA() *CA { return s.ca() }
+// CA returns the server's own authority, which its sockets have their certificate from, and which tls_client_auth
+// trusts by default.
+func (s *Server) CA() *CA {
+	if s.ca == nil {
+		return new(CA) // which says of itself that it is nobody's
+	}
+	return s.ca()
+}

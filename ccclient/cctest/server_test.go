@@ -2,6 +2,7 @@ package cctest_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,15 +21,40 @@ func TestZeroOptionsGiveAWorkingServer(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{})
 	defer s.Close()
 	got := do(t, s.RoundTripper(), grant(t, "scope", "read write"))
-	if got.status != http.StatusOK || got.str("token_type") != "Bearer" || got.members["expires_in"] != 3600.0 || got.str("scope") != "read write" {
+	if got.status != http.StatusOK || got.str("token_type") != "Bearer" || got.members["expires_in"] != 3600.0 ||
+		got.str("scope") != "read write" {
 		t.Fatalf("got %d %s", got.status, got.body)
 	}
 	if got.header.Get("Cache-Control") != "no-store" {
 		t.Error("a token response may be stored by a cache")
 	}
-	if got := call(t, s.Protect(ok), "Bearer "+got.str("access_token")); got.status != http.StatusOK || got.body != "ok" {
+	if got := call(t, s.Protect(ok), "Bearer "+got.str("access_token")); got.status != http.StatusOK ||
+		got.body != "ok" {
 		t.Errorf("the resource answered %d %s", got.status, got.body)
 	}
+}
+
+func TestZeroServerSaysThatNewServerMakesOne(t *testing.T) {
+	var s cctest.Server
+	defer s.Close()
+	for name, got := range map[string]reply{
+		"token":    do(t, s.RoundTripper(), grant(t)),
+		"resource": call(t, s.Protect(ok), "Bearer token"),
+	} {
+		if got.status != http.StatusInternalServerError || !strings.Contains(got.body, "made by NewServer") {
+			t.Errorf("%s: %d %q", name, got.status, got.body)
+		}
+	}
+	if config := s.ClientTLS(); !config.RootCAs.Equal(x509.NewCertPool()) {
+		t.Error("a zero server has a CA")
+	}
+	if _, err := s.CA().Issue("client"); err == nil || !strings.Contains(err.Error(), "made by NewCA") {
+		t.Error(err)
+	}
+	s.FailNext(1, 500, nil)
+	s.SetLifetime(0)
+	s.RevokeAll()
+	s.RotateDPoPNonces()
 }
 
 func TestTokenRequestsAreCheckedByTheRFC(t *testing.T) {
@@ -66,15 +92,24 @@ func TestTokenRequestsAreCheckedByTheRFC(t *testing.T) {
 		{"wrong secret", cc, func(r *http.Request) { r.SetBasicAuth("client", "Secret") }, 401, "invalid_client"},
 		{"wrong secret in the body", with("client_id", "client", "client_secret", "x"), nil, 401, "invalid_client"},
 		{"unknown client", cc, func(r *http.Request) { r.SetBasicAuth("nobody", "secret") }, 401, "invalid_client"},
-		{"another scheme", cc, func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401, "invalid_client"},
-		{"basic that is not base64", cc, func(r *http.Request) { r.Header.Set("Authorization", "Basic ***") }, 401, "invalid_client"},
-		{"basic without a colon", cc, func(r *http.Request) { r.Header.Set("Authorization", "Basic Y2xpZW50") }, 401, "invalid_client"},
+		{"another scheme", cc, func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, 401,
+			"invalid_client"},
+		{"basic that is not base64", cc, func(r *http.Request) { r.Header.Set("Authorization", "Basic ***") }, 401,
+			"invalid_client"},
+		{"basic without a colon", cc, func(r *http.Request) { r.Header.Set("Authorization", "Basic Y2xpZW50") }, 401,
+			"invalid_client"},
 		{"two methods", with("client_id", "client", "client_secret", "secret"), basic, 400, "invalid_request"},
-		{"two Authorization headers", cc, func(r *http.Request) { basic(r); r.Header.Add("Authorization", r.Header.Get("Authorization")) }, 400, "invalid_request"},
+		{"two Authorization headers", cc, func(r *http.Request) {
+			basic(r)
+			r.Header.Add("Authorization",
+				r.Header.Get("Authorization"))
+		}, 400, "invalid_request"},
 		{"another client_id", with("client_id", "other"), basic, 400, "invalid_request"},
 		{"GET", cc, func(r *http.Request) { basic(r); r.Method = "GET" }, 405, "invalid_request"},
-		{"JSON", cc, func(r *http.Request) { basic(r); r.Header.Set("Content-Type", "application/json") }, 400, "invalid_request"},
-		{"secret in the URL", with("client_id", "client"), func(r *http.Request) { r.URL.RawQuery = "client_secret=secret" }, 400, "invalid_request"},
+		{"JSON", cc, func(r *http.Request) { basic(r); r.Header.Set("Content-Type", "application/json") }, 400,
+			"invalid_request"},
+		{"secret in the URL", with("client_id", "client"),
+			func(r *http.Request) { r.URL.RawQuery = "client_secret=secret" }, 400, "invalid_request"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := form(t.Context(), tokenURL, test.form...)
@@ -96,8 +131,7 @@ func TestTokenRequestsAreCheckedByTheRFC(t *testing.T) {
 	}
 }
 
-// The vectors are those of RFC 6749 as recomputed with another language's
-// form encoder.
+// The vectors are those of RFC 6749 as recomputed with another language's form encoder.
 func TestBasicIsFormDecodedUnlessTheClientIsKnownNotToEncode(t *testing.T) {
 	const (
 		id, secret = "1PpG/Q 1", "z/tZ9VwFZqApmIQ+ZH1I5pLk/uB4ud:X2/8bL+wfFTt1rFw="
@@ -117,13 +151,19 @@ func TestBasicIsFormDecodedUnlessTheClientIsKnownNotToEncode(t *testing.T) {
 	}{
 		{"encoded", cctest.Registration{ID: id, Secret: secret}, encoded, cctest.ClientSecretBasic},
 		{"raw", cctest.Registration{ID: id, Secret: secret}, raw(id, secret), ""},
-		{"encoded, where raw is registered", cctest.Registration{ID: id, Secret: secret, AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, encoded, ""},
-		{"raw, where raw is registered", cctest.Registration{ID: id, Secret: secret, AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw(id, secret), cctest.ClientSecretBasicUnencoded},
-		{"nothing to encode", cctest.Registration{ID: "s6BhdRkqt3", Secret: "gX1fBat3bV"}, plain, cctest.ClientSecretBasic},
+		{"encoded, where raw is registered", cctest.Registration{ID: id, Secret: secret,
+			AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, encoded, ""},
+		{"raw, where raw is registered", cctest.Registration{ID: id, Secret: secret,
+			AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw(id, secret), cctest.ClientSecretBasicUnencoded},
+		{"nothing to encode", cctest.Registration{ID: "s6BhdRkqt3", Secret: "gX1fBat3bV"}, plain,
+			cctest.ClientSecretBasic},
 		{"not decodable", cctest.Registration{ID: "x", Secret: "100%"}, raw("x", "100%"), ""},
-		{"not decodable, raw", cctest.Registration{ID: "x", Secret: "100%", AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw("x", "100%"), cctest.ClientSecretBasicUnencoded},
-		{"no secret registered", cctest.Registration{ID: "x", AuthMethods: []string{cctest.ClientSecretBasic}}, raw("x", ""), ""},
-		{"post registered", cctest.Registration{ID: "x", Secret: "y", AuthMethods: []string{cctest.ClientSecretPost}}, raw("x", "y"), ""},
+		{"not decodable, raw", cctest.Registration{ID: "x", Secret: "100%",
+			AuthMethods: []string{cctest.ClientSecretBasicUnencoded}}, raw("x", "100%"), cctest.ClientSecretBasicUnencoded},
+		{"no secret registered", cctest.Registration{ID: "x", AuthMethods: []string{cctest.ClientSecretBasic}},
+			raw("x", ""), ""},
+		{"post registered", cctest.Registration{ID: "x", Secret: "y", AuthMethods: []string{cctest.ClientSecretPost}},
+			raw("x", "y"), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{test.client}})
@@ -136,7 +176,8 @@ func TestBasicIsFormDecodedUnlessTheClientIsKnownNotToEncode(t *testing.T) {
 				}
 				return
 			}
-			if last := s.TokenRequests()[0]; got.status != 200 || last.AuthMethod != test.method || last.ClientID != test.client.ID {
+			if last := s.TokenRequests()[0]; got.status != 200 || last.AuthMethod != test.method ||
+				last.ClientID != test.client.ID {
 				t.Fatalf("got %d %s, recorded %+v", got.status, got.body, last)
 			}
 		})
@@ -153,7 +194,8 @@ func TestTokensExpireAndLifetimesChange(t *testing.T) {
 			t.Fatalf("before its expiry: %d", got.status)
 		}
 		time.Sleep(time.Nanosecond)
-		if got := call(t, s.Protect(ok), "Bearer "+token); got.status != 401 || !strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+		if got := call(t, s.Protect(ok), "Bearer "+token); got.status != 401 ||
+			!strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
 			t.Fatalf("at its expiry: %d %v", got.status, got.header)
 		}
 		for lifetime, want := range map[time.Duration]float64{
@@ -275,7 +317,8 @@ func TestTokenResponseHookChangesWhatIsSent(t *testing.T) {
 		m["instance_url"] = "https://eu1.example"
 	}})
 	got := do(t, s.RoundTripper(), grant(t))
-	if _, has := got.members["expires_in"]; has || got.str("instance_url") == "" || got.str("access_token") != "the token of client" {
+	if _, has := got.members["expires_in"]; has || got.str("instance_url") == "" ||
+		got.str("access_token") != "the token of client" {
 		t.Errorf("got %s", got.body)
 	}
 	if got := call(t, s.Protect(ok), "Bearer the token of client"); got.status != 200 {
@@ -284,7 +327,8 @@ func TestTokenResponseHookChangesWhatIsSent(t *testing.T) {
 }
 
 func TestScopesDefaultToTheClients(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret", Scopes: []string{"a", "b"}}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret",
+		Scopes: []string{"a", "b"}}}})
 	if got := do(t, s.RoundTripper(), grant(t)); got.str("scope") != "a b" {
 		t.Errorf("got %s", got.body)
 	}
@@ -292,7 +336,8 @@ func TestScopesDefaultToTheClients(t *testing.T) {
 
 func TestTokenURLOfAnyProviderWillDo(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{})
-	for _, u := range []string{"https://as.example", "http://127.0.0.1/", "https://shop.example/admin/oauth/access_token", "https://login.example/tenant/oauth2/v2.0/token"} {
+	for _, u := range []string{"https://as.example", "http://127.0.0.1/",
+		"https://shop.example/admin/oauth/access_token", "https://login.example/tenant/oauth2/v2.0/token"} {
 		r := form(t.Context(), u, "grant_type", "client_credentials", "client_id", "client", "client_secret", "secret")
 		if got := do(t, s.RoundTripper(), r); got.status != 200 {
 			t.Errorf("%s: %d %s", u, got.status, got.body)
@@ -324,8 +369,8 @@ func TestDeadTokensAreThrownAway(t *testing.T) {
 	})
 }
 
-// For the race detector, and for the virtual clock, which would stop if a
-// goroutine waited on a lock that another holds while it sleeps.
+// For the race detector, and for the virtual clock, which would stop if a goroutine waited on a lock that another
+// holds while it sleeps.
 func TestServerBearsConcurrentUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := cctest.NewServer(cctest.Options{JWTAccessTokens: true, DPoPNonce: true})
@@ -355,10 +400,12 @@ func TestServerBearsConcurrentUse(t *testing.T) {
 func TestTokenRequestsAreRecordedWithoutSecrets(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{})
 	do(t, s.RoundTripper(), grant(t, "scope", "a b", "audience", "https://api.example"))
-	do(t, s.RoundTripper(), form(t.Context(), "https://as.example/tenant/token?x=1", "client_id", "client", "client_secret", "secret", "client_assertion", "e30"))
+	do(t, s.RoundTripper(), form(t.Context(), "https://as.example/tenant/token?x=1", "client_id", "client",
+		"client_secret", "secret", "client_assertion", "e30"))
 	do(t, s.RoundTripper(), form(t.Context(), "https://as.example/token?client_secret=secret"))
 	got := s.TokenRequests()
-	if got[0].Form.Get("scope") != "a b" || got[0].ClientID != "client" || got[0].AuthMethod != cctest.ClientSecretBasic || got[0].URL != "/token" {
+	if got[0].Form.Get("scope") != "a b" || got[0].ClientID != "client" ||
+		got[0].AuthMethod != cctest.ClientSecretBasic || got[0].URL != "/token" {
 		t.Errorf("recorded %+v", got[0])
 	}
 	if got[1].URL != "/tenant/token?x=1" || got[2].URL != "/token" {
@@ -382,7 +429,8 @@ func TestNothingPrintsSecretsOrTokens(t *testing.T) {
 	r := grant(t)
 	r.SetBasicAuth("client", canary)
 	token := do(t, s.RoundTripper(), r).str("access_token")
-	for _, v := range []any{s, o, o.Clients[0], &o, s.TokenRequests(), s.Handler(), s.RoundTripper(), s.Stats(), s.CA()} {
+	for _, v := range []any{s, o, o.Clients[0], &o, s.TokenRequests(), s.Handler(), s.RoundTripper(), s.Stats(),
+		s.CA()} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			if text := fmt.Sprintf(verb, v); strings.Contains(text, canary) || strings.Contains(text, token) {
 				t.Errorf("%s of %v leaks: %s", verb, reflect.TypeOf(v), text)

@@ -14,15 +14,16 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	id, f, delay := s.arrive(r, form)
 	if !pause(r.Context(), delay) {
 		// The client is gone, or the server closes.
-		(&problem{status: http.StatusServiceUnavailable, code: "temporarily_unavailable", description: "the request has ended"}).write(w)
+		(&problem{status: http.StatusServiceUnavailable, code: "temporarily_unavailable",
+			description: "the request has ended"}).write(w)
 		return
 	}
 	req := s.request(id)
 	var g *grant
 	if p == nil {
-		// Also for a request that is to fail: its assertion and its proof
-		// count as used, as if an answer had been lost on the way.
-		g, p = s.judge(r, form, &req)
+		// Also for a request that is to fail: its assertion and its proof count as used, as if an answer had been
+		// lost on the way.
+		g, p = s.decide(r, form, &req)
 	}
 	if f != nil {
 		req.Status, req.Error = f.status, f.code()
@@ -45,9 +46,8 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, members)
 }
 
-// judge is RFC 6749, section 4.4: what the client is to get. What it learns of
-// the request it notes in req.
-func (s *Server) judge(r *http.Request, form url.Values, req *RecordedRequest) (*grant, *problem) {
+// decide returns what the client is to get, by RFC 6749, section 4.4. What it learns of the request it notes in req.
+func (s *Server) decide(r *http.Request, form url.Values, req *RecordedRequest) (*grant, *problem) {
 	client, p := s.authenticate(r, form, req)
 	if p != nil {
 		return nil, p
@@ -56,7 +56,8 @@ func (s *Server) judge(r *http.Request, form url.Values, req *RecordedRequest) (
 	case grantType == "":
 		return nil, invalidRequest("grant_type is missing")
 	case !slices.Contains(s.o.GrantTypes, grantType):
-		return nil, &problem{status: http.StatusBadRequest, code: "unsupported_grant_type", description: "this server knows " + strings.Join(s.o.GrantTypes, ", ")}
+		return nil, &problem{status: http.StatusBadRequest, code: "unsupported_grant_type",
+			description: "this server knows " + strings.Join(s.o.GrantTypes, ", ")}
 	}
 	g := &grant{clientID: client.ID, issuer: s.issuer(r)}
 	if g.scopes, p = s.grantScopes(client, form.Get("scope")); p != nil {
@@ -72,8 +73,7 @@ func (s *Server) judge(r *http.Request, form url.Values, req *RecordedRequest) (
 	return g, nil
 }
 
-// bind ties the token to what the client showed that it has: RFC 8705, section
-// 3, and RFC 9449, section 5.
+// bind ties the token to what the client showed that it has: RFC 8705, section 3, and RFC 9449, section 5.
 func (s *Server) bind(r *http.Request, c Registration, g *grant) *problem {
 	if c.CertificateBound {
 		shown := peerCertificate(r)
@@ -93,7 +93,7 @@ func (s *Server) bind(r *http.Request, c Registration, g *grant) *problem {
 	return nil
 }
 
-// response issues the token, and is what the client is told of it.
+// response issues the token, and returns what the client is told of it.
 func (s *Server) response(g *grant, req RecordedRequest) map[string]any {
 	token, remaining := s.issue(g)
 	members := map[string]any{
@@ -113,8 +113,7 @@ func (s *Server) response(g *grant, req RecordedRequest) map[string]any {
 	return members
 }
 
-// wholeSeconds rounds down, but not to zero, which would mean something else
-// to many clients.
+// wholeSeconds rounds down, but not to zero, which would mean something else to many clients.
 func wholeSeconds(d time.Duration) int64 {
 	if 0 < d && d < time.Second {
 		return 1
@@ -122,7 +121,7 @@ func wholeSeconds(d time.Duration) int64 {
 	return int64(d / time.Second)
 }
 
-// grantScopes is RFC 6749, section 3.3.
+// grantScopes returns the scopes that the client gets, by RFC 6749, section 3.3.
 func (s *Server) grantScopes(c Registration, asked string) ([]string, *problem) {
 	if asked == "" {
 		return slices.Clone(c.Scopes), nil
@@ -130,11 +129,13 @@ func (s *Server) grantScopes(c Registration, asked string) ([]string, *problem) 
 	var scopes []string
 	for scope := range strings.SplitSeq(asked, " ") {
 		if !validScope(scope) {
-			return nil, &problem{status: http.StatusBadRequest, code: "invalid_scope", description: "the scope is malformed"}
+			return nil, &problem{status: http.StatusBadRequest, code: "invalid_scope",
+				description: "the scope is malformed"}
 		}
 		for _, known := range [][]string{s.o.Scopes, c.Scopes} {
 			if known != nil && !slices.Contains(known, scope) {
-				return nil, &problem{status: http.StatusBadRequest, code: "invalid_scope", description: fmt.Sprintf("scope %s is not for this client", scope)}
+				return nil, &problem{status: http.StatusBadRequest, code: "invalid_scope",
+					description: fmt.Sprintf("scope %s is not for this client", scope)}
 			}
 		}
 		if !slices.Contains(scopes, scope) {
@@ -153,13 +154,14 @@ func validScope(scope string) bool {
 	return scope != ""
 }
 
-// audience collects whom the token is for: RFC 8707's resources, and the
-// audience parameter that several providers know.
+// audience returns whom the token is for: RFC 8707's resources, and the audience parameter that several providers
+// know.
 func audience(form url.Values) ([]string, *problem) {
 	for _, resource := range form["resource"] {
 		u, err := url.Parse(resource)
 		if err != nil || !u.IsAbs() || strings.Contains(resource, "#") {
-			return nil, &problem{status: http.StatusBadRequest, code: "invalid_target", description: "a resource must be an absolute URI without a fragment"}
+			return nil, &problem{status: http.StatusBadRequest, code: "invalid_target",
+				description: "a resource must be an absolute URI without a fragment"}
 		}
 	}
 	return slices.Concat(form["resource"], form["audience"]), nil

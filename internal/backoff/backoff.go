@@ -1,4 +1,4 @@
-// Package backoff gives the pauses between attempts.
+// Package backoff computes the pauses between attempts.
 package backoff
 
 import (
@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Exponential gives base doubled n times, at most limit. It is limit where the
-// doubling would overflow, and 0 where base or limit is not positive. A
-// negative n counts as 0.
+// Exponential returns base doubled n times, at most limit. It is limit where the doubling would overflow, and 0 where
+// base or limit is not positive. A negative n counts as 0.
 func Exponential(base, limit time.Duration, n int) time.Duration {
 	if base <= 0 || limit <= 0 {
 		return 0
@@ -22,8 +21,8 @@ func Exponential(base, limit time.Duration, n int) time.Duration {
 	return min(base, limit)
 }
 
-// Full gives a random pause from 0 to Exponential(base, limit, n): full
-// jitter, which spreads a crowd that failed together best.
+// Full returns a random pause from 0 to Exponential(base, limit, n): full jitter, which spreads a crowd that failed
+// together best.
 func Full(base, limit time.Duration, n int) time.Duration {
 	d := Exponential(base, limit, n)
 	if d <= 0 {

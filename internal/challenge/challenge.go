@@ -4,6 +4,8 @@ package challenge
 import (
 	"net/http"
 	"strings"
+
+	"github.com/ccclient/go-ccclient/internal/field"
 )
 
 // The bounds on what is read of one response; no server has reason to come near them.
@@ -87,8 +89,8 @@ func (p *parser) param(name, value string) {
 
 // token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
 //
-// It counts only if the list goes on or ends after it: "a=b" is a parameter, and so is "a".
-// A bare word is taken as a token68, since no parameter is without a value.
+// It counts only if the list goes on or ends after it: "a=b" is a parameter, and so is "a". A bare word is taken as a
+// token68, since no parameter is without a value.
 func (p *parser) token68() string {
 	n := 0
 	for n < len(p.rest) && isToken68(p.rest[n]) {
@@ -110,7 +112,7 @@ func (p *parser) token68() string {
 
 func (p *parser) token() string {
 	n := 0
-	for n < len(p.rest) && isToken(p.rest[n]) {
+	for n < len(p.rest) && field.IsTokenChar(p.rest[n]) {
 		n++
 	}
 	token := p.rest[:n]
@@ -176,14 +178,5 @@ func (p *parser) skip(chars string) bool {
 }
 
 func isToken68(c byte) bool {
-	return isAlnum(c) || strings.IndexByte("-._~+/", c) >= 0
-}
-
-// isToken is tchar of RFC 9110, section 5.6.2.
-func isToken(c byte) bool {
-	return isAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
-func isAlnum(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.IndexByte("-._~+/", c) >= 0
 }

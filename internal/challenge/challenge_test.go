@@ -31,7 +31,7 @@ func examples(t testing.TB) []example {
 	return all
 }
 
-func TestTheExamplesOfTheRFCsAndTheGarbageOfServersAreRead(t *testing.T) {
+func TestExamplesOfTheRFCsAndGarbageOfServersAreRead(t *testing.T) {
 	for i, ex := range examples(t) {
 		t.Run(fmt.Sprintf("%d %s", i, ex.Source), func(t *testing.T) {
 			got := challenge.Parse(http.Header{"Www-Authenticate": ex.Lines})
@@ -48,7 +48,7 @@ func TestNoHeaderHasNoChallenges(t *testing.T) {
 	}
 }
 
-func TestAFloodIsCutShort(t *testing.T) {
+func TestFloodIsCutShort(t *testing.T) {
 	for name, line := range map[string]string{
 		"challenges": strings.Repeat("a,", 1<<20),
 		"parameters": "a " + params(1<<16),
@@ -91,7 +91,8 @@ func FuzzParse(f *testing.F) {
 			again = append(again, format(c))
 		}
 		// What was understood means the same when it is written by the book.
-		if reread := challenge.Parse(http.Header{"Www-Authenticate": again}); len(text) < 4<<10 && !reflect.DeepEqual(got, reread) {
+		if reread := challenge.Parse(http.Header{"Www-Authenticate": again}); len(text) < 4<<10 &&
+			!reflect.DeepEqual(got, reread) {
 			t.Errorf("%q\nread as  %+v\nreread as %+v", text, got, reread)
 		}
 	})

@@ -1,6 +1,5 @@
-// Package discovery finds an authorization server's endpoints from its issuer
-// identifier (RFC 8414, then OpenID Connect Discovery 1.0), and keeps what it
-// found for as long as it is good.
+// Package discovery finds an authorization server's endpoints from its issuer identifier (RFC 8414, then OpenID
+// Connect Discovery 1.0), and keeps what it found for as long as it is good.
 package discovery
 
 import (
@@ -15,15 +14,14 @@ const (
 	// timeout bounds one fetch, both places included.
 	timeout = 10 * time.Second
 
-	// patience is how long a caller waits for a refetch while there is a
-	// document that was good a moment ago.
+	// patience is how long a caller waits for a refetch while there is a document that was good a moment ago.
 	patience = 2 * time.Second
 
 	// pause is kept after a failed refetch.
 	pause = time.Minute
 
-	// spacing is the least time between two fetches that Invalidate forces:
-	// a token endpoint that is gone for good costs its server no more.
+	// spacing is the least time between two fetches that Invalidate forces: a token endpoint that is gone for good
+	// costs its server no more.
 	spacing = 10 * time.Second
 
 	// closeWait is how long Close waits for a client that ignores its context.
@@ -32,19 +30,18 @@ const (
 
 // Options say what to discover and how. Issuer is required.
 type Options struct {
-	// Issuer is the issuer identifier: an https URL without query and
-	// fragment. Nil and "" elsewhere are good defaults.
+	// Issuer is the issuer identifier: an https URL without query and fragment. Nil and "" elsewhere are good
+	// defaults.
 	Issuer string
 
-	// Client makes the requests; nil: http.DefaultClient. It is copied:
-	// redirects to another origin are not followed, and it gets no cookies.
+	// Client makes the requests; nil: http.DefaultClient. It is copied: redirects to another origin are not followed,
+	// and it gets no cookies.
 	Client *http.Client
 
 	// InsecureHTTP allows http:// beyond loopback.
 	InsecureHTTP bool
 
-	// Kept, if set, is told of a refetch that failed without hurting
-	// anybody, because an older document stays in use.
+	// Kept, if set, is told of a refetch that failed without hurting anybody, because an older document stays in use.
 	Kept func(error)
 }
 
@@ -96,16 +93,14 @@ func New(o Options) (*Discoverer, error) {
 	return d, nil
 }
 
-// Metadata returns the issuer's metadata, fetching it if there is none or if
-// what there is has outlived its Cache-Control (5 minutes to 24 hours; an hour
-// if the server does not say). All callers share one fetch, which runs on no
-// caller's context but has the first one's values; each waits on its own.
+// Metadata returns the issuer's metadata, fetching it if there is none or if what there is has outlived its
+// Cache-Control (5 minutes to 24 hours; an hour if the server does not say). All callers share one fetch, which runs
+// on no caller's context but has the first one's values; each waits on its own.
 //
-// Once there is a document, a refetch that fails or dawdles is no error: the
-// old document is returned, and the next attempt is a minute away.
+// Once there is a document, a refetch that fails or dawdles is no error: the old document is returned, and the next
+// attempt is a minute away.
 //
-// An error may have a method Permanent() bool: a retry without a change on
-// either side cannot help.
+// An error may have a method Permanent() bool: a retry without a change on either side cannot help.
 func (d *Discoverer) Metadata(ctx context.Context) (*Metadata, error) {
 	d.mu.Lock()
 	current := d.current
@@ -121,7 +116,7 @@ func (d *Discoverer) Metadata(ctx context.Context) (*Metadata, error) {
 	if f == nil {
 		f = &flight{old: current, done: make(chan struct{})}
 		d.flight = f
-		go d.fly(context.WithoutCancel(ctx), f) // joined by Close
+		go d.runFlight(context.WithoutCancel(ctx), f) // joined by Close
 	}
 	d.mu.Unlock()
 
@@ -141,9 +136,8 @@ func (d *Discoverer) Metadata(ctx context.Context) (*Metadata, error) {
 	}
 }
 
-// Invalidate says that m has led to an endpoint that is gone (404, 410). If it
-// is still the current document, the next Metadata fetches again, but not
-// within 10 seconds of the last fetch. Should that fail, m stays in use.
+// Invalidate says that m has led to an endpoint that is gone (404, 410). If it is still the current document, the
+// next Metadata fetches again, but not within 10 seconds of the last fetch. Should that fail, m stays in use.
 func (d *Discoverer) Invalidate(m *Metadata) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -152,8 +146,8 @@ func (d *Discoverer) Invalidate(m *Metadata) {
 	}
 }
 
-// Close ends a fetch that is under way and waits for it, for 5 seconds at most.
-// After it only a document that is still good is returned.
+// Close ends a fetch that is under way and waits for it, for 5 seconds at most. After it only a document that is
+// still good is returned.
 func (d *Discoverer) Close() {
 	d.mu.Lock()
 	d.end()
@@ -174,17 +168,16 @@ func (d *Discoverer) closed() error {
 	return fmt.Errorf("issuer %q: closed: %w", d.issuer, context.Canceled)
 }
 
-// fly runs one fetch and always lands: the client's RoundTripper may panic or
-// call runtime.Goexit. (x/sync/singleflight would then end the process, or leave
-// those who wait on its channels without a word.)
-func (d *Discoverer) fly(ctx context.Context, f *flight) {
+// runFlight runs one fetch and always ends it: the client's RoundTripper may panic or call runtime.Goexit.
+// (x/sync/singleflight would then end the process, or leave those who wait on its channels without a word.)
+func (d *Discoverer) runFlight(ctx context.Context, f *flight) {
 	var good time.Duration
 	err := fmt.Errorf("issuer %q: the fetch of its metadata ended without an answer", d.issuer)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("issuer %q: panic while fetching its metadata: %v", d.issuer, p)
 		}
-		d.land(f, good, err)
+		d.endFlight(f, good, err)
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -192,7 +185,7 @@ func (d *Discoverer) fly(ctx context.Context, f *flight) {
 	f.metadata, good, err = d.fetch(ctx)
 }
 
-func (d *Discoverer) land(f *flight, good time.Duration, err error) {
+func (d *Discoverer) endFlight(f *flight, good time.Duration, err error) {
 	if err != nil && f.old != nil {
 		if d.kept != nil && d.life.Err() == nil {
 			d.kept(err)

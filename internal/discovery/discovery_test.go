@@ -61,7 +61,9 @@ func answer(code int, body string, header ...string) func(*http.Request) (*http.
 	}
 }
 
-func after(d time.Duration, answers func(*http.Request) (*http.Response, error)) func(*http.Request) (*http.Response, error) {
+func after(
+	d time.Duration, answers func(*http.Request) (*http.Response, error),
+) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		select {
 		case <-time.After(d):
@@ -82,9 +84,10 @@ func document(endpoint string) string {
 
 var good = answer(200, document("https://as.example.com/token"))
 
-// bubble runs test in a synctest bubble, with a Discoverer that is closed at
-// its end: a goroutine that stays fails the bubble.
-func bubble(t *testing.T, answers func(*http.Request) (*http.Response, error), test func(t *testing.T, s *server, d *discovery.Discoverer)) {
+// bubble runs test in a synctest bubble, with a Discoverer that is closed at its end: a goroutine that stays fails
+// the bubble.
+func bubble(t *testing.T, answers func(*http.Request) (*http.Response, error),
+	test func(t *testing.T, s *server, d *discovery.Discoverer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{answers: answers}
@@ -166,15 +169,18 @@ func TestErrorNamesTheIssuerAndWhatWasMetWhere(t *testing.T) {
 		permanent bool
 		is        error
 	}{
-		"404":        {answer(404, ""), []string{oauthAt + ": 404 Not Found; GET " + oidcAt + ": 404 Not Found"}, true, nil},
-		"503":        {answer(503, ""), []string{oidcAt + ": 503 Service Unavailable"}, false, nil},
-		"429":        {answer(429, ""), []string{"429 Too Many Requests"}, false, nil},
-		"599":        {answer(599, ""), []string{": 599;"}, false, nil},
-		"page":       {answer(200, "<p>"), []string{oauthAt + ": not a JSON object"}, true, nil},
-		"redirect":   {answer(302, "", "Location", "https://canary:canary@evil.example/canary?canary"), []string{`redirect to host "evil.example", which is not followed`}, true, nil},
+		"404": {answer(404, ""), []string{oauthAt + ": 404 Not Found; GET " + oidcAt + ": 404 Not Found"}, true,
+			nil},
+		"503":  {answer(503, ""), []string{oidcAt + ": 503 Service Unavailable"}, false, nil},
+		"429":  {answer(429, ""), []string{"429 Too Many Requests"}, false, nil},
+		"599":  {answer(599, ""), []string{": 599;"}, false, nil},
+		"page": {answer(200, "<p>"), []string{oauthAt + ": not a JSON object"}, true, nil},
+		"redirect": {answer(302, "", "Location", "https://canary:canary@evil.example/canary?canary"),
+			[]string{`redirect to host "evil.example", which is not followed`}, true, nil},
 		"no answer":  {fail(reset), []string{oauthAt + ": connection reset"}, false, reset},
 		"unknown CA": {fail(cert), []string{"certificate"}, true, cert},
-		"hangs":      {after(time.Hour, good), []string{oauthAt + ": context deadline exceeded"}, false, context.DeadlineExceeded},
+		"hangs": {after(time.Hour, good), []string{oauthAt + ": context deadline exceeded"}, false,
+			context.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, tc.answers, func(t *testing.T, s *server, d *discovery.Discoverer) {
@@ -394,7 +400,7 @@ func TestCloseEndsAFetchThatIsUnderWay(t *testing.T) {
 	})
 }
 
-func TestCloseWaitsFiveSecondsAtMostForAClientThatIgnoresItsContext(t *testing.T) {
+func TestCloseWaitsFiveSecondsForClientThatIgnoresItsContext(t *testing.T) {
 	bubble(t, func(r *http.Request) (*http.Response, error) {
 		time.Sleep(time.Minute)
 		return good(r)

@@ -19,10 +19,9 @@ const (
 	maxRedirects = 5
 )
 
-// fetch looks in both places. An answer that will not do, whatever its status,
-// leads to the next place: servers that have only one of them say so with
-// 400, 403, 500 or a welcome page as often as with 404. No answer at all ends
-// the search: the other place is on the same host.
+// fetch looks in both places. An answer that will not do, whatever its status, leads to the next place: servers that
+// have only one of them say so with 400, 403, 500 or a welcome page as often as with 404. No answer at all ends the
+// search: the other place is on the same host.
 func (d *Discoverer) fetch(ctx context.Context) (*Metadata, time.Duration, error) {
 	failed := &notFound{issuer: d.issuer}
 	for _, u := range d.urls {
@@ -66,8 +65,8 @@ func (d *Discoverer) get(ctx context.Context, u string) (*Metadata, time.Duratio
 	return m, lifetime(resp.Header), err
 }
 
-// sameOrigin follows redirects only within the origin of the issuer: whoever
-// answers for another host is not the one that was asked.
+// sameOrigin follows redirects only within the origin of the issuer: whoever answers for another host is not the one
+// that was asked.
 func sameOrigin(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects || !hosts.SameOrigin(req.URL, via[0].URL) {
 		return http.ErrUseLastResponse
@@ -123,8 +122,7 @@ func (e *notFound) Error() string {
 
 func (e *notFound) Unwrap() []error { return e.errs }
 
-// Permanent reports whether everything that was met stays as it is until
-// somebody changes a configuration.
+// Permanent reports whether everything that was met stays as it is until somebody changes a configuration.
 func (e *notFound) Permanent() bool {
 	for _, err := range e.errs {
 		if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

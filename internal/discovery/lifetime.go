@@ -13,9 +13,8 @@ const (
 	maxLifetime     = 24 * time.Hour
 )
 
-// lifetime is how long a document that came with the header is good for: the
-// server's word in Cache-Control, within bounds, since "no-cache" must not mean
-// a fetch before every token request, nor a slip of the pen a year.
+// lifetime returns how long a document that came with the header is good for: the server's word in Cache-Control,
+// within bounds, since "no-cache" must not mean a fetch before every token request, nor a slip of the pen a year.
 func lifetime(h http.Header) time.Duration {
 	for field := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")

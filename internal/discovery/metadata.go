@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// Metadata is the part of an authorization server's metadata that a
-// client-credentials client can use. It is shared: do not modify it.
+// Metadata is the part of an authorization server's metadata that a client-credentials client can use. It is shared:
+// do not modify it.
 //
-// A list that the document does not hold, or holds in a shape that is not a
-// list of strings, is nil: the server says nothing about it. Nil is not the
-// default that RFC 8414 names for it, since real servers leave out what they
+// A list that the document does not hold, or holds in a shape that is not a list of strings, is nil: the server says
+// nothing about it. Nil is not the default that RFC 8414 names for it, since real servers leave out what they
 // support.
 type Metadata struct {
 	// Issuer is the issuer identifier, equal to the one asked for.
@@ -23,30 +22,25 @@ type Metadata struct {
 	// TokenEndpoint is an absolute URL without a fragment.
 	TokenEndpoint string
 
-	// MTLSTokenEndpoint is where clients that present a certificate go
-	// instead (RFC 8705, section 5); empty if the server has no such alias.
+	// MTLSTokenEndpoint is where clients that present a certificate go instead (RFC 8705, section 5); empty if the
+	// server has no such alias.
 	MTLSTokenEndpoint string
 
-	// AuthMethods are the ways of client authentication at the token
-	// endpoint, by their registered names.
+	// AuthMethods are the ways of client authentication at the token endpoint, by their registered names.
 	AuthMethods []string
 
-	// AssertionAlgs are the signature algorithms that the token endpoint
-	// takes in client assertions.
+	// AssertionAlgs are the signature algorithms that the token endpoint takes in client assertions.
 	AssertionAlgs []string
 
-	// DPoPAlgs are the signature algorithms for DPoP proofs (RFC 9449,
-	// section 5.1).
+	// DPoPAlgs are the signature algorithms for DPoP proofs (RFC 9449, section 5.1).
 	DPoPAlgs []string
 
-	// GrantTypes is advice only: servers that support client_credentials
-	// are known not to list it.
+	// GrantTypes is advice only: servers that support client_credentials are known not to list it.
 	GrantTypes []string
 }
 
-// Supports is nil if the server lists the client authentication method, by its
-// registered name, or says nothing about methods; else it is an error that
-// names those it does list.
+// Supports returns nil if the server lists the client authentication method, by its registered name, or says nothing
+// about methods; otherwise an error that names those it does list.
 func (m *Metadata) Supports(method string) error {
 	if m.AuthMethods == nil || slices.Contains(m.AuthMethods, method) {
 		return nil
@@ -58,11 +52,10 @@ func (m *Metadata) Supports(method string) error {
 		m.Issuer, method, shorten(strings.Join(m.AuthMethods, ", ")))
 }
 
-// parse reads a metadata document of issuer. Names it does not know are
-// ignored, as RFC 8414, section 3.2, asks.
+// parse reads a metadata document of issuer. Names it does not know are ignored, as RFC 8414, section 3.2, asks.
 func parse(data []byte, issuer string, insecureHTTP bool) (*Metadata, error) {
-	// Member names are compared exactly, which a struct would not do: a
-	// document's "Token_Endpoint" is not its "token_endpoint".
+	// Member names are compared exactly, which a struct would not do: a document's "Token_Endpoint" is not its
+	// "token_endpoint".
 	var doc map[string]json.RawMessage
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("not a JSON object: %w", err)
@@ -71,14 +64,15 @@ func parse(data []byte, issuer string, insecureHTTP bool) (*Metadata, error) {
 		return nil, errors.New("not a JSON object: null")
 	}
 
-	// RFC 8414, section 3.3: code point by code point, no normalization.
-	// Otherwise one tenant of a host could speak for another.
+	// RFC 8414, section 3.3: code point by code point, no normalization. Otherwise one tenant of a host could speak
+	// for another.
 	var got string
 	if err := member(doc, "issuer", &got); err != nil {
 		return nil, err
 	}
 	if got != issuer {
-		return nil, fmt.Errorf("the document is of issuer %q: the two must be identical, a trailing slash included", shorten(got))
+		return nil, fmt.Errorf("the document is of issuer %q: the two must be identical, a trailing slash included",
+			shorten(got))
 	}
 
 	m := &Metadata{

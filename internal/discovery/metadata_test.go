@@ -52,6 +52,8 @@ func TestWellKnownPlaces(t *testing.T) {
 		{issuer: "https://user:canary@as.example.com/%zz", fault: "not a URL"},
 		{issuer: "http://as.example.com", fault: `http:// to host "as.example.com"`},
 		{issuer: "http://127.0.0.1.example.com", fault: "only https"},
+		{issuer: "http://LocalHost", fault: "only https"}, // which net/http sends to a proxy
+		{issuer: "http://localhost.", fault: "only https"},
 	} {
 		places, err := wellKnown(tc.issuer, tc.insecureHTTP)
 		if tc.fault != "" {
@@ -80,27 +82,32 @@ func TestMetadataDocuments(t *testing.T) {
 		"aliases without the token": {head + `,"mtls_endpoint_aliases":{"revocation_endpoint":"https://m/r"}}`, ""},
 		"another host's endpoint":   {`{"issuer":"https://as.example.com","token_endpoint":"https://tokens.example.net/t?v=2"}`, ""},
 
-		"empty":                   {``, "not a JSON object"},
-		"HTML":                    {`<!doctype html><p>Welcome`, "not a JSON object"},
-		"null":                    {`null`, "not a JSON object"},
-		"array":                   {`[]`, "not a JSON object"},
-		"truncated":               {head, "not a JSON object"},
-		"two documents":           {head + `}{}`, "not a JSON object"},
-		"no issuer":               {`{` + token + `}`, "no issuer"},
-		"issuer of wrong type":    {`{"issuer":["https://as.example.com"],` + token + `}`, "issuer is not a string"},
-		"issuer in another case":  {`{"issuer":"https://AS.example.com",` + token + `}`, `of issuer "https://AS.example.com"`},
-		"issuer with a slash":     {`{"issuer":"https://as.example.com/",` + token + `}`, "trailing slash"},
-		"issuer, another name":    {`{"Issuer":"https://as.example.com",` + token + `}`, "no issuer"},
-		"another, long issuer":    {`{"issuer":"https://` + long + `",` + token + `}`, "aaa…"},
-		"no token endpoint":       {`{"issuer":"https://as.example.com"}`, "no token_endpoint"},
-		"null token endpoint":     {`{"issuer":"https://as.example.com","token_endpoint":null}`, "token_endpoint is not a string, or empty"},
-		"relative token endpoint": {`{"issuer":"https://as.example.com","token_endpoint":"/token"}`, "not an absolute https URL"},
-		"endpoint without TLS":    {`{"issuer":"https://as.example.com","token_endpoint":"http://as.example.com/token"}`, "only https"},
-		"endpoint with fragment":  {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/token#"}`, "fragment"},
-		"endpoint with password":  {`{"issuer":"https://as.example.com","token_endpoint":"https://u:p@as.example.com/token"}`, "password"},
-		"endpoint not a URL":      {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/%zz"}`, "not a URL"},
-		"alias without TLS":       {head + `,"mtls_endpoint_aliases":{"token_endpoint":"http://m.example.com/t"}}`, "mtls_endpoint_aliases"},
-		"alias of wrong type":     {head + `,"mtls_endpoint_aliases":{"token_endpoint":7}}`, "mtls_endpoint_aliases"},
+		"empty":                {``, "not a JSON object"},
+		"HTML":                 {`<!doctype html><p>Welcome`, "not a JSON object"},
+		"null":                 {`null`, "not a JSON object"},
+		"array":                {`[]`, "not a JSON object"},
+		"truncated":            {head, "not a JSON object"},
+		"two documents":        {head + `}{}`, "not a JSON object"},
+		"no issuer":            {`{` + token + `}`, "no issuer"},
+		"issuer of wrong type": {`{"issuer":["https://as.example.com"],` + token + `}`, "issuer is not a string"},
+		"issuer in another case": {`{"issuer":"https://AS.example.com",` + token + `}`,
+			`of issuer "https://AS.example.com"`},
+		"issuer with a slash":  {`{"issuer":"https://as.example.com/",` + token + `}`, "trailing slash"},
+		"issuer, another name": {`{"Issuer":"https://as.example.com",` + token + `}`, "no issuer"},
+		"another, long issuer": {`{"issuer":"https://` + long + `",` + token + `}`, "aaa…"},
+		"no token endpoint":    {`{"issuer":"https://as.example.com"}`, "no token_endpoint"},
+		"null token endpoint": {`{"issuer":"https://as.example.com","token_endpoint":null}`,
+			"token_endpoint is not a string, or empty"},
+		"relative token endpoint": {`{"issuer":"https://as.example.com","token_endpoint":"/token"}`,
+			"not an absolute https URL"},
+		"endpoint without TLS":   {`{"issuer":"https://as.example.com","token_endpoint":"http://as.example.com/token"}`, "only https"},
+		"endpoint with fragment": {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/token#"}`, "fragment"},
+		"endpoint with password": {`{"issuer":"https://as.example.com","token_endpoint":"https://u:p@as.example.com/token"}`, "password"},
+		"endpoint not a URL": {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/%zz"}`,
+			"not a URL"},
+		"alias without TLS": {head + `,"mtls_endpoint_aliases":{"token_endpoint":"http://m.example.com/t"}}`,
+			"mtls_endpoint_aliases"},
+		"alias of wrong type": {head + `,"mtls_endpoint_aliases":{"token_endpoint":7}}`, "mtls_endpoint_aliases"},
 	} {
 		m, err := parse([]byte(tc.doc), issuer, false)
 		switch {
@@ -148,7 +155,8 @@ func TestUnlistedMethodIsAnErrorThatNamesTheListedOnes(t *testing.T) {
 		t.Error(err)
 	}
 	err := m.Supports("client_secret_basic")
-	if err == nil || !strings.Contains(err.Error(), "does not support client_secret_basic, but client_secret_post, private_key_jwt") {
+	if err == nil || !strings.Contains(err.Error(),
+		"does not support client_secret_basic, but client_secret_post, private_key_jwt") {
 		t.Error(err)
 	}
 	if err := (&Metadata{}).Supports("tls_client_auth"); err != nil {

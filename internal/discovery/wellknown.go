@@ -9,8 +9,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
-// wellKnown returns where the metadata of an issuer may lie, in the order in
-// which to look.
+// wellKnown returns where the metadata of an issuer may lie, in the order in which to look.
 func wellKnown(issuer string, insecureHTTP bool) ([]string, error) {
 	if issuer == "" {
 		return nil, errors.New("empty")
@@ -35,8 +34,7 @@ func wellKnown(issuer string, insecureHTTP bool) ([]string, error) {
 	}, nil
 }
 
-// checkURL accepts an absolute https URL; http only to this machine itself,
-// unless anything goes.
+// checkURL accepts an absolute https URL; http only to this machine itself, unless anything goes.
 func checkURL(u *url.URL, insecureHTTP bool) error {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -45,7 +43,7 @@ func checkURL(u *url.URL, insecureHTTP bool) error {
 		return errors.New("a URL without a host")
 	case u.User != nil:
 		return errors.New("a URL with a user name or password in it")
-	case u.Scheme == "http" && !insecureHTTP && !hosts.Loopback(u.Hostname()):
+	case !hosts.Secure(u, insecureHTTP):
 		return fmt.Errorf("http:// to host %q: only https is safe beyond loopback (InsecureHTTP allows it)", shorten(u.Host))
 	}
 	return nil

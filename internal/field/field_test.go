@@ -7,7 +7,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/field"
 )
 
-func TestANameIsATokenThatNetHTTPLeavesToTheCaller(t *testing.T) {
+func TestNameIsTokenThatNetHTTPLeavesToCaller(t *testing.T) {
 	for name, want := range map[string]string{
 		"X-Shopify-Access-Token": "",
 		"x-merchant-id":          "",
@@ -31,7 +31,7 @@ func TestANameIsATokenThatNetHTTPLeavesToTheCaller(t *testing.T) {
 	}
 }
 
-func TestAValueHasNoControlCharactersAndNoSpaceAtItsEnds(t *testing.T) {
+func TestValueHasNoControlCharactersAndNoSpaceAtItsEnds(t *testing.T) {
 	for value, good := range map[string]bool{
 		"":             true,
 		"a b\tc":       true,
@@ -48,6 +48,16 @@ func TestAValueHasNoControlCharactersAndNoSpaceAtItsEnds(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "Evil") {
 			t.Errorf("%q: its error repeats it: %v", value, err)
+		}
+	}
+}
+
+func TestOneWordOfHeaderIsVisibleASCII(t *testing.T) {
+	for s, want := range map[string]int{
+		"": -1, "eyJ.e30~!": -1, "a b": 1, " a": 0, "ab\n": 2, "a\x00": 1, "ab\x7f": 2, "caf\xc3\xa9": 3,
+	} {
+		if got := field.IndexNotVisible(s); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package hosts decides which server a URL leads to, and whether that server is one of those that were meant.
-// All comparison is of ASCII letters in any case: no folding that DNS does not do.
+// Package hosts decides which server a URL leads to, and whether that server is one of those that were meant. All
+// comparison is of ASCII letters in any case: no folding that DNS does not do.
 package hosts
 
 import (
@@ -8,14 +8,22 @@ import (
 	"strings"
 )
 
-// Loopback reports whether host, without port or brackets, can only be this machine: localhost, 127.0.0.0/8 or ::1.
-// Names below localhost do not count: Go's resolver asks the DNS for them.
+// Secure reports whether a credential may be sent to u: over https, or over http to this machine itself, or over http
+// to anywhere if insecureHTTP allows it. It is the one rule for token endpoints, issuers and APIs.
+func Secure(u *url.URL, insecureHTTP bool) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && (insecureHTTP || Loopback(u.Hostname()))
+}
+
+// Loopback reports whether host, without port or brackets, can only be this machine, in a spelling that net/http takes
+// for it too: localhost, 127.0.0.0/8 or ::1. What net/http does not take for loopback it sends to the environment's
+// proxy ("LocalHost", "localhost."), in clear if the scheme is http. Names below localhost do not count: Go's resolver
+// asks the DNS for them. Nor does an address with a zone.
 func Loopback(host string) bool {
-	if equalFold(strings.TrimSuffix(host, "."), "localhost") {
+	if host == "localhost" {
 		return true
 	}
 	addr, ok := address(host)
-	return ok && addr.Unmap().IsLoopback()
+	return ok && addr.Zone() == "" && addr.Unmap().IsLoopback()
 }
 
 // address parses an IP address. What cannot be one is not even tried: netip's error costs an allocation.

@@ -19,8 +19,9 @@ func parse(t *testing.T, s string) *url.URL {
 
 func TestOnlyThisMachineIsLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LocalHost": true, "localhost.": true, "127.0.0.1": true, "127.255.0.3": true,
-		"::1": true, "0:0:0:0:0:0:0:1": true, "::ffff:127.0.0.1": true,
+		"localhost": true, "LocalHost": false, "localhost.": false, "::1%lo": false, "127.0.0.1": true,
+		"127.255.0.3": true,
+		"::1":         true, "0:0:0:0:0:0:0:1": true, "::ffff:127.0.0.1": true,
 		"": false, "api.localhost": false, "localhost.example.com": false, "127.0.0.1.example.com": false,
 		"128.0.0.1": false, "10.0.0.1": false, "::": false, "0.0.0.0": false, "[::1]": false, "locaLhoſt": false,
 	} {
@@ -30,7 +31,7 @@ func TestOnlyThisMachineIsLoopback(t *testing.T) {
 	}
 }
 
-func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
+func TestOriginIsSchemeHostAndPort(t *testing.T) {
 	for _, tc := range []struct {
 		a, b string
 		want bool
@@ -61,7 +62,26 @@ func TestAnOriginIsSchemeHostAndPort(t *testing.T) {
 	}
 }
 
-func TestAnOriginIsWrittenInItsShortestForm(t *testing.T) {
+func TestCredentialsGoOverHTTPSOrStayOnThisMachine(t *testing.T) {
+	for u, want := range map[string]struct{ secure, insecureHTTP bool }{
+		"https://a.example":      {true, true},
+		"http://a.example":       {false, true},
+		"http://localhost:80":    {true, true},
+		"http://[::1]:8080/t":    {true, true},
+		"http://localhost.evil/": {false, true},
+		"ftp://localhost":        {false, false},
+		"//a.example":            {false, false},
+	} {
+		if got := hosts.Secure(parse(t, u), false); got != want.secure {
+			t.Errorf("Secure(%s, false) = %v", u, got)
+		}
+		if got := hosts.Secure(parse(t, u), true); got != want.insecureHTTP {
+			t.Errorf("Secure(%s, true) = %v", u, got)
+		}
+	}
+}
+
+func TestOriginIsWrittenInItsShortestForm(t *testing.T) {
 	for u, want := range map[string]string{
 		"HTTPS://API.Example.com:443/x?y#z": "https://api.example.com",
 		"http://a.example:443":              "http://a.example:443",
@@ -75,17 +95,19 @@ func TestAnOriginIsWrittenInItsShortestForm(t *testing.T) {
 	}
 }
 
-func TestAPatternAllowsWhatItSays(t *testing.T) {
+func TestPatternAllowsWhatItSays(t *testing.T) {
 	for _, tc := range []struct {
 		pattern string
 		allowed string
 		refused string
 	}{
-		{"api.example.com", "https://api.example.com https://API.example.com:8443 https://api.example.com.", "https://example.com https://v1.api.example.com https://api.example.com.evil.example https://evilapi.example.com"},
+		{"api.example.com", "https://api.example.com https://API.example.com:8443 https://api.example.com.",
+			"https://example.com https://v1.api.example.com https://api.example.com.evil.example https://evilapi.example.com"},
 		{"API.Example.com.", "https://api.example.com", "https://api.example.org"},
 		{"api.example.com:8443", "https://api.example.com:8443", "https://api.example.com https://api.example.com:443"},
 		{"api.example.com:443", "https://api.example.com https://api.example.com:443", "http://api.example.com"},
-		{"*.example.com", "https://a.example.com https://a.b.example.com:8443", "https://example.com https://aexample.com https://.example.com https://a.example.com.evil.example"},
+		{"*.example.com", "https://a.example.com https://a.b.example.com:8443",
+			"https://example.com https://aexample.com https://.example.com https://a.example.com.evil.example"},
 		{"*.example.com:8443", "https://a.example.com:8443", "https://a.example.com"},
 		{"192.0.2.1", "https://192.0.2.1 https://192.0.2.1:8443", "https://192.0.2.10"},
 		{"::1", "http://[::1]:8080 http://[0:0:0:0:0:0:0:1]", "http://[::2]"},
@@ -111,12 +133,14 @@ func TestAPatternAllowsWhatItSays(t *testing.T) {
 }
 
 var broken = []string{
-	"", "*", "*.", "*.*", "a.*.example", "https://api.example.com", "api.example.com/path", "api.example.com:", "api.example.com:0",
-	"api.example.com:65536", "api.example.com:http", "api.example.com:080", "user@api.example.com", "a b", " a", "a..b", ".a", "[::1", "[::1]x", "[::1]:",
+	"", "*", "*.", "*.*", "a.*.example", "https://api.example.com", "api.example.com/path", "api.example.com:",
+	"api.example.com:0",
+	"api.example.com:65536", "api.example.com:http", "api.example.com:080", "user@api.example.com", "a b", " a", "a..b",
+	".a", "[::1", "[::1]x", "[::1]:",
 	"[a.example]", "[a.example]:1", "*.127.0.0.1", "fe80::1%eth0", "a?b", "a#b", "*.[::1]", "::g", "a\x00b",
 }
 
-func TestABrokenPatternIsAnErrorAndAllowsNothing(t *testing.T) {
+func TestBrokenPatternIsAnErrorAndAllowsNothing(t *testing.T) {
 	for _, pattern := range broken {
 		if err := hosts.Validate(pattern); err == nil {
 			t.Errorf("Validate(%q) = nil", pattern)

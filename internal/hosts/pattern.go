@@ -10,8 +10,8 @@ import (
 
 // Match reports whether one of the patterns allows the server of u. A pattern is a host on any port
 // ("api.example.com", "192.0.2.1", "2001:db8::1"), a host on one port ("host:8443", "[2001:db8::1]:8443"), or, with
-// "*." before it, all names below that host, whatever the number of labels, but not the host itself.
-// A pattern that [Validate] rejects allows nothing.
+// "*." before it, all names below that host, whatever the number of labels, but not the host itself. A pattern that
+// [Validate] rejects allows nothing.
 func Match(patterns []string, u *url.URL) bool {
 	host, port := strings.TrimSuffix(u.Hostname(), "."), port(u)
 	for _, text := range patterns {

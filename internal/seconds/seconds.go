@@ -1,5 +1,5 @@
-// Package seconds reads the numbers of seconds that authorization servers
-// write: as a JSON number, a numeric string, a fraction or with an exponent.
+// Package seconds reads the numbers of seconds that authorization servers write: as a JSON number, a numeric string,
+// a fraction or with an exponent.
 package seconds
 
 import (
@@ -11,13 +11,12 @@ import (
 	"time"
 )
 
-// Max bounds what Parse and Duration return, in either direction: ten years.
-// No server means more, and nothing that adds a few of them overflows.
+// Max bounds what Parse and Duration return, in either direction: ten years. No server means more, and nothing that
+// adds a few of them overflows.
 const Max = 10 * 365 * 24 * time.Hour
 
-// Parse reads v, a number of seconds as encoding/json or a form decoder left
-// it, rounded to nanoseconds and clamped to [-Max, Max]. ok is false if v is
-// not a number: null, text, NaN, an infinity, or another type.
+// Parse reads v, a number of seconds as encoding/json or a form decoder left it, rounded to nanoseconds and clamped
+// to [-Max, Max]. ok is false if v is not a number: null, text, NaN, an infinity, or another type.
 func Parse(v any) (d time.Duration, ok bool) {
 	f, ok := Number(v)
 	if !ok {
@@ -26,9 +25,8 @@ func Parse(v any) (d time.Duration, ok bool) {
 	return Duration(f), true
 }
 
-// Duration gives f seconds clamped to [-Max, Max]. What is not zero does not
-// round to zero, since zero has a meaning of its own in token responses. f is
-// not NaN.
+// Duration returns f seconds clamped to [-Max, Max]. What is not zero does not round to zero, since zero has a
+// meaning of its own in token responses. f is not NaN.
 func Duration(f float64) time.Duration {
 	switch {
 	case f >= Max.Seconds():
@@ -46,8 +44,8 @@ func Duration(f float64) time.Duration {
 	return d
 }
 
-// Number reads v as a decimal number. A numeral beyond float64 gives the
-// largest float64 of its sign, never an infinity.
+// Number reads v as a decimal number. A numeral beyond float64 becomes the largest float64 of its sign, never an
+// infinity.
 func Number(v any) (f float64, ok bool) {
 	switch v := v.(type) {
 	case float64:
@@ -64,8 +62,7 @@ func Number(v any) (f float64, ok bool) {
 	return 0, false
 }
 
-// decimal is strconv.ParseFloat without the words (inf, nan), hexadecimal and
-// underscores that it also takes.
+// decimal reads as strconv.ParseFloat without the words (inf, nan), hexadecimal and underscores that it also takes.
 func decimal(s string) (float64, bool) {
 	if s == "" || strings.Trim(s, "0123456789+-.eE") != "" {
 		return 0, false

@@ -24,8 +24,10 @@ func TestResourceChallengesByRFC6750(t *testing.T) {
 		{"none", "", nil, 401, `Bearer realm="cctest"`},
 		{"other scheme", "Basic x", nil, 401, `Bearer realm="cctest"`},
 		{"unknown", "Bearer x", nil, 401, `Bearer realm="cctest", error="invalid_token", error_description="the token is not known"`},
-		{"revoked", "Bearer " + revoked, nil, 401, `Bearer realm="cctest", error="invalid_token", error_description="the token was revoked"`},
-		{"without a scope", "Bearer " + good, []string{"read", "write"}, 403, `Bearer realm="cctest", error="insufficient_scope", error_description="the token lacks a scope", scope="read write"`},
+		{"revoked", "Bearer " + revoked, nil, 401,
+			`Bearer realm="cctest", error="invalid_token", error_description="the token was revoked"`},
+		{"without a scope", "Bearer " + good, []string{"read", "write"}, 403,
+			`Bearer realm="cctest", error="insufficient_scope", error_description="the token lacks a scope", scope="read write"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := call(t, s.ProtectScopes(ok, test.scopes...), test.authorization)
@@ -39,7 +41,8 @@ func TestResourceChallengesByRFC6750(t *testing.T) {
 	}
 	r, _ := http.NewRequest(http.MethodGet, "https://api.example/", nil)
 	r.Header["Authorization"] = []string{"Bearer " + good, "Bearer " + good}
-	if got := do(t, cctest.RoundTripper(s.Protect(ok)), r); got.status != 400 || !strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_request"`) {
+	if got := do(t, cctest.RoundTripper(s.Protect(ok)), r); got.status != 400 ||
+		!strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_request"`) {
 		t.Errorf("two tokens: %d %v", got.status, got.header)
 	}
 }
@@ -57,7 +60,8 @@ func TestRevokeAllSparesLaterTokens(t *testing.T) {
 }
 
 func TestIntrospectionAndRevocation(t *testing.T) {
-	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret"}, {ID: "other", Secret: "secret"}}})
+	s := cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "secret"},
+		{ID: "other", Secret: "secret"}}})
 	token := newToken(t, s, "scope", "a b", "resource", "https://api.example", "audience", "x")
 	ask := func(client, endpoint string, pairs ...string) reply {
 		r := form(t.Context(), "https://as.example/"+endpoint, pairs...)
@@ -67,8 +71,10 @@ func TestIntrospectionAndRevocation(t *testing.T) {
 		return do(t, s.RoundTripper(), r)
 	}
 	got := ask("other", "introspect", "token", token)
-	if got.members["active"] != true || got.str("scope") != "a b" || got.str("client_id") != "client" || got.str("token_type") != "Bearer" ||
-		got.str("iss") != "https://as.example" || len(got.members["aud"].([]any)) != 2 || got.members["exp"].(float64)-got.members["iat"].(float64) != 3600 {
+	if got.members["active"] != true || got.str("scope") != "a b" || got.str("client_id") != "client" ||
+		got.str("token_type") != "Bearer" ||
+		got.str("iss") != "https://as.example" || len(got.members["aud"].([]any)) != 2 ||
+		got.members["exp"].(float64)-got.members["iat"].(float64) != 3600 {
 		t.Fatalf("got %s", got.body)
 	}
 	for name, got := range map[string]reply{
@@ -104,8 +110,10 @@ func TestIntrospectionAndRevocation(t *testing.T) {
 func TestMetadataIsWhereTheStandardsHaveIt(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{})
 	for issuer, urls := range map[string][]string{
-		"https://as.example":         {"https://as.example/.well-known/oauth-authorization-server", "https://as.example/.well-known/openid-configuration"},
-		"http://127.0.0.1:99/tenant": {"http://127.0.0.1:99/.well-known/oauth-authorization-server/tenant", "http://127.0.0.1:99/tenant/.well-known/openid-configuration"},
+		"https://as.example": {"https://as.example/.well-known/oauth-authorization-server",
+			"https://as.example/.well-known/openid-configuration"},
+		"http://127.0.0.1:99/tenant": {"http://127.0.0.1:99/.well-known/oauth-authorization-server/tenant",
+			"http://127.0.0.1:99/tenant/.well-known/openid-configuration"},
 	} {
 		for _, u := range urls {
 			r, _ := http.NewRequest(http.MethodGet, u, nil)

@@ -1,4 +1,4 @@
-package ccclient
+package tokenresponse
 
 import (
 	"strings"
@@ -7,11 +7,10 @@ import (
 	"github.com/ccclient/go-ccclient/internal/seconds"
 )
 
-// lifetime gives how long a token lives from the moment its request was sent, or
-// 0 if the response does not say: expires_in is then missing, null, 0 or not a
-// number, and expires_on, the moment itself, too. What is negative or in the
-// past is ErrExpired. No lifetime is longer than [seconds.Max].
-func lifetime(m map[string]any, sent time.Time) (time.Duration, error) {
+// lifetime returns how long a token lives from when its request was sent: expires_in or, if that is missing, null, 0 or
+// not a number, the time until expires_on, the moment itself. It is 0 if neither says, and [seconds.Max] at most. What
+// is negative or in the past is ErrExpired.
+func (m Members) lifetime(sent time.Time) (time.Duration, error) {
 	d, _ := seconds.Parse(m["expires_in"])
 	if d == 0 {
 		on, ok := unixSeconds(m["expires_on"])
@@ -29,11 +28,10 @@ func lifetime(m map[string]any, sent time.Time) (time.Duration, error) {
 	return d, nil
 }
 
-// dateLayouts are those that Azure's token services wrote expires_on in.
+// dateLayouts are those that Azure's token services have written expires_on in.
 var dateLayouts = []string{time.RFC3339, "1/2/2006 15:04:05 -07:00", "1/2/2006 3:04:05 PM -07:00"}
 
-// unixSeconds reads a moment: seconds since 1970, milliseconds if that makes more
-// sense, or a date.
+// unixSeconds reads a moment: seconds since 1970, milliseconds if that makes more sense, or a date.
 func unixSeconds(v any) (float64, bool) {
 	const milliseconds = 1e11 // as seconds: the year 5138; as milliseconds: 1973
 	if f, ok := seconds.Number(v); ok {

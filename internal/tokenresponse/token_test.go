@@ -1,28 +1,29 @@
-package ccclient
+package tokenresponse_test
 
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/ccclient/go-ccclient/internal/seconds"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
-// judgeBody judges a 200 with a JSON body.
-func judgeBody(t *testing.T, body string) (life time.Duration, extra func(string) any, err error) {
-	t.Helper()
-	a := answer{200, http.Header{"Content-Type": {"application/json"}}, []byte(body), millennium.Add(time.Second)}
-	tok, f := testInquiry(t).judge(a)
-	if f != nil {
-		return 0, nil, f
+// readToken reads the token in a JSON body that came a second after its request.
+func readToken(body string, dpop bool) (life time.Duration, tok *oauth2.Token, err error) {
+	m, err := tokenresponse.Response{Status: 200, Body: []byte(body)}.Members()
+	if err != nil {
+		return 0, nil, err
 	}
-	if !tok.Expiry.IsZero() {
+	tok, err = m.Token(millennium, millennium.Add(time.Second), dpop)
+	if err == nil && !tok.Expiry.IsZero() {
 		life = tok.Expiry.Sub(millennium)
 	}
-	return life, tok.Extra, nil
+	return life, tok, err
 }
 
 func TestLifetimesAreReadAsServersWriteThem(t *testing.T) {
@@ -81,14 +82,11 @@ func TestLifetimesAreReadAsServersWriteThem(t *testing.T) {
 		{`"expires_in":60,"expires_in":120`, 2 * time.Minute}, // the last one counts
 	}
 	for _, test := range tests {
-		got, _, err := judgeBody(t, `{"access_token":"abc",`+test.members+`}`)
+		got, _, err := readToken(`{"access_token":"abc",`+test.members+`}`, false)
 		switch {
 		case test.want == expired:
-			if !errors.Is(err, ErrExpired) || !strings.HasPrefix(err.Error(), "ccclient: ") {
+			if !errors.Is(err, tokenresponse.ErrExpired) {
 				t.Errorf("%s: lives %v, %v; want ErrExpired", test.members, got, err)
-			}
-			if f, ok := errors.AsType[*failure](err); ok && f.CoolDown().Permanent {
-				t.Errorf("%s: a clock is not wrong for ever", test.members)
 			}
 		case err != nil || got != test.want:
 			t.Errorf("%s: lives %v, %v; want %v", test.members, got, err, test.want)
@@ -97,11 +95,10 @@ func TestLifetimesAreReadAsServersWriteThem(t *testing.T) {
 }
 
 func TestExpiryKeepsTheMonotonicClock(t *testing.T) {
-	q := testInquiry(t)
-	q.sent = time.Now()
-	tok, f := q.judge(answer{200, http.Header{}, []byte(`{"access_token":"abc","expires_in":60}`), time.Now()})
-	if f != nil {
-		t.Fatal(f)
+	now := time.Now()
+	tok, err := tokenresponse.Members{"access_token": "abc", "expires_in": 60.0}.Token(now, now, false)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if !strings.Contains(tok.Expiry.String(), " m=") {
 		t.Errorf("%v has no monotonic reading", tok.Expiry)
@@ -127,17 +124,42 @@ func TestOnlyTokenTypesThatAreUnderstoodAreTaken(t *testing.T) {
 		{`"token_type":["Bearer"]`, "an array"},
 		{`"token_type":{}`, "an object"},
 		{`"token_type":true`, "a boolean"},
-		{`"token_type":"s3cr:t/x"`, `"[redacted]"`},
 	}
 	for _, test := range tests {
-		_, _, err := judgeBody(t, `{"access_token":"abc","expires_in":60,`+test.members+`}`)
+		_, _, err := readToken(`{"access_token":"abc","expires_in":60,`+test.members+`}`, false)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v; want %s", test.members, err, test.want)
 		}
 	}
 }
 
-func TestATokenThatCannotGoIntoAHeaderIsRefused(t *testing.T) {
+func TestDPoPTokensAreTakenIfAndOnlyIfAskedFor(t *testing.T) {
+	for members, want := range map[string]struct{ asked, notAsked error }{
+		`"token_type":"DPoP"`:   {nil, tokenresponse.ErrNeedsKey},
+		`"token_type":"dpop"`:   {nil, tokenresponse.ErrNeedsKey},
+		`"token_type":"Bearer"`: {tokenresponse.ErrNotBound, nil},
+		`"other":0`:             {tokenresponse.ErrNotBound, nil},
+		`"token_type":"mac"`:    {tokenresponse.UnknownType{Name: "mac"}, tokenresponse.UnknownType{Name: "mac"}},
+	} {
+		_, tok, err := readToken(`{"access_token":"abc",`+members+`}`, true)
+		if err != want.asked || err == nil && tok.TokenType != "DPoP" {
+			t.Errorf("%s, DPoP asked for: %v", members, err)
+		}
+		_, tok, err = readToken(`{"access_token":"abc",`+members+`}`, false)
+		if err != want.notAsked || err == nil && tok.TokenType != "Bearer" {
+			t.Errorf("%s: %v", members, err)
+		}
+	}
+}
+
+func TestMembersAreWholeAfterAnError(t *testing.T) {
+	m := tokenresponse.Members{"access_token": "abc", "refresh_token": "def", "id_token": "ghi", "expires_in": -1.0}
+	if _, err := m.Token(millennium, millennium, false); err == nil || strings.Join(m.Tokens(), " ") != "abc def ghi" {
+		t.Errorf("%v, %q", err, m.Tokens())
+	}
+}
+
+func TestTokenThatCannotGoIntoHeadersIsRefused(t *testing.T) {
 	tests := []struct{ token, want string }{
 		{`"abc\r\nX-Evil: 1"`, "byte 3 is 0x0D"},
 		{`"abc\n"`, "byte 3 is 0x0A"},
@@ -156,7 +178,7 @@ func TestATokenThatCannotGoIntoAHeaderIsRefused(t *testing.T) {
 		{`{"value":"abc"}`, "an object"},
 	}
 	for _, test := range tests {
-		_, _, err := judgeBody(t, `{"token_type":"Bearer","access_token":`+test.token+`}`)
+		_, _, err := readToken(`{"token_type":"Bearer","access_token":`+test.token+`}`, false)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v; want %q", test.token, err, test.want)
 		}
@@ -164,12 +186,12 @@ func TestATokenThatCannotGoIntoAHeaderIsRefused(t *testing.T) {
 			t.Errorf("%v shows the token", err)
 		}
 	}
-	if _, _, err := judgeBody(t, `{"access_token":"`+visible()+`"}`); err != nil {
+	if _, _, err := readToken(`{"access_token":"`+visible()+`"}`, false); err != nil {
 		t.Errorf("all of visible ASCII: %v", err)
 	}
 }
 
-// visible gives visible ASCII, less what JSON would have escaped.
+// visible returns visible ASCII, less what JSON would have escaped.
 func visible() string {
 	var b strings.Builder
 	for c := byte('!'); c <= '~'; c++ {
@@ -202,50 +224,11 @@ func TestGrantedScopesAreSeparatedBySpaces(t *testing.T) {
 		{`{"read":true}`, nil},
 	}
 	for _, test := range tests {
-		_, extra, err := judgeBody(t, `{"access_token":"abc","scope":`+test.scope+`}`)
+		_, tok, err := readToken(`{"access_token":"abc","scope":`+test.scope+`}`, false)
 		if err != nil {
 			t.Errorf("%s: %v", test.scope, err)
-		} else if got := extra("scope"); got != test.want {
+		} else if got := tok.Extra("scope"); got != test.want {
 			t.Errorf("%s gives %#v; want %#v", test.scope, got, test.want)
-		}
-	}
-}
-
-func TestASuccessWithNamesLikeAnErrorsIsASuccess(t *testing.T) {
-	for _, members := range []string{
-		`"error":""`, `"error":null`, `"error":false`, `"error":0`, `"error":{}`, `"errors":[]`, `"ok":true`,
-		`"code":200,"message":"OK"`, `"status":"approved"`, `"error_code":0`, `"title":"token"`,
-	} {
-		if _, _, err := judgeBody(t, `{"access_token":"abc",`+members+`}`); err != nil {
-			t.Errorf("%s: %v", members, err)
-		}
-	}
-	for _, members := range []string{`"error":"invalid_scope"`, `"ok":false`, `"error":true`, `"error":{"code":1}`, `"error":7`} {
-		_, _, err := judgeBody(t, `{"access_token":"abc-token",`+members+`}`)
-		if e, ok := errors.AsType[*Error](err); !ok || e.StatusCode != 200 {
-			t.Errorf("%s: a token", members)
-		}
-	}
-}
-
-func TestWhateverIsInTheBodyNothingOfItIsInAnErrorButTheServersWords(t *testing.T) {
-	bodies := []string{
-		`{"access_token":"canary\n"}`,
-		`{"access_token":"canary","token_type":"mac"}`,
-		`{"access_token":"canary","expires_in":-1}`,
-		`{"access_token":"canary","refresh_token":"canary","error":"invalid_scope","error_description":"for canary"}`,
-		`{"access_token":"canary","token_type":"canary"}`,
-		`{"access_token":"canary`,
-		`{"access_token":canary}`,
-		`{"canary":1}`,
-		`["canary"]`,
-		`canary`,
-		`<html>canary</html>`,
-	}
-	for _, body := range bodies {
-		_, _, err := judgeBody(t, body)
-		if err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(fmt.Sprintf("%+v %#v", err, err), "canary") {
-			t.Errorf("%s: %v", body, err)
 		}
 	}
 }
@@ -253,50 +236,9 @@ func TestWhateverIsInTheBodyNothingOfItIsInAnErrorButTheServersWords(t *testing.
 func TestDeepNestingIsAnErrorNotACrash(t *testing.T) {
 	for _, depth := range []int{100, 100_000} {
 		body := `{"access_token":"abc","x":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `}`
-		_, _, err := judgeBody(t, body)
+		_, _, err := readToken(body, false)
 		if (err != nil) != (depth > 10_000) {
 			t.Errorf("%d levels: %v", depth, err)
 		}
 	}
-}
-
-func TestRetryAfterIsReadAsSecondsOrAsADate(t *testing.T) {
-	tests := []struct {
-		value string
-		want  time.Duration
-	}{
-		{"120", 2 * time.Minute},
-		{"0", 0},
-		{"-5", 0},
-		{"1.5", 1500 * time.Millisecond},
-		{"Sat, 01 Jan 2000 00:01:00 GMT", time.Minute},
-		{"Saturday, 01-Jan-00 00:01:00 GMT", time.Minute}, // RFC 850
-		{"Sat Jan  1 00:01:00 2000", time.Minute},         // asctime
-		{"Fri, 31 Dec 1999 23:00:00 GMT", 0},
-		{"Fri, 31 Dec 9999 23:59:59 GMT", maxRetryAfter},
-		{"99999999999999999999", maxRetryAfter},
-		{"", 0},
-		{"soon", 0},
-		{"NaN", 0},
-		{"1h", 0},
-	}
-	for _, test := range tests {
-		if got := retryAfter(http.Header{"Retry-After": {test.value}}, millennium); got != test.want {
-			t.Errorf("%q gives %v; want %v", test.value, got, test.want)
-		}
-	}
-	if got := retryAfter(nil, millennium); got != 0 {
-		t.Errorf("no header gives %v", got)
-	}
-}
-
-func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"120", "Sat, 01 Jan 2000 00:01:00 GMT", "Saturday, 01-Jan-00 00:01:00 GMT", "Sat Jan  1 00:01:00 2000", "-1", "1e400", "NaN"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		if d := retryAfter(http.Header{"Retry-After": {value}}, millennium); d < 0 || d > maxRetryAfter {
-			t.Errorf("%q gives %v", value, d)
-		}
-	})
 }

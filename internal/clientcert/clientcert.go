@@ -1,0 +1,158 @@
+// Package clientcert follows the client certificate of the library's own connections, to which a server may bind tokens
+// (RFC 8705, section 3), while it rotates.
+package clientcert
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// checkInterval is how often a certificate that may rotate is asked for while tokens are used and nothing else asks.
+const checkInterval = time.Second
+
+// A rotation costs a token and all connections, so a source that returns another certificate at each call must not be
+// followed each time: there may be one rotation in each rotationInterval, and of those not made before up to
+// RotationBurst at once.
+const (
+	rotationInterval = time.Second
+	RotationBurst    = 4
+)
+
+// A Certificate is the client certificate of the library's own connections, known by its thumbprint. It may rotate:
+// then the thumbprint changes. It is safe for concurrent use.
+type Certificate struct {
+	ask     func() string // returns the thumbprint of the current one; empty: not to be had. Nil if it is static
+	rotated func()        // called before the new thumbprint is seen; not for the first
+
+	thumbprint atomic.Pointer[string] // of the certificate observed last
+	epoch      time.Time              // monotonic times count from here
+	due        atomic.Int64           // when to check again, since epoch
+
+	mu     sync.Mutex // guards repaid, and the storing of thumbprint
+	repaid time.Time  // when all rotations so far, one in each rotationInterval, would be over
+}
+
+// New returns the client certificate of config and the configuration for the connections, a copy that checks for a
+// rotation at each handshake. The certificate is nil if config has none. It may rotate if it comes from
+// GetClientCertificate; rotated is then called before a new thumbprint is seen, one call at a time, and must not call
+// the Certificate.
+func New(config *tls.Config, rotated func()) (*Certificate, *tls.Config) {
+	if config == nil {
+		return nil, nil
+	}
+	config = config.Clone()
+	get := config.GetClientCertificate
+	if get == nil && len(config.Certificates) == 0 {
+		return nil, config
+	}
+	c := &Certificate{rotated: rotated, epoch: time.Now()}
+	none := ""
+	c.thumbprint.Store(&none)
+	if get != nil {
+		c.ask = func() string { return current(get) }
+		config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			// What get chooses may depend on who asks, so that alone is no rotation; but it is the time to check for
+			// one.
+			known := c.Check()
+			shown, err := get(info)
+			if !known && err == nil && shown != nil {
+				c.observe(thumbprint(shown))
+			}
+			return shown, err
+		}
+		return c, config
+	}
+	all := ""
+	for _, cert := range config.Certificates {
+		all += thumbprint(&cert)
+	}
+	c.thumbprint.Store(&all)
+	if len(config.Certificates) == 1 {
+		// Left to choose, crypto/tls shows no certificate whose issuer is none of the CAs that the server names: a
+		// self-signed one never is (RFC 8705, section 2.2).
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &config.Certificates[0], nil
+		}
+	}
+	return c, config
+}
+
+// Rotates reports whether the certificate may change. A nil one does not.
+func (c *Certificate) Rotates() bool { return c != nil && c.ask != nil }
+
+// Last returns the thumbprint that was current when the certificate was last observed; empty if it never was.
+func (c *Certificate) Last() string { return *c.thumbprint.Load() }
+
+// Recent returns the thumbprint as it was a second ago at most. One caller at a time checks, while the others go on
+// with what was observed last. It is for a certificate that rotates.
+func (c *Certificate) Recent() string {
+	due := c.due.Load()
+	if int64(time.Since(c.epoch)) >= due && c.due.CompareAndSwap(due, math.MaxInt64) {
+		defer func() { c.due.Store(int64(time.Since(c.epoch) + checkInterval)) }()
+		c.Check()
+	}
+	return c.Last()
+}
+
+// Check asks for the current certificate and observes it. It reports whether there was an answer. It is for a
+// certificate that rotates.
+func (c *Certificate) Check() bool {
+	latest := c.ask()
+	if latest != "" {
+		c.observe(latest)
+	}
+	return latest != ""
+}
+
+// observe makes latest the thumbprint, unless there were too many rotations lately.
+func (c *Certificate) observe(latest string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch last := c.Last(); {
+	case latest == last:
+		return
+	case last != "":
+		ahead := max(0, time.Until(c.repaid))
+		if ahead > (RotationBurst-1)*rotationInterval {
+			return
+		}
+		c.repaid = time.Now().Add(ahead + rotationInterval)
+		c.rotated()
+	}
+	c.thumbprint.Store(&latest)
+}
+
+// current returns the thumbprint of the certificate that get returns now, empty if it returns none: whether that hurts,
+// a handshake will tell. Outside of one a callback may also panic: the Context of what it is passed is nil there.
+func current(get func(*tls.CertificateRequestInfo) (*tls.Certificate, error)) (print string) {
+	defer func() {
+		if recover() != nil {
+			print = ""
+		}
+	}()
+	cert, err := get(&tls.CertificateRequestInfo{
+		Version: tls.VersionTLS13,
+		SignatureSchemes: []tls.SignatureScheme{
+			tls.ECDSAWithP256AndSHA256, tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512, tls.Ed25519,
+			tls.PSSWithSHA256, tls.PSSWithSHA384, tls.PSSWithSHA512, tls.PKCS1WithSHA256,
+		},
+	})
+	if err != nil || cert == nil {
+		return ""
+	}
+	return thumbprint(cert)
+}
+
+// thumbprint returns x5t#S256 (RFC 8705, section 3.1), empty for an empty certificate.
+func thumbprint(cert *tls.Certificate) string {
+	if len(cert.Certificate) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(cert.Certificate[0])
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"context"
+	"net/http"
+)
+
+// retryRejected returns resp, unless that rejects the token, or the proof while it brings a nonce, and req can be
+// sent again. Each of the two has a single retry; the answer to the last is returned whatever it is.
+func (t *Transport) retryRejected(
+	req *http.Request, body replay, cred *credential, resp *http.Response,
+) (*http.Response, error) {
+	var renewed, nonced bool
+	for !renewed || t.DPoP != nil && !nonced {
+		next, nonce := cred, ""
+		switch learned := t.DPoP != nil && t.DPoP.Learn(resp); {
+		case t.DPoP != nil && proofRefused(resp):
+			if nonced || !learned || !body.possible() {
+				return resp, nil
+			}
+			// This one, since others may have been told another meanwhile, and a server may take each only once.
+			nonced, nonce = true, resp.Header.Get("DPoP-Nonce")
+		case !renewed && t.rejected(resp):
+			if next = t.renew(req.Context(), cred, body.possible()); next == nil {
+				return resp, nil
+			}
+			renewed = true
+		default:
+			return resp, nil
+		}
+		out, err := t.again(req, body, next, nonce)
+		if err != nil {
+			return resp, nil
+		}
+		drain(resp)
+		if resp, err = t.send(out, req); err != nil {
+			return nil, err
+		}
+		cred = next
+	}
+	if t.DPoP != nil {
+		t.DPoP.Learn(resp)
+	}
+	return resp, nil
+}
+
+// renew reports the token of cred as rejected and returns the credential of another one, or nil if there is none to
+// be had, or no use for it.
+func (t *Transport) renew(ctx context.Context, cred *credential, useful bool) *credential {
+	if source, ok := t.Source.(Invalidator); ok {
+		source.Invalidate(cred.token)
+	}
+	if !useful {
+		return nil
+	}
+	tok, err := t.Source.Token(ctx)
+	if err != nil || ctx.Err() != nil || tok == nil || tok.AccessToken == cred.token.AccessToken {
+		return nil
+	}
+	next, err := t.credential(tok)
+	if err != nil {
+		return nil
+	}
+	return next
+}
+
+// again returns req with a fresh copy of its body and with cred, ready to be sent. An empty nonce means the latest.
+func (t *Transport) again(req *http.Request, body replay, cred *credential, nonce string) (*http.Request, error) {
+	out := cred.authorize(req)
+	if err := body.rewind(out); err != nil {
+		return nil, err
+	}
+	if t.DPoP != nil {
+		if err := t.DPoP.sign(out, cred.hash, nonce); err != nil {
+			closeBody(out)
+			return nil, err
+		}
+	}
+	return out, nil
+}
