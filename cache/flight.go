@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -9,11 +10,11 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A flight gets a token for all who wait for one key. It is known by its key, not by the Entry that started it: that may
-// be evicted meanwhile, and what the flight brings goes to the one that has taken its place.
+// A flight gets a token for all who wait for one key. It is known by its key, not by the Entry that started it: that
+// may be evicted meanwhile, and what the flight brings goes to the one that has taken its place.
 //
-// Whoever claims a refresh starts the flight, or joins it, under Entry.mu, under which it lands too. So a claim is always
-// that of a flight that is still to land, and landing is the one place where it ends.
+// Whoever claims a refresh starts the flight, or joins it, under Entry.mu, under which it lands too. So a claim is
+// always that of a flight that is still to land, and landing is the one place where it ends.
 type flight struct {
 	entry *Entry    // whose Fetch is called
 	held  *snapshot // its token when the flight started
@@ -38,8 +39,8 @@ type flights struct {
 	byKey map[string]*flight
 }
 
-// join returns e's flight and what to wait for, and starts it if there is none. The leader's values reach the fetch, its
-// cancellation does not. e.mu is held.
+// join returns e's flight and what to wait for, and starts it if there is none. The leader's values reach the fetch,
+// its cancellation does not. e.mu is held.
 func (e *Entry) join(ctx context.Context, probe *cooldown) (*flight, <-chan struct{}) {
 	all := &e.cache.flights
 	all.mu.Lock()
@@ -193,8 +194,8 @@ func (e *Entry) keepKnownExpiry(tok *oauth2.Token, sent time.Time) *oauth2.Token
 	return tok
 }
 
-// land publishes what the flight found or notes its failure, which it returns, says when the next refresh is due, and
-// sends everybody to look.
+// land publishes what the flight found or notes its failure, which it returns if it is one for the fleet, says when the
+// next refresh is due, and sends everybody to look.
 func (fl *flight) land(o *outcome) *cooldown {
 	c := fl.entry.cache
 	var why failure
@@ -221,6 +222,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 	case !fl.asked.IsZero():
 		failed = e.fail(why, c.at(fl.asked), now, fl.probing)
 	}
+	removed := e.evicted
 	unseen := e.current.Load().phase(now) != gone
 	e.scheduleRefresh(now, o.deferUntil)
 	e.keep(now)
@@ -237,12 +239,15 @@ func (fl *flight) land(o *outcome) *cooldown {
 	if failed != nil {
 		c.logFetchFailed(e.key, failed, unseen)
 	}
+	if removed || errors.As(o.err, new(*panicError)) {
+		return nil // It is nobody else's business.
+	}
 	return failed
 }
 
 // publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
-// that is current then. One that the resource has already rejected is handed out too, there being no other, and again is
-// true. e.mu is held.
+// that is current then. One that the resource has already rejected is handed out too, there being no other, and again
+// is true. e.mu is held.
 func (e *Entry) publish(s, held *snapshot, now instant) (current *snapshot, again bool) {
 	if latest := e.current.Load(); latest != held && latest.phase(now) == fresh && !latest.rejected {
 		return latest, false // Refresh got it meanwhile, and asked later.

@@ -48,6 +48,11 @@ func callAside[T any](ctx context.Context, c *Cache, grace time.Duration, f func
 	case r := <-done:
 		return r.val, r.err
 	case <-t.C:
+	}
+	select {
+	case r := <-done: // at the same moment
+		return r.val, r.err
+	default:
 		return result{}.val, fmt.Errorf("%w: %w", errIgnoresContext, context.Cause(ctx))
 	}
 }
@@ -57,7 +62,11 @@ var errIgnoresContext = errors.New("the call ignores that its context has ended"
 // panicked makes an error of a panic. A value that is not the runtime's own may hold a secret; only its type is told.
 func panicked(p any) error {
 	if e, ok := p.(runtime.Error); ok {
-		return fmt.Errorf("the call panicked: %w", e)
+		return &panicError{fmt.Errorf("the call panicked: %w", e)}
 	}
-	return fmt.Errorf("the call panicked with a %T", p)
+	return &panicError{fmt.Errorf("the call panicked with a %T", p)}
 }
+
+type panicError struct{ error }
+
+func (e *panicError) Unwrap() error { return e.error }
