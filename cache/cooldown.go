@@ -89,6 +89,14 @@ func (f *cooldown) until(s *snapshot, now instant) instant {
 	return end.sooner(s.expiry)
 }
 
+// longer returns which of two ends later without a living token. f may be nil.
+func (f *cooldown) longer(g *cooldown, now instant) *cooldown {
+	if f != nil && g.until(nil, now).before(f.until(nil, now)) {
+		return f
+	}
+	return g
+}
+
 // claimProbe reports whether it is now the caller's turn to see whether f may end before its time.
 func (f *cooldown) claimProbe(now instant) bool {
 	last, probed := f.probedAt.Load(), now.mono

@@ -27,10 +27,10 @@ type flight struct {
 	err   error
 
 	// What it holds on its way, touched by its own goroutine only.
-	asked   time.Time     // when the server was last asked; zero: not yet
-	probing bool          // it went through the gate for all
-	lease   lease         // the right to fetch for the fleet
-	store   time.Duration // what is left of storeTimeout for the Store's part
+	asked  time.Time     // when the server was last asked; zero: not yet
+	probes *cooldown     // the failure of all keys for which it went through the gate; nil: that was open
+	lease  lease         // the right to fetch for the fleet
+	store  time.Duration // what is left of storeTimeout for the Store's part
 }
 
 // flights are those under way. Its mutex is the innermost: it is taken with Entry.mu held.
@@ -119,6 +119,7 @@ func (fl *flight) find(ctx context.Context) outcome {
 		e.mu.Lock()
 		now := c.now()
 		held := e.current.Load()
+		shared := c.gate.failed.Load() // before the view, so that what comes between is seen by enter
 		v, f := e.view(now)
 		e.mu.Unlock()
 		v.due = true // claimed by whoever started this flight, as is the probe
@@ -137,24 +138,29 @@ func (fl *flight) find(ctx context.Context) outcome {
 		if v.cooling && !f.outdated(ctx, c) {
 			return outcome{err: f.err}
 		}
-		probing, busy := c.gate.enter()
-		if busy == nil {
-			fl.probing = probing
-			break
-		}
-		select {
-		case <-busy:
-		case <-ctx.Done():
-			if f := c.gate.failed.Load(); f != nil {
-				return outcome{err: f.err}
+		probes, busy := c.gate.enter(shared)
+		if busy != nil {
+			select {
+			case <-busy:
+				continue
+			case <-ctx.Done():
+				if f := c.gate.failed.Load(); f != nil {
+					return outcome{err: f.err}
+				}
+				return outcome{err: context.Cause(ctx)}
 			}
-			return outcome{err: context.Cause(ctx)}
 		}
+		if probes {
+			fl.probes = shared
+		}
+		if c.second == nil {
+			return fl.fetchNew(ctx)
+		}
+		if o := c.second.find(ctx, fl); o.err != errLookAgain {
+			return o
+		}
+		fl.leaveGate()
 	}
-	if c.second != nil {
-		return c.second.find(ctx, fl)
-	}
-	return fl.fetchNew(ctx)
 }
 
 // fetchNew asks the server for a token.
@@ -220,7 +226,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 	case o.adopted != nil:
 		e.adopt(o.adopted)
 	case !fl.asked.IsZero():
-		failed = e.fail(why, c.at(fl.asked), now, fl.probing)
+		failed = e.fail(why, c.at(fl.asked), now, fl.probes != nil)
 	}
 	removed := e.evicted
 	unseen := e.current.Load().phase(now) != gone
@@ -230,9 +236,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 	c.flights.land(fl)
 	e.mu.Unlock()
 
-	if fl.probing {
-		c.gate.leave()
-	}
+	fl.leaveGate()
 	if again {
 		c.logSameTokenAgain(e.key)
 	}
@@ -243,6 +247,13 @@ func (fl *flight) land(o *outcome) *cooldown {
 		return nil // It is nobody else's business.
 	}
 	return failed
+}
+
+func (fl *flight) leaveGate() {
+	if fl.probes != nil {
+		fl.entry.cache.gate.leave()
+		fl.probes = nil
+	}
 }
 
 // publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
@@ -270,8 +281,8 @@ func (e *Entry) fail(why failure, sent, now instant, probing bool) *cooldown {
 		e.failed = nil
 		return g.fail(why, sent, now)
 	}
-	if why.tells {
-		g.open() // The server has answered, to say what is wrong with this key.
+	if last := g.failed.Load(); why.tells && last != nil && !sent.before(last.at) {
+		g.open() // The server has answered since, to say what is wrong with this key.
 	}
 	e.failed = e.failed.after(why, now, rand.Float64())
 	return e.failed
@@ -284,7 +295,7 @@ func (e *Entry) adopt(f *cooldown) {
 		e.cache.gate.adopt(f)
 		return
 	}
-	e.failed = f
+	e.failed = e.failed.longer(f, f.at)
 }
 
 // scheduleRefresh says when a stale token is to be refreshed next. e.mu is held.

@@ -16,18 +16,34 @@ type gate struct {
 	probe chan struct{} // closed when the flight that went through has ended; nil: none has
 }
 
-// enter lets a flight through, or returns what it has to wait for. A flight that probes leaves through leave.
-func (g *gate) enter() (probing bool, busy <-chan struct{}) {
+// enter lets a flight through that has seen f, the failure that has cooled down or is to be probed, nil if the gate was
+// open; or returns what the flight has to wait for before it looks again. One that probes leaves through leave.
+func (g *gate) enter(f *cooldown) (probes bool, busy <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.failed.Load() == nil:
+	case g.failed.Load() != f:
+		return false, lookAgain
+	case f == nil:
 		return false, nil
 	case g.probe != nil:
 		return false, g.probe
 	}
 	g.probe = make(chan struct{})
 	return true, nil
+}
+
+// lookAgain is a channel that nobody has to wait for.
+var lookAgain = func() <-chan struct{} {
+	ch := make(chan struct{})
+	close(ch)
+	return ch
+}()
+
+// shut reports whether the gate was shut since a flight went through that probes for f, or for none.
+func (g *gate) shut(f *cooldown) bool {
+	latest := g.failed.Load()
+	return latest != nil && latest != f
 }
 
 // leave sends those who wait back to look at how things are now.
@@ -58,7 +74,7 @@ func (g *gate) fail(why failure, sent, now instant) *cooldown {
 func (g *gate) adopt(f *cooldown) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failed.Store(f)
+	g.failed.Store(g.failed.Load().longer(f, f.at))
 }
 
 // open says that the server has answered what it was asked.

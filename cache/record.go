@@ -119,9 +119,9 @@ func detail(err error) string {
 
 // A reading is what a record says to this process.
 type reading struct {
-	token   *snapshot // nil: none that lives
-	failed  *cooldown // nil: none
-	written int64     // by the clock of the host that wrote it (ns)
+	token  *snapshot // nil: none that lives
+	failed *cooldown // nil: none
+	sent   int64     // when the token was asked for, by the clock of the host that wrote it (ns)
 }
 
 // readRecord judges a record by this host's clock, and by the rules for what a server answers. Where the writer's clock
@@ -132,7 +132,7 @@ func (c *Cache) readRecord(data []byte, now time.Time, sealed bool) (reading, er
 	if len(data) > maxRecord || json.Unmarshal(data, &r) != nil || r.Version != recordVersion || !legal(&r) {
 		return reading{}, errRecord
 	}
-	found := reading{written: time.UnixMilli(r.Written).UnixNano()}
+	found := reading{sent: (r.Expiry - r.Life) * int64(time.Millisecond)}
 	if f := r.Failure; f != nil {
 		found.failed = c.readFailure(f, now)
 	}

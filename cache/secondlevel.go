@@ -38,6 +38,10 @@ func (l *secondLevel) find(ctx context.Context, fl *flight) outcome {
 	if o, ok := l.acquire(ctx, fl); ok {
 		return o
 	}
+	if l.cache.gate.shut(fl.probes) { // while we waited
+		l.release(ctx, fl)
+		return outcome{err: errLookAgain}
+	}
 	o := fl.fetchNew(ctx)
 	if o.err == nil && l.locker != nil && fl.lease.unlock != nil && !fl.lease.lasts(l.cache) {
 		// The lock may have gone to another, which asked after us: some servers honour the last token only.
@@ -101,8 +105,8 @@ func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown
 		s.capExpiry(held)
 		if s.improvesOn(held, now) {
 			s.stagger()
-			if f := l.cache.gate.failed.Load(); f != nil && f.at.wall < found.written {
-				l.cache.gate.open()
+			if f := l.cache.gate.failed.Load(); f != nil && found.failed == nil && f.at.wall < found.sent {
+				l.cache.gate.open() // Another process has had a success since.
 			}
 			return s, nil
 		}
