@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type Fetch func(ctx context.Context) (*oauth2.Token, error)
 // called concurrently.
 type Cache struct {
 	opt    Options
+	id     uint64    // tells it from others that share a Store
 	epoch  time.Time // monotonic times count from here
 	life   context.Context
 	cancel context.CancelFunc
@@ -55,6 +57,7 @@ func New(o Options) *Cache {
 	o = o.withDefaults()
 	c := &Cache{
 		opt:     o,
+		id:      rand.Uint64(),
 		epoch:   time.Now(),
 		slack:   uint64(o.MaxKeys / 8),
 		entries: make(map[string]*Entry),

@@ -217,7 +217,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 		o.err = ErrClosed // A token is shared all the same.
 	case o.new:
 		if !fl.asked.IsZero() {
-			c.gate.open()
+			c.gate.open(now)
 		}
 		var current *snapshot
 		current, again = e.publish(o.token, fl.held, now)
@@ -282,7 +282,7 @@ func (e *Entry) fail(why failure, sent, now instant, probing bool) *cooldown {
 		return g.fail(why, sent, now)
 	}
 	if last := g.failed.Load(); why.tells && last != nil && !sent.before(last.at) {
-		g.open() // The server has answered since, to say what is wrong with this key.
+		g.open(now) // The server has answered since, to say what is wrong with this key.
 	}
 	e.failed = e.failed.after(why, now, rand.Float64())
 	return e.failed

@@ -261,3 +261,162 @@ func TestForcedFetchRunsOnItsCallersContext(t *testing.T) {
 		}
 	})
 }
+
+func TestTokenThatDiedOnItsWayIsNotHandedOut(t *testing.T) {
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		r := fleet[0]
+		s.lifetime, s.delay = 900*time.Millisecond, 100*time.Millisecond
+		st.put.Store(int64(889 * time.Millisecond))
+		for range 200 {
+			tok, err := r.Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !time.Now().Before(tok.Expiry) {
+				t.Errorf("%s has been dead for %v", tok.AccessToken, time.Since(tok.Expiry))
+			}
+			time.Sleep(137 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+	})
+}
+
+func TestTokensThatComeDeadAreAnError(t *testing.T) {
+	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+		r.lifetime, r.delay = time.Second, time.Second
+		start := time.Now()
+		if _, err := r.Token(t.Context()); !errors.Is(err, cache.ErrExpired) || time.Since(start) > 2*time.Second {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestRefreshWakesThoseWhoWaitForAFlightThatHangs(t *testing.T) {
+	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+		hang := true
+		e := r.Cache.Entry("hangs", func(ctx context.Context) (*oauth2.Token, error) {
+			if hang {
+				hang = false
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return r.fetch(ctx)
+		})
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				start := time.Now()
+				tok, err := e.Token(t.Context())
+				if err != nil || tok.AccessToken != "token-1" || time.Since(start) != 5*time.Second {
+					t.Errorf("got %v, %v after %v, want what Refresh published after 5s", tok, err, time.Since(start))
+				}
+			})
+		}
+		time.Sleep(5 * time.Second)
+		if _, err := e.Refresh(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		time.Sleep(time.Minute)
+		if tok, err := e.Token(t.Context()); err != nil || tok.AccessToken != "token-1" {
+			t.Errorf("after the flight has failed: %v, %v", tok, err)
+		}
+	})
+}
+
+func TestFlightsTokenGoesToWhoeverTookItsEntrysPlace(t *testing.T) {
+	inBubble(t, cache.Options{MaxKeys: 1}, func(t *testing.T, r *rig) {
+		r.delay = 5 * time.Second
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if tok, _ := r.token(); tok != "token-1" {
+				t.Errorf("the one who started it got %s", tok)
+			}
+		})
+		time.Sleep(time.Second)
+		r.Cache.Entry("other", r.fetch) // evicts the entry in mid-flight
+		again := r.Cache.Entry("key", r.fetch)
+		wg.Go(func() {
+			tok, err := again.Token(t.Context())
+			if err != nil || tok.AccessToken != "token-1" {
+				t.Errorf("one who waits at the new entry got %v, %v", tok, err)
+			}
+		})
+		wg.Wait()
+		if tok, err := again.Token(t.Context()); err != nil || tok.AccessToken != "token-1" {
+			t.Errorf("afterwards the new entry gives %v, %v", tok, err)
+		}
+		r.wantRequests(1)
+	})
+}
+
+func TestFlightsTokenIsKeptThoughItsEntryWasEvicted(t *testing.T) {
+	inBubble(t, cache.Options{MaxKeys: 1}, func(t *testing.T, r *rig) {
+		r.delay = 5 * time.Second
+		var wg sync.WaitGroup
+		wg.Go(func() { r.token() })
+		time.Sleep(time.Second)
+		r.Cache.Entry("other", r.fetch)
+		wg.Wait()
+		r.want("token-1")
+		r.wantRequests(1)
+	})
+}
+
+func TestCallersDeadlineHoldsAgainstAFetchThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cache.New(cache.Options{})
+		e := c.Entry("key", func(context.Context) (*oauth2.Token, error) {
+			time.Sleep(time.Hour)
+			return nil, errors.New("late")
+		})
+		for name, get := range map[string]func(context.Context) (*oauth2.Token, error){"Token": e.Token, "Refresh": e.Refresh} {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			start := time.Now()
+			_, err := get(ctx)
+			if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 110*time.Millisecond {
+				t.Errorf("%s returned %v after %v", name, err, took)
+			}
+			cancel()
+		}
+		c.Close()
+		time.Sleep(2 * time.Hour)
+	})
+}
+
+// A caller may come at the very moment when a flight lands.
+func TestRefreshIsRunningOrDueWhateverJoinsALanding(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		for round := range 200 {
+			inBubble(t, cache.Options{KeepFresh: keep}, func(t *testing.T, r *rig) {
+				r.lifetime = 100 * time.Second
+				r.want("token-1")
+				r.set(func(s *server) { s.delay = time.Second })
+				time.Sleep(80 * time.Second)
+				var wg sync.WaitGroup
+				for caller := range 4 {
+					wg.Go(func() {
+						for range 3 {
+							time.Sleep(time.Second) // as the flight lands
+							if round%2 == caller%2 {
+								runtime.Gosched()
+							}
+							r.Token(t.Context())
+						}
+					})
+				}
+				wg.Wait()
+				start, n := time.Now(), r.requests()
+				for time.Since(start) < 95*time.Second {
+					if _, waited := r.token(); waited != 0 {
+						t.Fatalf("round %d: a caller waited %v", round, waited)
+					}
+					time.Sleep(time.Second)
+				}
+				if r.requests() == n {
+					t.Errorf("round %d: nobody refreshes the token", round)
+				}
+			})
+		}
+	}
+}

@@ -12,6 +12,8 @@ import (
 type gate struct {
 	failed atomic.Pointer[cooldown] // nil: open
 
+	opened atomic.Int64 // when the server last gave a token (instant.wall)
+
 	mu    sync.Mutex    // guards what follows, and the storing of failed
 	probe chan struct{} // closed when the flight that went through has ended; nil: none has
 }
@@ -78,7 +80,8 @@ func (g *gate) adopt(f *cooldown) {
 }
 
 // open says that the server has answered what it was asked.
-func (g *gate) open() {
+func (g *gate) open(now instant) {
+	g.opened.Store(now.wall)
 	if g.failed.Load() == nil {
 		return
 	}

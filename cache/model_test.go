@@ -192,7 +192,7 @@ func (w *world) outage() {
 		return
 	}
 	w.begin(time.Second)
-	w.server.set(func(s *truth) { s.mode, s.delay = down, 100 * time.Millisecond })
+	w.server.set(func(s *truth) { s.mode, s.delay = down, 100*time.Millisecond })
 	before := w.server.count()
 	time.Sleep(200 * time.Second)
 	apart := 0

@@ -46,6 +46,7 @@ type record struct {
 
 // A failureRecord is word of a failure. It holds no text of a server, only what its error has said in MarshalText.
 type failureRecord struct {
+	By         uint64 `json:"by"` // the Cache that failed
 	At         int64  `json:"at"`
 	Row        int    `json:"row"`
 	RetryAfter int64  `json:"retry_after,omitempty"` // in milliseconds
@@ -87,7 +88,7 @@ func (c *Cache) writeRecord(s *snapshot, f *cooldown, now time.Time) (data []byt
 	if f != nil {
 		ttl = max(ttl, at.until(f.until(s, at))+failureLife)
 		r.Failure = &failureRecord{
-			At: f.origin, Row: f.row,
+			By: c.id, At: f.origin, Row: f.row,
 			RetryAfter: f.said.RetryAfter.Milliseconds(), Permanent: f.said.Permanent, Shared: f.said.Shared,
 			Detail: detail(f.err),
 		}
@@ -179,7 +180,7 @@ func (c *Cache) readToken(r *record, now time.Time, sealed bool) *snapshot {
 func (c *Cache) readFailure(f *failureRecord, now time.Time) *cooldown {
 	said := CoolDown{time.Duration(f.RetryAfter) * time.Millisecond, f.Permanent, f.Shared}
 	age := max(0, now.Sub(time.UnixMilli(f.At)))
-	if age > maxRetryAfter {
+	if age > maxRetryAfter || f.By == c.id {
 		return nil
 	}
 	at := now.Add(-age)

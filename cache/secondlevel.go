@@ -106,7 +106,7 @@ func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown
 		if s.improvesOn(held, now) {
 			s.stagger()
 			if f := l.cache.gate.failed.Load(); f != nil && found.failed == nil && f.at.wall < found.sent {
-				l.cache.gate.open() // Another process has had a success since.
+				l.cache.gate.open(now) // Another process has had a success since.
 			}
 			return s, nil
 		}
@@ -121,6 +121,7 @@ func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown
 	}
 	switch {
 	case known != nil && known.origin == f.origin:
+	case f.said.Shared && f.at.wall <= l.cache.gate.opened.Load(): // It is over, and nobody has said so here.
 	case now.before(f.until(e.current.Load(), now)):
 		return nil, f
 	case known == nil || known.at.wall < f.at.wall:

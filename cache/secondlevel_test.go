@@ -3,6 +3,7 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ type store struct {
 	calls atomic.Int64
 	err   atomic.Pointer[error]
 	hang  atomic.Int64 // nanoseconds, whatever the context says
+	put   atomic.Int64 // the same for Put alone
+	full  atomic.Bool  // Put is an error
 }
 
 func newStore() *store { return &store{Store: cache.Memory()} }
@@ -48,6 +51,10 @@ func (s *store) Get(ctx context.Context, key string) ([]byte, error) {
 func (s *store) Put(ctx context.Context, key string, data []byte, ttl time.Duration) error {
 	if err := s.trouble(); err != nil {
 		return err
+	}
+	time.Sleep(time.Duration(s.put.Load()))
+	if s.full.Load() {
+		return errors.New("read-only")
 	}
 	return s.Store.Put(ctx, key, data, ttl)
 }
@@ -366,3 +373,110 @@ func TestPanicInAStoreIsAMiss(t *testing.T) {
 }
 
 type panicStore struct{ cache.Store }
+
+func TestNobodyWaitsForAPut(t *testing.T) {
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		s.delay = 100 * time.Millisecond
+		st.put.Store(int64(400 * time.Millisecond))
+		if _, waited := fleet[0].token(); waited != s.delay {
+			t.Errorf("Token took %v, the server %v", waited, s.delay)
+		}
+		start := time.Now()
+		if _, err := fleet[0].Refresh(t.Context()); err != nil || time.Since(start) != s.delay {
+			t.Errorf("Refresh took %v (%v), the server %v", time.Since(start), err, s.delay)
+		}
+	})
+}
+
+func TestStoreCostsACallerHalfASecondInAll(t *testing.T) {
+	for _, slow := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 450 * time.Millisecond, 3 * time.Second} {
+		t.Run(slow.String(), func(t *testing.T) {
+			fleet(t, 2, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+				st.hang.Store(int64(slow))
+				s.delay = 100 * time.Millisecond
+				for range 3 {
+					tok, waited := fleet[0].token()
+					if waited > 500*time.Millisecond+s.delay {
+						t.Errorf("a caller waited %v", waited)
+					}
+					fleet[0].invalidate(tok)
+					time.Sleep(2 * time.Minute)
+				}
+			})
+		})
+	}
+}
+
+func TestStoreThatIsSlowIsUsedAllTheSame(t *testing.T) {
+	fleet(t, 2, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		st.hang.Store(int64(200 * time.Millisecond))
+		fleet[0].token()
+		time.Sleep(2 * time.Second)
+		if tok, _ := fleet[1].token(); tok != "token-1" {
+			t.Errorf("got %s, want the one in the Store", tok)
+		}
+	})
+}
+
+func TestRecordThatNoServerCouldHaveAnsweredIsAMiss(t *testing.T) {
+	record := func(change func(r map[string]any)) []byte {
+		r := map[string]any{"v": 1, "access_token": "theirs", "token_type": "Bearer", "written": 946684800000, "refresh": 946684800000 + 800_000, "expiry": 946684800000 + 1000_000, "life": 1000_000}
+		change(r)
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	extras := make(map[string]any)
+	for i := range 1000 {
+		extras[fmt.Sprint(i)] = i
+	}
+	for name, x := range map[string]struct {
+		change func(r map[string]any)
+		want   string
+	}{
+		"as it should be":          {func(r map[string]any) {}, "theirs"},
+		"line break in the token":  {func(r map[string]any) { r["access_token"] = "a\r\nX-Evil: b" }, "token-1"},
+		"no ASCII in the token":    {func(r map[string]any) { r["access_token"] = "tökén" }, "token-1"},
+		"token type":               {func(r map[string]any) { r["token_type"] = "mac" }, "token-1"},
+		"token type is a line":     {func(r map[string]any) { r["token_type"] = "Bearer\n" }, "token-1"},
+		"expires_in below zero":    {func(r map[string]any) { r["expires_in"] = -1 }, "token-1"},
+		"lives longer than it can": {func(r map[string]any) { r["expiry"] = 946684800000 + 2000_000 }, "token-1"},
+		"no life":                  {func(r map[string]any) { delete(r, "life") }, "token-1"},
+		"written before the era":   {func(r map[string]any) { r["written"] = -5 }, "token-1"},
+		"a thousand extra fields":  {func(r map[string]any) { r["extra"] = extras }, "token-1"},
+		"an extra field of 1 MiB":  {func(r map[string]any) { r["extra"] = map[string]any{"x": strings.Repeat("x", 1<<20)} }, "token-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+				st.Put(t.Context(), "key", record(x.change), time.Hour)
+				fleet[0].want(x.want)
+			})
+		})
+	}
+}
+
+func TestUnsealedRecordPinsNoTokenForLongerThanADay(t *testing.T) {
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		const years = 5 * 365 * 24 * 3600 * 1000
+		now := time.Now().UnixMilli()
+		st.Put(t.Context(), "key", fmt.Appendf(nil, `{"v":1,"access_token":"theirs","written":%d,"refresh":%d,"expiry":%d,"life":%d}`,
+			now, now+years, now+years, years), 10*years*time.Millisecond)
+		fleet[0].want("theirs")
+		time.Sleep(25 * time.Hour)
+		fleet[0].want("token-1")
+	})
+}
+
+func TestTokensOfARecordAreNoExtraFields(t *testing.T) {
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		now := time.Now().UnixMilli()
+		st.Put(t.Context(), "key", fmt.Appendf(nil, `{"v":1,"access_token":"a","written":%d,"refresh":%d,"expiry":%d,"life":3600000,"extra":{"refresh_token":"r","scope":"s"}}`,
+			now, now+3000_000, now+3600_000), time.Hour)
+		tok, err := fleet[0].Token(t.Context())
+		if err != nil || tok.Extra("refresh_token") != nil || tok.Extra("scope") != "s" {
+			t.Errorf("got %v with a refresh token %v and scope %v, %v", tok.AccessToken, tok.Extra("refresh_token"), tok.Extra("scope"), err)
+		}
+	})
+}
