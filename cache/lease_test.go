@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -299,5 +300,256 @@ func TestKeptTokenIsLookedAtSeldomWhileAnotherFetches(t *testing.T) {
 		}
 		time.Sleep(100 * time.Second)
 		fleet[0].want("token-2")
+	})
+}
+
+func TestCallsOfOneMomentLookIntoTheStoreOnce(t *testing.T) {
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		r := fleet[0]
+		s.lifetime = 1000 * time.Second
+		r.want("token-1")
+		if _, ok, err := st.TryLock(t.Context(), "key", time.Hour); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		time.Sleep(850 * time.Second)
+		for range 5 {
+			before := st.calls.Load()
+			for range 1000 {
+				r.token()
+				synctest.Wait() // Whatever was started has ended.
+			}
+			if n := st.calls.Load() - before; n > 4 {
+				t.Errorf("%d calls of the Store for 1000 of Token at one moment", n)
+			}
+			time.Sleep(2 * time.Minute / 10)
+		}
+	})
+}
+
+func TestKeptTokenThatNobodyAsksForDoesNotSpin(t *testing.T) {
+	for name, trouble := range map[string]func(s *server, st *store, r *rig){
+		"another holds the lock": func(s *server, st *store, r *rig) { st.TryLock(t.Context(), "key", time.Hour) },
+		"server down":            func(s *server, st *store, r *rig) { s.set(func(s *server) { s.err = errors.New("outage") }) },
+		"repeats its token":      func(s *server, st *store, r *rig) { s.set(func(s *server) { s.same = "token-1" }) },
+		"lives a millisecond":    func(s *server, st *store, r *rig) { s.set(func(s *server) { s.lifetime = time.Millisecond }) },
+		"rejected again and again": func(s *server, st *store, r *rig) {
+			go func() {
+				for range 100 {
+					if tok, err := r.Token(context.Background()); err == nil {
+						r.Invalidate(tok)
+					}
+					time.Sleep(time.Second)
+				}
+			}()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fleet(t, 1, cache.Options{KeepFresh: true}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+				r := fleet[0]
+				s.lifetime = 100 * time.Second
+				r.want("token-1")
+				trouble(s, st, r)
+				before := st.calls.Load()
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				if n := st.calls.Load() - before; n > 5*300 {
+					t.Errorf("%d calls of the Store in 5 minutes", n)
+				}
+				for i, at := range s.times[1:] {
+					if gap := at.Sub(s.times[i]); gap < time.Second && name != "rejected again and again" {
+						t.Errorf("a request %v after another", gap)
+					}
+				}
+				if n := s.requests(); n > 310 {
+					t.Errorf("%d requests in 5 minutes", n)
+				}
+			})
+		})
+	}
+}
+
+func TestStoreThatTakesNoWritesHoldsUpNobody(t *testing.T) {
+	fleet(t, 20, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		st.full.Store(true)
+		s.delay = 300 * time.Millisecond
+		var wg sync.WaitGroup
+		for _, r := range fleet {
+			wg.Go(func() {
+				if _, waited := r.token(); waited > 2*time.Second {
+					t.Errorf("waited %v", waited)
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.requests(); n > 20 {
+			t.Errorf("%d requests by 20 processes", n)
+		}
+	})
+}
+
+func TestLockIsGivenBackThoughThePutFailed(t *testing.T) {
+	for name, slow := range map[string]time.Duration{"fails": 0, "hangs": 3 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			fleet(t, 10, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+				s.delay = 300 * time.Millisecond
+				st.full.Store(true)
+				st.put.Store(int64(slow))
+				go func() { // One Put fails, no more.
+					time.Sleep(s.delay + time.Millisecond)
+					st.full.Store(false)
+					st.put.Store(0)
+				}()
+				var wg sync.WaitGroup
+				for _, r := range fleet {
+					wg.Go(func() {
+						if _, waited := r.token(); waited > 3*time.Second {
+							t.Errorf("waited %v", waited)
+						}
+					})
+				}
+				wg.Wait()
+				if n := s.requests(); n > 3 {
+					t.Errorf("%d requests, want one, and one for the failed Put", n)
+				}
+				time.Sleep(5 * time.Second)
+			})
+		})
+	}
+}
+
+func TestLockThatNobodyGivesBackDelaysByItsTTL(t *testing.T) {
+	fleet(t, 20, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		if _, ok, err := st.TryLock(t.Context(), "key", 1000*time.Hour); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		s.delay = time.Second
+		var wg sync.WaitGroup
+		for i, r := range fleet {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+				if _, waited := r.token(); waited > 13*time.Second {
+					t.Errorf("waited %v for a lock of 10 s", waited)
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.requests(); n > 2 {
+			t.Errorf("%d requests by a fleet that goes on without the lock", n)
+		}
+	})
+}
+
+func TestFleetFailsAtOnceAndAsksOnceAPause(t *testing.T) {
+	for name, cool := range map[string]cache.CoolDown{"unreachable": {Shared: true}, "of one key": {}} {
+		t.Run(name, func(t *testing.T) {
+			fleet(t, 50, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+				s.lifetime, s.delay = 100*time.Second, 200*time.Millisecond
+				for _, r := range fleet {
+					r.token()
+				}
+				s.set(func(s *server) { s.err = about(cool) })
+				before := s.requests()
+				start := time.Now()
+				var wg sync.WaitGroup
+				back := start.Add(200 * time.Second)
+				for i, r := range fleet {
+					wg.Go(func() {
+						time.Sleep(time.Duration(i) * 20 * time.Millisecond)
+						for time.Since(start) < 240*time.Second {
+							began := time.Now()
+							_, err := r.Token(t.Context())
+							if took := time.Since(began); took > time.Second {
+								t.Errorf("a call took %v, an attempt %v", took, s.delay)
+							}
+							if err != nil && time.Since(back) > 11*time.Second {
+								t.Errorf("%v after the server was back: %v", time.Since(back), err)
+							}
+							time.Sleep(time.Second)
+						}
+					})
+				}
+				time.Sleep(time.Until(back))
+				asked := s.requests() - before
+				s.set(func(s *server) { s.err = nil })
+				wg.Wait()
+				// Behind living tokens for 25 s, then without: 1, 2, 4, 8, 10, 10, ... s, each up to a quarter less.
+				if asked > 6+200/7 {
+					t.Errorf("%d requests by the fleet in an outage of 200 s", asked)
+				}
+				t.Logf("%d requests in the outage, %d after it", asked, s.requests()-before-asked)
+			})
+		})
+	}
+}
+
+func TestFleetHeedsARetryAfterThatOneOfItGot(t *testing.T) {
+	fleet(t, 5, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		s.err = &described{busy(10 * time.Minute), "429"}
+		fleet[0].wantError(s.err)
+		for range 100 {
+			for _, r := range fleet[1:] {
+				_, err := r.Token(t.Context())
+				var elsewhere *cache.FailedElsewhere
+				if !errors.As(err, &elsewhere) || elsewhere.Detail != "429" || elsewhere.CoolDown().RetryAfter != 10*time.Minute || !elsewhere.At.Equal(s.times[0]) {
+					t.Fatalf("got %v (%+v)", err, elsewhere)
+				}
+			}
+			time.Sleep(5 * time.Second)
+		}
+		fleet[0].wantRequests(1)
+		s.set(func(s *server) { s.err = nil })
+		time.Sleep(3 * time.Minute)
+		for _, r := range fleet {
+			if tok, _ := r.token(); tok != "token-2" {
+				t.Errorf("afterwards %s", tok)
+			}
+		}
+	})
+}
+
+// described tells another process more of itself.
+type described struct {
+	busy
+	detail string
+}
+
+func (d *described) MarshalText() ([]byte, error) { return []byte(d.detail), nil }
+
+func TestWordOfAFailureHoldsNoTextOfTheServer(t *testing.T) {
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		s.err = errors.New("canary of the server")
+		fleet[0].wantError(s.err)
+		synctest.Wait()
+		data, err := st.Get(t.Context(), "key")
+		if err != nil || !strings.Contains(string(data), "failure") || strings.Contains(string(data), "canary") {
+			t.Errorf("the Store holds %s (%v)", data, err)
+		}
+	})
+}
+
+func TestPanicIsNoFailureOfTheFleet(t *testing.T) {
+	fleet(t, 2, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		e := fleet[0].Cache.Entry("other", func(context.Context) (*oauth2.Token, error) { panic("x") })
+		if _, err := e.Token(t.Context()); err == nil {
+			t.Fatal("no error")
+		}
+		synctest.Wait()
+		if tok, err := fleet[1].Cache.Entry("other", s.fetch).Token(t.Context()); err != nil {
+			t.Errorf("got %v, %v", tok, err)
+		}
+	})
+}
+
+func TestWordOfAFailureDoesNotLastForEver(t *testing.T) {
+	// Whoever can write to an unsealed Store can withhold, but not for longer than a server could.
+	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		st.Put(t.Context(), "key", fmt.Appendf(nil, `{"v":1,"written":1,"failure":{"by":1,"at":%d,"row":1000000,"retry_after":300000000000,"shared":true}}`,
+			time.Now().Add(365*24*time.Hour).UnixMilli()), 1000*time.Hour)
+		if _, err := fleet[0].Token(t.Context()); err == nil {
+			t.Error("it is not heeded at all")
+		}
+		st.Delete(t.Context(), "key")
+		time.Sleep(time.Hour)
+		fleet[0].want("token-1")
 	})
 }

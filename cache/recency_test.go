@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"testing"
@@ -150,4 +151,34 @@ func TestRemovedTokenIsForgottenAndNotKeptFresh(t *testing.T) {
 		c.Close()
 		c.Remove("a")
 	})
+}
+
+func TestUseIsUseInEveryPhase(t *testing.T) {
+	for name, age := range map[string]time.Duration{"fresh": 0, "stale": 85 * time.Second, "expiring": 95 * time.Second, "gone": 200 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			var evicted []string
+			o := cache.Options{MaxKeys: 8, Evicted: func(key string) { evicted = append(evicted, key) }}
+			inBubble(t, o, func(t *testing.T, r *rig) {
+				c, s := cache.New(o), r.server
+				defer c.Close()
+				s.lifetime = 100 * time.Second
+				busiest := c.Entry("busiest", s.fetch)
+				use(t, c, s, "busiest")
+				s.set(func(s *server) { s.lifetime = time.Hour })
+				time.Sleep(age)
+				s.set(func(s *server) { s.err = errors.New("outage") })
+				busiest.Token(t.Context())
+				synctest.Wait()
+				for i := range 20 {
+					for range 10 {
+						busiest.Token(t.Context())
+					}
+					c.Entry(strconv.Itoa(i), s.fetch).Token(t.Context())
+				}
+				if age <= 100*time.Second && slices.Contains(evicted, "busiest") {
+					t.Errorf("the busiest key made room: %v", evicted)
+				}
+			})
+		})
+	}
 }

@@ -85,10 +85,12 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 	if left <= 0 {
 		return nil, ErrExpired
 	}
-	if left > maxLifetime || !now.Add(left).Equal(tok.Expiry) {
-		left = min(left, maxLifetime)
+	if left > maxLifetime {
+		left = maxLifetime
 		expiry = here.add(left)
-		tok = withExpiry(tok, now.Add(left))
+	}
+	if until := now.Add(left); !until.Equal(tok.Expiry) {
+		tok = withExpiry(tok, until)
 	}
 	// A fetch with several attempts began before the one that was answered: what the server said of the life tells.
 	life := max(left, from.until(expiry))

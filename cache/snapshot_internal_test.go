@@ -233,3 +233,57 @@ type retryAfterError time.Duration
 
 func (retryAfterError) Error() string        { return "later" }
 func (e retryAfterError) CoolDown() CoolDown { return CoolDown{RetryAfter: time.Duration(e)} }
+
+func TestLifeCountsFromTheSendingThoughTheHostSlept(t *testing.T) {
+	c := New(Options{})
+	sent := time.Now()
+	const slept = 2 * time.Hour
+	woke := shiftMonotonic(t, sent.Add(slept), -slept) // The monotonic clock stood still.
+	for name, tok := range map[string]*oauth2.Token{
+		"Expiry":                           {AccessToken: "a", Expiry: sent.Add(time.Hour)},
+		"Expiry without monotonic reading": {AccessToken: "a", Expiry: sent.Add(time.Hour).Round(0)},
+		"ExpiresIn":                        {AccessToken: "a", ExpiresIn: 3600},
+		"nobody says":                      {AccessToken: "a"},
+	} {
+		if s, err := c.newSnapshot(tok, sent, woke); !errors.Is(err, ErrExpired) {
+			t.Errorf("%s: %+v, %v, want ErrExpired", name, s, err)
+		}
+	}
+	const longer = 3 * time.Hour
+	s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: sent.Add(longer)}, sent, woke)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := c.at(woke).until(s.expiry); left != longer-slept {
+		t.Errorf("%v left, want %v", left, longer-slept)
+	}
+	if left := s.token.Expiry.Sub(woke); left != longer-slept {
+		t.Errorf("the token says %v, want %v", left, longer-slept)
+	}
+	if s.life != longer {
+		t.Errorf("a life of %v, want %v", s.life, longer)
+	}
+
+	// The wall clock was set back in between: the monotonic one has gone on.
+	back := shiftMonotonic(t, sent.Add(-slept), 2*slept)
+	if s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: sent.Add(time.Hour)}, sent, back); !errors.Is(err, ErrExpired) {
+		t.Errorf("%+v, %v, want ErrExpired", s, err)
+	}
+}
+
+func TestNoRefreshIsDueWithinASecondOfTheSending(t *testing.T) {
+	c := New(Options{})
+	sent := time.Now()
+	for _, life := range []time.Duration{time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second, time.Hour} {
+		s, err := c.newSnapshot((&oauth2.Token{AccessToken: "a", Expiry: sent.Add(life)}).WithExtra(map[string]any{"refresh_in": 0.001}), sent, sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if due := time.Duration(s.refresh().mono - c.at(sent).mono); due < time.Second && due != life-s.margin {
+			t.Errorf("a token of %v turns stale after %v", life, due)
+		}
+		if s.sent() != c.at(sent).mono {
+			t.Errorf("a token of %v: sent at %d, want %d", life, s.sent(), c.at(sent).mono)
+		}
+	}
+}
