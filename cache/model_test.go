@@ -58,6 +58,7 @@ func playSeed(t *testing.T, seed uint64) {
 			w.turmoil()
 			w.heal()
 			w.calm()
+			w.quiet()
 			w.outage()
 		})
 	})
@@ -99,6 +100,7 @@ func (w *world) start(i int) *process {
 		ExpiryMargin: w.between(0, 10*time.Second),
 		Logger:       slog.New(&needyHandler{p}),
 	}
+	p.keeps = o.KeepFresh
 	if w.rng.IntN(8) > 0 {
 		o.Store = &handle{faultyStore: w.store, p: p}
 	} else {
@@ -186,6 +188,25 @@ func (w *world) calm() {
 	}
 }
 
+// quiet is a time in which nobody asks. What is kept fresh is there afterwards.
+func (w *world) quiet() {
+	calls := w.store.count()
+	time.Sleep(3*100*time.Second + w.between(0, 100*time.Second))
+	if n, most := w.store.count()-calls, 100*len(w.fleet)*len(w.keys); n > most {
+		w.t.Errorf("%d calls of the Store in four lives that nobody asks in, want %d at most", n, most)
+	}
+	for _, p := range w.fleet {
+		if p.keeps && !p.dead && !w.churn {
+			p.expect(nobodyWaits)
+			for _, key := range w.keys {
+				p.token(context.Background(), p.entry(key), key, 0)
+			}
+			p.expect(0)
+		}
+	}
+	synctest.Wait()
+}
+
 // outage has the server down for two lives of a token.
 func (w *world) outage() {
 	if w.churn {
@@ -254,6 +275,7 @@ type process struct {
 	rng   *rand.Rand
 	cache *cache.Cache
 	alone bool // without a Store
+	keeps bool // tokens fresh
 
 	mu     sync.Mutex // guards what follows
 	dead   bool
@@ -286,6 +308,10 @@ func (p *process) killed() bool {
 	return p.dead
 }
 
+func (p *process) entry(key string) *cache.Entry {
+	return p.cache.Entry(key, func(ctx context.Context) (*oauth2.Token, error) { return p.server.answer(ctx, p, key) })
+}
+
 // work is a caller.
 func (p *process) work(key string, rng *rand.Rand, step time.Duration, stop chan struct{}) {
 	for {
@@ -297,7 +323,7 @@ func (p *process) work(key string, rng *rand.Rand, step time.Duration, stop chan
 		if p.killed() {
 			return
 		}
-		e := p.cache.Entry(key, func(ctx context.Context) (*oauth2.Token, error) { return p.server.answer(ctx, p, key) })
+		e := p.entry(key)
 		ctx, limit := context.Background(), time.Duration(0)
 		if step == 0 && rng.IntN(3) == 0 {
 			limit = time.Duration(rng.Int64N(int64(5 * time.Second)))
@@ -408,8 +434,7 @@ func (h *needyHandler) WithGroup(string) slog.Handler            { return h }
 func (h *needyHandler) Handle(context.Context, slog.Record) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	key := h.p.keys[0]
-	_, err := h.p.cache.Entry(key, func(ctx context.Context) (*oauth2.Token, error) { return h.p.server.answer(ctx, h.p, key) }).Token(ctx)
+	_, err := h.p.entry(h.p.keys[0]).Token(ctx)
 	return err
 }
 

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"time"
-
-	"github.com/gofrs/flock"
 )
 
 // open opens the directory for one call, and makes it if it has gone: what keeps no descriptor survives a cleaner of
@@ -34,11 +33,35 @@ func (s *Store) open(ctx context.Context) (*os.Root, error) {
 	if err == nil {
 		err = checkDir(s.dir, info)
 	}
+	if err == nil {
+		err = s.checkSame(root, info)
+	}
 	if err != nil {
 		root.Close()
 		return nil, fmt.Errorf("filecache: %w", err)
 	}
 	return root, nil
+}
+
+// checkSame refuses a directory that is neither the one that was opened before nor one of this package: whoever owns a
+// directory above could put another one of this user's in its place, for files to be made there.
+func (s *Store) checkSame(root *os.Root, info fs.FileInfo) error {
+	if known := s.known.Load(); known == nil || os.SameFile(*known, info) {
+		s.known.CompareAndSwap(nil, &info)
+		return nil
+	}
+	if _, err := root.Lstat(guardName); errors.Is(err, fs.ErrNotExist) {
+		dir, err := root.Open(".")
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		if names, err := dir.Readdirnames(1); len(names) > 0 || err != io.EOF {
+			return fmt.Errorf("directory %s is not the one that it was, and holds what this package has not put there", s.dir)
+		}
+	}
+	s.known.Store(&info)
+	return nil
 }
 
 const (
@@ -54,16 +77,15 @@ const (
 
 // guarded runs step while no other step is running, in this process or any other. The guard is one for all keys, and
 // its file is never removed, so that all lock the same file. The operating system releases it when a process dies.
-func (s *Store) guarded(ctx context.Context, step func() error) (err error) {
-	guard := s.flockOf(guardName, os.O_CREATE|os.O_RDWR)
-	if err := lockGuard(ctx, guard); err != nil {
+func (s *Store) guarded(ctx context.Context, root *os.Root, step func() error) error {
+	guard, err := openLock(root, guardName, true)
+	if err != nil {
 		return fmt.Errorf("filecache: %w", err)
 	}
-	defer func() {
-		if unlockErr := guard.Unlock(); err == nil && unlockErr != nil {
-			err = fmt.Errorf("filecache: %w", unlockErr)
-		}
-	}()
+	defer guard.close()
+	if err := s.lockGuard(ctx, guard); err != nil {
+		return fmt.Errorf("filecache: %w", err)
+	}
 	if err := step(); err != nil {
 		return fmt.Errorf("filecache: %w", err)
 	}
@@ -72,17 +94,17 @@ func (s *Store) guarded(ctx context.Context, step func() error) (err error) {
 
 // lockGuard polls, since a blocking flock would not heed ctx; with jitter, so that of many who wait nobody is always
 // late.
-func lockGuard(ctx context.Context, guard *flock.Flock) error {
+func (s *Store) lockGuard(ctx context.Context, guard *lockFile) error {
 	began := time.Now()
 	for pause := guardPollMin; ; pause = min(2*pause, guardPollMax) {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("waiting for %s: %w", guard.Path(), err)
+			return fmt.Errorf("waiting for %s: %w", guard.path(s), err)
 		}
-		if ok, err := guard.TryLock(); ok || err != nil {
+		if ok, err := guard.tryLock(); ok || err != nil {
 			return err
 		}
 		if time.Since(began) > guardPatience {
-			return fmt.Errorf("%s has been locked for %v: is a process that uses it suspended?", guard.Path(), guardPatience)
+			return fmt.Errorf("%s has been locked for %v: is a process that uses it suspended?", guard.path(s), guardPatience)
 		}
 		select {
 		case <-ctx.Done():

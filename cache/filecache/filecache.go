@@ -41,8 +41,9 @@ import (
 // A Store is a cache.Store and a cache.Locker in a directory. It holds no file open between calls, but for the locks
 // that it lends. New makes it; every call of a zero Store is an error.
 type Store struct {
-	dir       string       // absolute, without symbolic links
-	lastSweep atomic.Int64 // Unix seconds
+	dir       string                      // absolute, without symbolic links
+	known     atomic.Pointer[fs.FileInfo] // of the directory, when it was last opened
+	lastSweep atomic.Int64                // Unix seconds
 }
 
 var (
@@ -131,7 +132,7 @@ func (s *Store) Put(ctx context.Context, key string, data []byte, ttl time.Durat
 		return fmt.Errorf("filecache: %w", err)
 	}
 	// Guarded, so that a sweep that has just seen an expired record under this name does not remove the new one.
-	if err := s.guarded(ctx, func() error { return root.Rename(temp, name) }); err != nil {
+	if err := s.guarded(ctx, root, func() error { return root.Rename(temp, name) }); err != nil {
 		root.Remove(temp)
 		return err
 	}

@@ -4,15 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/gofrs/flock"
 )
 
 // How a lock is lent, so that it frees itself both when its holder dies and when its holder hangs:
@@ -40,20 +36,25 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 	defer root.Close()
 
 	lease := fileName(key) + suffixLease
-	var held *flock.Flock
-	err = s.guarded(ctx, func() error {
+	var held *lockFile
+	err = s.guarded(ctx, root, func() error {
 		if s.leased(root, lease) {
 			return nil
 		}
 		holder := fileName(key) + "." + rand.Text() + suffixHeld
-		own := s.flockOf(holder, os.O_CREATE|os.O_RDWR)
-		if ok, err := own.TryLock(); err != nil || !ok {
-			return errors.Join(err, errors.New("the file system lends no locks"))
+		own, err := openLock(root, holder, true)
+		if err != nil {
+			return err
+		}
+		if ok, err := own.tryLock(); err != nil || !ok {
+			own.close()
+			return errors.Join(err, errors.New("the file system lends no locks"), root.Remove(holder))
 		}
 		// Not atomic, since only a death could leave a part of it, and a lease that cannot be read is one whose holder
 		// is dead.
 		if err := root.WriteFile(lease, encodeRecord([]byte(holder), time.Now().Add(ttl)), 0o600); err != nil {
-			return errors.Join(err, own.Unlock(), root.Remove(holder))
+			own.close()
+			return errors.Join(err, root.Remove(holder))
 		}
 		held = own
 		return nil
@@ -63,7 +64,7 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 	}
 	// The timer also keeps the file reachable: for a caller that drops unlock, the garbage collector would close it,
 	// and so free the lock.
-	expiry := time.AfterFunc(ttl, func() { held.Unlock() })
+	expiry := time.AfterFunc(ttl, held.close)
 	var unlocked atomic.Bool
 	return func(ctx context.Context) error {
 		if unlocked.Swap(true) {
@@ -76,17 +77,15 @@ func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unl
 
 // unlock gives up the flock before all else, which frees the key even if what follows, the removal of the files, cannot
 // be done.
-func (s *Store) unlock(ctx context.Context, lease string, held *flock.Flock) error {
-	if err := held.Unlock(); err != nil {
-		return fmt.Errorf("filecache: %w", err)
-	}
+func (s *Store) unlock(ctx context.Context, lease string, held *lockFile) error {
+	held.close()
 	root, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	return s.guarded(ctx, func() error {
-		own := filepath.Base(held.Path())
+	return s.guarded(ctx, root, func() error {
+		own := held.name
 		if holder, _ := readLease(root, lease); holder == own {
 			if err := root.Remove(lease); err != nil {
 				return err
@@ -102,7 +101,7 @@ func (s *Store) unlock(ctx context.Context, lease string, held *flock.Flock) err
 // leased reports whether a living process holds a lease that has not expired. It is called under the guard.
 func (s *Store) leased(root *os.Root, lease string) bool {
 	holder, expires := readLease(root, lease)
-	return holder != "" && time.Now().Before(expires) && s.alive(holder)
+	return holder != "" && time.Now().Before(expires) && alive(root, holder)
 }
 
 // readLease returns the name of the holder's file, empty if there is no lease.
@@ -124,18 +123,12 @@ func readLease(root *os.Root, lease string) (holder string, expires time.Time) {
 
 // alive reports whether some process has the holder's file locked. It is called under the guard, since it takes the
 // lock to see.
-func (s *Store) alive(holder string) bool {
-	f := s.flockOf(holder, os.O_RDWR)
-	ok, err := f.TryLock()
+func alive(root *os.Root, holder string) bool {
+	f, err := openLock(root, holder, false)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	if ok {
-		f.Unlock()
-	}
-	return !ok
-}
-
-func (s *Store) flockOf(name string, flag int) *flock.Flock {
-	return flock.New(filepath.Join(s.dir, name), flock.SetFlag(flag), flock.SetPermissions(0o600))
+	defer f.close()
+	free, err := f.tryLock()
+	return !free || err != nil
 }

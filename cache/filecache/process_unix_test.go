@@ -428,3 +428,41 @@ func TestLinkInTheDirectoryLeadsNowhereElse(t *testing.T) {
 		t.Errorf("Get = %q, %v", data, err)
 	}
 }
+
+func TestDirectoryPutInThePlaceOfTheStoresStaysAsItWas(t *testing.T) {
+	base := t.TempDir()
+	dir, elsewhere := filepath.Join(base, "tokens"), filepath.Join(base, "elsewhere")
+	if err := errors.Join(os.Mkdir(elsewhere, 0o700), os.WriteFile(filepath.Join(elsewhere, "precious"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	put(t, s, "k", "v", time.Hour)
+	if err := errors.Join(os.Rename(dir, dir+".old"), os.Symlink(elsewhere, dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), "k", []byte("v"), time.Hour); err == nil {
+		t.Error("Put into another directory is no error")
+	}
+	if _, ok, err := s.TryLock(t.Context(), "k", time.Hour); ok || err == nil {
+		t.Error("TryLock in another directory is no error")
+	}
+	if entries, err := os.ReadDir(elsewhere); err != nil || len(entries) != 1 {
+		t.Errorf("the other directory holds %v (%v), want what it held", entries, err)
+	}
+}
+
+func TestGuardAndLocksAreNotMadeThroughLinks(t *testing.T) {
+	dir := newDir(t)
+	s := open(t, dir)
+	outside := filepath.Join(filepath.Dir(dir), "outside")
+	if err := errors.Join(os.Remove(filepath.Join(dir, "guard")), os.Symlink(outside, filepath.Join(dir, "guard"))); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	os.Symlink(outside, filepath.Join(dir, "guard"))
+	if err := s.Put(t.Context(), "k", []byte("v"), time.Hour); err == nil {
+		t.Error("Put under a guard elsewhere is no error")
+	}
+	if _, err := os.Lstat(outside); err == nil {
+		t.Error("a file was made elsewhere")
+	}
+}

@@ -52,7 +52,7 @@ func (s *Store) sweep(ctx context.Context, root *os.Root) {
 
 // removeStale removes a file if, under the guard, it is still stale.
 func (s *Store) removeStale(ctx context.Context, root *os.Root, name string) error {
-	return s.guarded(ctx, func() error {
+	return s.guarded(ctx, root, func() error {
 		if s.stale(root, name) {
 			root.Remove(name)
 		}
@@ -69,7 +69,7 @@ func (s *Store) stale(root *os.Root, name string) bool {
 	case suffixLease:
 		return !s.leased(root, name)
 	case suffixHeld:
-		return !s.alive(name)
+		return !alive(root, name)
 	case suffixTemp:
 		info, err := root.Lstat(name)
 		return err == nil && time.Since(info.ModTime()) > tempLife
