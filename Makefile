@@ -1,7 +1,8 @@
 # Everything runs without make, too: see CONTRIBUTING.md.
-.PHONY: test race lint fuzz bench ci
+.PHONY: test race lint fuzz bench rehearse ci
 
 FUZZTIME ?= 20s
+TOOL = go tool -modfile=internal/tools/go.mod
 
 test: ## what to run after a change
 	go test ./...
@@ -13,14 +14,17 @@ lint:
 	gofmt -l .
 	go vet ./...
 	go fix -diff ./...
-	go tool -modfile=internal/tools/go.mod staticcheck ./...
+	$(TOOL) staticcheck ./...
+	bash .ci/gosec.sh
 
-fuzz: ## every target of the core, one after the other
-	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { while (n) print name[n--], $$2 }' | \
-	while read -r name pkg; do go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$pkg" || exit; done
+fuzz: ## every target, as many at a time as there are processors
+	bash .ci/fuzz.sh $(FUZZTIME)
 
 bench: ## the targets, against x/oauth2
 	go -C internal/bench run .
+
+rehearse: ## a release of what is committed
+	bash .ci/rehearse.sh
 
 ci:
 	bash .ci/run

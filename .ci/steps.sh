@@ -107,12 +107,12 @@ vulnerabilities() {
 	each "$work/bin/govulncheck" ./...
 }
 
-# The core and the store that talks to the operating system.
+# Tests, too, have to compile elsewhere: the core's, and those of the store that talks to the operating system.
 cross() {
 	local os
-	for os in linux darwin windows; do
+	for os in darwin windows; do
 		echo "$os"
-		GOOS=$os in_each . cache/filecache -- go build ./...
+		GOOS=$os in_each . cache/filecache -- go vet ./...
 	done
 }
 
@@ -128,12 +128,11 @@ other_examples() {
 	done
 }
 
-# nested_tests DIR: a skipped test is a failure here, where everything that
-# tests need is installed. What tests print is shown, their names are not.
-nested_tests() {
-	local log="$work/nested" race=-race status=0
-	case $1 in internal/* | examples/*) race= ;; esac # not what users import
-	go -C "$1" test -v $race -shuffle=on ./... >"$log" 2>&1 || status=$?
+# no_skips COMMAND...: runs tests; one that is skipped is a failure here, where everything that tests need is installed.
+# What tests print is shown, their names are not.
+no_skips() {
+	local log="$work/tests" status=0
+	GOFLAGS="$GOFLAGS -v" "$@" >"$log" 2>&1 || status=$?
 	grep -vE '^ *(=== |--- PASS|PASS$)' "$log" || true
 	if grep -qE '^ *--- SKIP' "$log"; then
 		echo "a test was skipped"
@@ -142,30 +141,10 @@ nested_tests() {
 	return "$status"
 }
 
-# fuzz_all: as many targets at a time as there are processors, one worker each.
-fuzz_all() {
-	git grep -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed -E 's|/[^/]*:func | |' >"$work/targets"
-	echo "$(wc -l <"$work/targets") targets"
-	export -f fuzz
-	export work fuzztime
-	xargs -L 1 -P "$(nproc)" bash -c 'fuzz "$@"' fuzz <"$work/targets"
-}
-
-# fuzz DIR TARGET: looks for inputs that fail, and does not spend its time on
-# making those that only are new as short as can be.
-fuzz() {
-	local log="$work/$2.${1//\//_}.log"
-	if go -C "$1" test -run '^$' -fuzz "^$2\$" -fuzztime "$fuzztime" -fuzzminimizetime 1s -parallel 1 . >"$log" 2>&1; then
-		printf 'ok    %-24s %-24s %s\n' "$1" "$2" "$(grep -o 'execs: [0-9]*' "$log" | tail -n 1)"
-	elif grep -q '^ *context deadline exceeded$' "$log" && ! grep -q 'Failing input' "$log"; then
-		# The fuzzer's own race at the end of its time: golang/go#75804.
-		printf 'ok    %-24s %-24s stopped late\n' "$1" "$2"
-	else
-		printf 'FAIL  %-24s %s\n' "$1" "$2"
-		cat "$log"
-		git ls-files --others --exclude-standard '*/testdata/fuzz/*' | xargs -r tail -n +1
-		return 1
-	fi
+nested_tests() {
+	local race=-race
+	case $1 in internal/* | examples/*) race= ;; esac # not what users import
+	no_skips go -C "$1" test $race -shuffle=on ./...
 }
 
 clean() { git status --porcelain | diff "$work/before" -; }

@@ -70,23 +70,30 @@ func New(o Options) *Cache {
 
 // Entry returns the entry of key; the same key gives the same Entry, with the Fetch that it was first made with. It
 // does no I/O. The entry of a Cache that New has not made returns an error from its methods.
-func (c *Cache) Entry(key string, f Fetch) *Entry {
+func (c *Cache) Entry(key string, f Fetch) *Entry { return c.Adopt(new(Entry), key, f) }
+
+// Adopt is Entry with room for the entry that the caller has, in a struct of its own say: e becomes the entry of key,
+// unless key has one already. It must be zero, and stay where it is.
+func (c *Cache) Adopt(e *Entry, key string, f Fetch) *Entry {
 	if c.life == nil {
-		return &Entry{key: key}
-	}
-	c.mu.Lock()
-	e := c.entries[key]
-	if e != nil {
-		e.used.Store(c.uses.Add(1))
-		c.mu.Unlock()
+		e.key = key
 		return e
 	}
-	e = &Entry{cache: c, key: key, fetch: f}
+	c.mu.Lock()
+	if known := c.entries[key]; known != nil {
+		known.used.Store(c.uses.Add(1))
+		c.mu.Unlock()
+		return known
+	}
+	e.cache, e.key, e.fetch = c, key, f
 	victims := c.insert(e)
 	c.mu.Unlock()
 	c.evict(victims)
 	return e
 }
+
+// MaxKeys returns how many tokens c holds at most: that of its Options, or the default.
+func (c *Cache) MaxKeys() int { return c.opt.MaxKeys }
 
 // Close ends background work, fails those who wait with ErrClosed, and joins what it ended; a fetch that ignores its
 // context is waited for 5 s at most. Tokens held are forgotten. It is idempotent.

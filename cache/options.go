@@ -39,10 +39,6 @@ type Options struct {
 	// It holds tokens: wrap it with Seal unless what lies behind it may read them.
 	Store Store
 
-	// Evicted, if set, is called with the key of each Entry that made room, so that what the caller keeps beside it can
-	// go too. It must not block.
-	Evicted func(key string)
-
 	// Logger receives what callers do not see. Nil is silent.
 	Logger *slog.Logger
 }

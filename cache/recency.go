@@ -28,22 +28,26 @@ func (c *Cache) insert(e *Entry) (victims []*Entry) {
 	return victims
 }
 
-// Remove forgets the token of key, and keeps it fresh no more, as if its entry had made room. Use of the entry brings
-// it back.
-func (c *Cache) Remove(key string) {
-	if c.life == nil {
+// Evict forgets the token of e, and keeps it fresh no more, as if e had made room for others. Use of e brings it back.
+func (e *Entry) Evict() {
+	c := e.cache
+	if c == nil {
 		return
 	}
 	c.mu.Lock()
-	e := c.entries[key]
-	if e != nil {
+	if c.entries[e.key] == e {
 		heap.Remove(&c.recency, int(e.place))
-		delete(c.entries, key)
+		delete(c.entries, e.key)
 	}
 	c.mu.Unlock()
-	if e != nil {
-		e.forget()
-	}
+	e.forget()
+}
+
+// Evicted reports whether e has made room for others, and has not been used since.
+func (e *Entry) Evicted() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.evicted
 }
 
 // readmit makes e, which was evicted, known again, and returns the entry that serves its key: another one, if that was
@@ -67,9 +71,6 @@ func (c *Cache) readmit(e *Entry) *Entry {
 func (c *Cache) evict(victims []*Entry) {
 	for _, e := range victims {
 		e.forget()
-		if c.opt.Evicted != nil {
-			c.opt.Evicted(e.key)
-		}
 	}
 }
 

@@ -3,7 +3,6 @@ package cache_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -25,19 +24,23 @@ func use(t *testing.T, c *cache.Cache, s *server, keys ...string) {
 }
 
 func TestLeastRecentlyUsedMakesRoom(t *testing.T) {
-	var evicted []string
-	o := cache.Options{MaxKeys: 3, Evicted: func(key string) { evicted = append(evicted, key) }}
+	o := cache.Options{MaxKeys: 3}
 	inBubble(t, o, func(t *testing.T, r *rig) {
 		c, s := cache.New(o), r.server
 		defer c.Close()
 		a := c.Entry("a", s.fetch)
 		use(t, c, s, "a", "b", "c")
+		third := c.Entry("c", s.fetch)
 		if _, err := a.Token(t.Context()); err != nil { // a use through a held entry counts as well
 			t.Fatal(err)
 		}
-		use(t, c, s, "b", "d", "e")
-		if want := []string{"c", "a"}; !slices.Equal(evicted, want) {
-			t.Errorf("evicted %v, want %v", evicted, want)
+		use(t, c, s, "b", "d")
+		if !third.Evicted() || a.Evicted() {
+			t.Errorf("evicted: a %v, c %v; want c", a.Evicted(), third.Evicted())
+		}
+		use(t, c, s, "e")
+		if !a.Evicted() {
+			t.Error("a was not evicted")
 		}
 		n := s.requests()
 		use(t, c, s, "b", "d", "e")
@@ -48,11 +51,11 @@ func TestLeastRecentlyUsedMakesRoom(t *testing.T) {
 }
 
 func TestExpiredMakeRoomFirst(t *testing.T) {
-	var evicted []string
-	o := cache.Options{MaxKeys: 3, Evicted: func(key string) { evicted = append(evicted, key) }}
+	o := cache.Options{MaxKeys: 3}
 	inBubble(t, o, func(t *testing.T, r *rig) {
 		c, s := cache.New(o), r.server
 		defer c.Close()
+		old, short, other := c.Entry("old", s.fetch), c.Entry("short", s.fetch), c.Entry("other", s.fetch)
 		use(t, c, s, "old")
 		s.set(func(s *server) { s.lifetime = time.Minute })
 		use(t, c, s, "short")
@@ -60,8 +63,8 @@ func TestExpiredMakeRoomFirst(t *testing.T) {
 		use(t, c, s, "other")
 		time.Sleep(2 * time.Minute)
 		use(t, c, s, "new")
-		if want := []string{"short"}; !slices.Equal(evicted, want) {
-			t.Errorf("evicted %v, want %v", evicted, want)
+		if old.Evicted() || !short.Evicted() || other.Evicted() {
+			t.Errorf("evicted: old %v, short %v, other %v; want short", old.Evicted(), short.Evicted(), other.Evicted())
 		}
 	})
 }
@@ -100,18 +103,21 @@ func TestEvictedEntryThatIsHeldWorksOn(t *testing.T) {
 }
 
 func TestNoMoreThanMaxKeysAreHeld(t *testing.T) {
-	held := 0
-	o := cache.Options{MaxKeys: 100, Evicted: func(string) { held-- }}
-	c := cache.New(o)
+	c := cache.New(cache.Options{MaxKeys: 100})
 	defer c.Close()
 	f := func(context.Context) (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "a"}, nil }
+	var entries []*cache.Entry
 	for i := range 1000 {
-		held++
-		if _, err := c.Entry(strconv.Itoa(i), f).Token(t.Context()); err != nil {
+		e := c.Entry(strconv.Itoa(i), f)
+		if _, err := e.Token(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if held > 100 {
-			t.Fatalf("%d keys are held", held)
+		entries = append(entries, e)
+	}
+	held := 0
+	for _, e := range entries {
+		if !e.Evicted() {
+			held++
 		}
 	}
 	if held != 100 {
@@ -119,7 +125,7 @@ func TestNoMoreThanMaxKeysAreHeld(t *testing.T) {
 	}
 }
 
-func TestRemovedTokenIsForgottenAndNotKeptFresh(t *testing.T) {
+func TestEvictForgetsTokenAndKeepsItFreshNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.lifetime = 100 * time.Second
@@ -131,9 +137,8 @@ func TestRemovedTokenIsForgottenAndNotKeptFresh(t *testing.T) {
 			}
 		}
 		held := c.Entry("b", nil)
-		for _, key := range []string{"b", "b", "never there"} {
-			c.Remove(key)
-		}
+		held.Evict()
+		held.Evict()
 		if c.Entry("b", s.fetch) == held {
 			t.Error("the entry is still there")
 		}
@@ -141,7 +146,7 @@ func TestRemovedTokenIsForgottenAndNotKeptFresh(t *testing.T) {
 			t.Errorf("an entry that is still held gave %v, %v", tok, err)
 		}
 		for _, key := range []string{"a", "b", "c"} {
-			c.Remove(key)
+			c.Entry(key, nil).Evict()
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -149,15 +154,14 @@ func TestRemovedTokenIsForgottenAndNotKeptFresh(t *testing.T) {
 			t.Errorf("%d requests, want none after the removal", n)
 		}
 		c.Close()
-		c.Remove("a")
+		held.Evict()
 	})
 }
 
 func TestUseIsUseInEveryPhase(t *testing.T) {
 	for name, age := range map[string]time.Duration{"fresh": 0, "stale": 85 * time.Second, "expiring": 95 * time.Second, "gone": 200 * time.Second} {
 		t.Run(name, func(t *testing.T) {
-			var evicted []string
-			o := cache.Options{MaxKeys: 8, Evicted: func(key string) { evicted = append(evicted, key) }}
+			o := cache.Options{MaxKeys: 8}
 			inBubble(t, o, func(t *testing.T, r *rig) {
 				c, s := cache.New(o), r.server
 				defer c.Close()
@@ -175,8 +179,8 @@ func TestUseIsUseInEveryPhase(t *testing.T) {
 					}
 					c.Entry(strconv.Itoa(i), s.fetch).Token(t.Context())
 				}
-				if age <= 100*time.Second && slices.Contains(evicted, "busiest") {
-					t.Errorf("the busiest key made room: %v", evicted)
+				if age <= 100*time.Second && busiest.Evicted() {
+					t.Error("the busiest key made room")
 				}
 			})
 		})

@@ -2,22 +2,19 @@ package ccclient
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
 	"net/url"
-	"strings"
 )
 
-// An Auth proves to the authorization server who the client is, by adding
-// credentials to a token request. It is asked for each attempt at a token
-// request, so that what may be used only once (an assertion's jti) is new each
-// time, and must be safe for concurrent use.
+// An Auth proves to the authorization server who the client is. It is asked for each attempt at a token request, so
+// that what may be used only once (an assertion's jti) is new each time, and must be safe for concurrent use.
 //
-// A request carries exactly one method (RFC 6749, section 2.3). The methods are
-// named as they are registered with IANA:
+// A request carries exactly one method (RFC 6749, section 2.3). The methods are named as they are registered with
+// IANA:
 //
 //	ClientSecretBasic            client_secret_basic
 //	ClientSecretBasicUnencoded   the same, for servers that do not decode
@@ -27,148 +24,215 @@ import (
 //	ClientAssertion              private_key_jwt, signed by somebody else
 //	TLSClientAuth                tls_client_auth, self_signed_tls_client_auth
 //
-// An AuthFunc is any other; it may also wrap one of these to add to the request.
+// [AuthByName] chooses one of them by that name. An [AuthFunc] is any other, and may wrap one of these.
+//
+// An Auth of the user's own must not choose by its context for whom it asks, a tenant for instance: tokens are cached,
+// and what one caller's context chose would be handed to all. Give each tenant a Client, or [Client.For] a parameter.
+// Nor is it known what tells the tokens of such an Auth from those of another: they go into no Store, unless the Auth
+// has a method
+//
+//	Identity() string
+//
+// whose result, the same for the Client's life and not secret, becomes part of the cache key: equal identities at the
+// same server, with the same client id, share their tokens.
 type Auth interface {
-	// Authenticate adds the client's credentials to r.Form or r.Header.
-	Authenticate(ctx context.Context, r *Request) error
+	// Authenticate returns what proves that r comes from the client. It is a function of r: what it does to r's map and
+	// slice has no effect. An error fails the attempt.
+	Authenticate(ctx context.Context, r Request) (Credentials, error)
 }
 
-// An AuthFunc is an Auth of the user's own.
-type AuthFunc func(ctx context.Context, r *Request) error
+// An AuthFunc is an Auth of the user's own. It may wrap one of the library's methods and add to the Credentials that
+// it got, whose maps are never nil; returned as they are otherwise, these still know which secret they were made with,
+// so that a rotation ends a cool-down.
+//
+// Its tokens go into no Store: see [Auth], also for what it must not do.
+type AuthFunc func(ctx context.Context, r Request) (Credentials, error)
 
 // Authenticate calls f. A nil f is an error.
-func (f AuthFunc) Authenticate(ctx context.Context, r *Request) error {
+func (f AuthFunc) Authenticate(ctx context.Context, r Request) (Credentials, error) {
 	if f == nil {
-		return errors.New("a nil AuthFunc cannot authenticate")
+		return Credentials{}, errNilAuthFunc
 	}
 	return f(ctx, r)
 }
 
-// A method is an Auth of this package's own. Everything that is secret lives in
-// its closures: fmt prints struct fields past any String method.
-type method struct {
-	// name is the method's IANA name, for errors and the cache key.
-	name string
+var errNilAuthFunc = errors.New("a nil AuthFunc cannot authenticate")
 
-	// identity is what else of it shapes a token, for the cache key: a key
-	// id, a certificate's thumbprint. Nothing secret.
-	identity []string
-
-	// fault is what is wrong with its configuration, for New to report.
-	fault error
-
-	// authenticate adds the credentials. It reports what it used with
-	// [Request.used].
-	authenticate func(ctx context.Context, r *Request) error
-
-	// current gives the secret (or public key) that authenticate would use
-	// now, for the question whether it was rotated. Nil where nothing
-	// rotates.
-	current func(ctx context.Context) (string, error)
+// A Request is what an [Auth] is to authenticate: a copy, which it may change without effect. However it is printed,
+// logged or encoded, the values in Form and the query of TokenURL, which may be secret, do not show.
+type Request struct {
+	ClientID   string     // who asks
+	TokenURL   string     // where the request goes
+	Issuer     string     // the server's issuer identifier; empty if not known
+	Form       url.Values // the parameters so far, grant_type among them; never nil
+	Algorithms []string   // that the server lists for signed assertions; nil if it lists none
 }
 
-func (m *method) Authenticate(ctx context.Context, r *Request) error {
-	if m.fault != nil {
-		return m.fault
+// String returns r without the values in Form.
+func (r Request) String() string {
+	return fmt.Sprintf("ccclient.Request{ClientID: %q, TokenURL: %q, Issuer: %q, Form: %q, Algorithms: %q}",
+		r.ClientID, withoutQuery(r.TokenURL), r.Issuer, names(r.Form), r.Algorithms)
+}
+
+// Format prints what String returns, whatever the verb.
+func (r Request) Format(s fmt.State, _ rune) { io.WriteString(s, r.String()) }
+
+// MarshalText returns what String returns, to encoding/json and its like.
+func (r Request) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// LogValue returns what String returns, as attributes.
+func (r Request) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("client_id", r.ClientID),
+		slog.String("token_url", withoutQuery(r.TokenURL)),
+		slog.String("issuer", r.Issuer),
+		slog.Any("form", names(r.Form)),
+		slog.Any("algorithms", r.Algorithms),
+	)
+}
+
+// Credentials prove who the client is: parameters and header fields that go with the token request, in place of any
+// that it has by the same name. Every value but those of client_id and client_assertion_type counts as secret, and
+// "[redacted]" stands for it wherever a server or an error repeats it. However Credentials are printed, logged or
+// encoded, their values do not show.
+type Credentials struct {
+	Form   url.Values
+	Header http.Header
+
+	// What one of the library's methods knows of how they came about; zero for others.
+	method *method
+	used   fingerprint   // of what it used, should that rotate
+	secret func() string // the shared secret itself, where Form and Header do not hold it
+}
+
+// String returns the names in c, without the values.
+func (c Credentials) String() string {
+	return fmt.Sprintf("ccclient.Credentials{Form: %q, Header: %q}", names(c.Form), names(c.Header))
+}
+
+// Format prints what String returns, whatever the verb.
+func (c Credentials) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
+
+// MarshalText returns what String returns, to encoding/json and its like.
+func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// LogValue returns what String returns, as attributes.
+func (c Credentials) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("form", names(c.Form)), slog.Any("header", names(c.Header)))
+}
+
+// facts are what there is to know of an Auth beside how it authenticates.
+type facts struct {
+	name        string   // as it is printed: IANA's, if it is registered
+	listed      []string // names of which a server's metadata must list one; none: it is not looked for
+	parameters  []string // that it adds to the form
+	certificate bool     // it takes a client certificate
+	remedy      string   // what to do when the server refuses the client
+	identity    []string // what of it shapes a token, for the cache key: its name, a key id; nothing secret
+	identified  bool     // identity is all of it: its tokens may be shared
+	fault       error    // what is wrong with its configuration, for New to report
+}
+
+// foreign are the facts of Credentials that no method of the library made.
+var foreign = facts{
+	parameters: []string{"client_secret", "client_assertion", "client_assertion_type"},
+	remedy:     "check ClientID and what Auth adds",
+}
+
+// factsOf returns the facts of a, which may be nil. Nothing else looks at what an Auth is.
+func factsOf(a Auth) facts {
+	f := foreign
+	f.name = fmt.Sprintf("%T", a)
+	switch a := a.(type) {
+	case *method:
+		return a.facts
+	case AuthFunc:
+		if a == nil {
+			f.fault = errNilAuthFunc
+		}
+	case interface{ Identity() string }:
+		f.identity, f.identified = []string{"", a.Identity()}, true // "" is no method of the library
 	}
-	r.method = m
-	return m.authenticate(ctx, r)
-}
-
-// String gives the method's name, with which it is also logged.
-func (m *method) String() string { return m.name }
-
-// A fingerprint tells whether two secrets are equal and nothing else about
-// them: it is keyed with a number that this process alone knows.
-type fingerprint [sha256.Size]byte
-
-var fingerprintKey = func() (key [sha256.Size]byte) {
-	rand.Read(key[:]) // never fails: it ends the program instead
-	return key
-}()
-
-func fingerprintOf(secret string) (f fingerprint) {
-	mac := hmac.New(sha256.New, fingerprintKey[:])
-	mac.Write([]byte(secret))
-	mac.Sum(f[:0])
 	return f
 }
 
-// rotated reports whether the secret that m would use now is another than the
-// one with the fingerprint used. A zero fingerprint stands for a secret that
-// could not be had: any is another. No answer is no change.
+// identityOf returns what of a goes into the cache key. It reports whether that tells all its tokens apart: if not,
+// they must not go into a Store.
+func identityOf(a Auth) (identity []string, ok bool) {
+	f := factsOf(a)
+	return f.identity, f.identified
+}
+
+// A method is an Auth of this package's own. Everything that is secret lives in its closures: fmt prints struct fields
+// past any String method.
+type method struct {
+	facts
+
+	// prove returns the credentials, and the state of what it made them with: a secret or a public key, empty if
+	// there was none to be had, or none that rotates. The state comes with an error too.
+	prove func(ctx context.Context, r Request) (c Credentials, state string, err error)
+
+	// current returns the state that prove would use now. Nil where nothing rotates.
+	current func(ctx context.Context) (string, error)
+}
+
+// newMethod returns a method whose tokens are told apart by its name and f.identity.
+func newMethod(f facts) *method {
+	f.identity = append([]string{f.name}, f.identity...)
+	f.identified = true
+	return &method{facts: f}
+}
+
+// Authenticate returns what proves the client, in maps that are not nil.
+func (m *method) Authenticate(ctx context.Context, r Request) (Credentials, error) {
+	if m.fault != nil {
+		return Credentials{}, m.fault
+	}
+	c, state, err := m.prove(ctx, r)
+	var used fingerprint
+	if state != "" {
+		used = fingerprintOf(state)
+	}
+	if err != nil {
+		return Credentials{}, &unproven{err, func(ctx context.Context) bool { return m.rotated(ctx, used) }}
+	}
+	if c.Form == nil {
+		c.Form = make(url.Values)
+	}
+	if c.Header == nil {
+		c.Header = make(http.Header)
+	}
+	c.method, c.used = m, used
+	return c, nil
+}
+
+// String returns the method's name.
+func (m *method) String() string { return m.name }
+
+// rotated reports whether m would use another secret or key now than the one with the fingerprint used. A zero
+// fingerprint stands for one that could not be had: any is another. No answer is no change.
 func (m *method) rotated(ctx context.Context, used fingerprint) bool {
 	if m == nil || m.current == nil {
 		return false
 	}
-	secret, err := m.current(ctx)
-	return err == nil && fingerprintOf(secret) != used
+	state, err := m.current(ctx)
+	return err == nil && fingerprintOf(state) != used
 }
 
-var errNoSecret = errors.New("no Secret was given")
+// An unproven error is why a method made no credentials. It is a [cache.Outdater]: what was missing may turn up.
+type unproven struct {
+	error
+	outdated func(ctx context.Context) bool
+}
 
-// withSecret makes a method of one that needs a secret.
-func withSecret(name string, s Secret, add func(r *Request, secret string) error) *method {
-	m := &method{
-		name:    name,
-		current: s.get,
-		authenticate: func(ctx context.Context, r *Request) error {
-			secret, err := s.get(ctx)
-			if err != nil {
-				return err
-			}
-			r.used(secret)
-			return add(r, secret)
-		},
+func (e *unproven) Unwrap() error { return e.error }
+
+func (e *unproven) Outdated(ctx context.Context) bool { return e.outdated(ctx) }
+
+// facts returns those of the method that made c.
+func (c Credentials) facts() facts {
+	if c.method == nil {
+		return foreign
 	}
-	if s == nil {
-		m.fault = errNoSecret
-	}
-	return m
+	return c.method.facts
 }
-
-// ClientSecretBasic sends the client id and the secret in the Authorization
-// header, form-encoded first as RFC 6749, section 2.3.1 asks
-// (client_secret_basic). It is the method that every server must support.
-//
-// A server that refuses an id or a secret with special characters may be one
-// that does not decode: see [ClientSecretBasicUnencoded].
-func ClientSecretBasic(s Secret) Auth {
-	return withSecret("client_secret_basic", s, func(r *Request, secret string) error {
-		r.setBasic(formEncode(r.ClientID), formEncode(secret))
-		return nil
-	})
-}
-
-// ClientSecretBasicUnencoded is [ClientSecretBasic] without the form-encoding,
-// for servers that take user and password as they come. A client id with a
-// colon cannot be sent so and is an error. For ids and secrets of letters,
-// digits, "-", ".", "_" and "~" both are the same.
-func ClientSecretBasicUnencoded(s Secret) Auth {
-	return withSecret("client_secret_basic_unencoded", s, func(r *Request, secret string) error {
-		if strings.Contains(r.ClientID, ":") {
-			return errors.New("a client id with a colon cannot be sent unencoded: use ClientSecretBasic")
-		}
-		r.setBasic(r.ClientID, secret)
-		return nil
-	})
-}
-
-// ClientSecretPost sends the client id and the secret in the form
-// (client_secret_post), for servers that do not take [ClientSecretBasic].
-func ClientSecretPost(s Secret) Auth {
-	return withSecret("client_secret_post", s, func(r *Request, secret string) error {
-		r.Form.Set("client_id", r.ClientID)
-		r.Form.Set("client_secret", secret)
-		return nil
-	})
-}
-
-func (r *Request) setBasic(user, password string) {
-	r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
-}
-
-// formEncode is application/x-www-form-urlencoded (RFC 6749, appendix B). It
-// leaves unreserved characters alone, so that most secrets look the same to
-// servers that decode and to those that do not.
-func formEncode(s string) string { return url.QueryEscape(s) }

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,9 +56,10 @@ func echo(status int, contentType, format string) roundTripper {
 		}, " ")
 		return &http.Response{
 			StatusCode: status,
-			Header:     http.Header{"Content-Type": {contentType}, "Www-Authenticate": {"Basic realm=" + sent}, "Location": {"https://other.example.com/?x=" + url.QueryEscape(sent)}},
-			Body:       io.NopCloser(strings.NewReader(strings.ReplaceAll(format, "$", sent))),
-			Request:    r,
+			Header: http.Header{"Content-Type": {contentType}, "Www-Authenticate": {"Basic realm=" + sent},
+				"Location": {"https://other.example.com/?x=" + url.QueryEscape(sent)}},
+			Body:    io.NopCloser(strings.NewReader(strings.ReplaceAll(format, "$", sent))),
+			Request: r,
 		}, nil
 	}
 }
@@ -69,30 +71,39 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		note := func(v any) {
+		print := func(v any) {
 			fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
 			slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+		}
+		note := func(v any) {
+			print(v)
+			slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+			if b, err := json.Marshal(v); err == nil {
+				out.Write(b)
+			}
 		}
 		debug := &slog.HandlerOptions{Level: slog.LevelDebug}
 		logger := slog.New(slog.NewJSONHandler(&out, debug))
 		secret := ccclient.SecretString(canarySecret)
 		auths := []ccclient.Auth{
 			ccclient.ClientSecretBasic(secret), ccclient.ClientSecretBasicUnencoded(secret), ccclient.ClientSecretPost(secret),
-			ccclient.ClientSecretJWT(secret, ccclient.AssertionOptions{}), ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{KeyID: "1"}),
+			ccclient.ClientSecretJWT(secret, ccclient.AssertionOptions{}),
+			ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{KeyID: "1"}),
 			ccclient.ClientAssertion(secret), ccclient.TLSClientAuth(),
-			ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
-				note(r)
-				note(*r)
-				ccclient.ClientSecretPost(secret).Authenticate(ctx, r)
-				r.Header.Set("Authorization", "Bearer "+canarySecret)
-				note(r)
-				note(*r)
-				return nil
+			ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
+				c, err := ccclient.ClientSecretPost(secret).Authenticate(ctx, r)
+				c.Header.Set("Authorization", "Bearer "+canarySecret)
+				r.Form.Set("api_key", canarySecret)
+				for _, v := range []any{r, &r, c, &c} {
+					note(v)
+				}
+				return c, err
 			}),
-			ccclient.AuthFunc(func(context.Context, *ccclient.Request) error { panic(canarySecret) }),
+			ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic(canarySecret) }),
 		}
 		answers := map[string]http.RoundTripper{
-			"refused":        echo(401, "application/json", `{"error":"invalid_client","error_description":"got $","error_uri":"https://x/?$"}`),
+			"refused": echo(401, "application/json",
+				`{"error":"invalid_client","error_description":"got $","error_uri":"https://x/?$"}`),
 			"odd code":       echo(400, "application/json", `{"error":"$","error_description":"$"}`),
 			"errors":         echo(400, "application/json", `{"errorCode":"$","errorSummary":"$"}`),
 			"html":           echo(200, "text/html", `<html>$</html>`),
@@ -105,7 +116,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 			"expired":        echo(200, "application/json", `{"access_token":"`+canaryToken+`","expires_in":-1}`),
 			"truncated":      echo(200, "application/json", `{"access_token":"`+canaryToken),
 			"form":           echo(400, "application/x-www-form-urlencoded", `error=invalid_client&error_description=$`),
-			"fine":           echo(200, "application/json", `{"access_token":"`+canaryToken+`","token_type":"bearer","expires_in":1}`),
+			"fine": echo(200, "application/json",
+				`{"access_token":"`+canaryToken+`","token_type":"bearer","expires_in":1}`),
 			"no answer": roundTripper(func(r *http.Request) (*http.Response, error) {
 				return nil, fmt.Errorf("dial %s: %s", r.Header.Get("Authorization"), canarySecret)
 			}),
@@ -152,7 +164,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 				c.Invalidate(tok)
 				_, err = c.Refresh(t.Context())
 				note(err)
-				for _, v := range []any{cfg, &cfg, auth, c, c.For(ccclient.Target{Audience: "x"}), c.HTTPClient(), c.TokenSource(), store, secret, cfg.Cache, &cfg.Cache} {
+				for _, v := range []any{cfg, &cfg, auth, c, c.For(ccclient.Target{Audience: "x"}), c.HTTPClient(),
+					c.TokenSource(), store, secret, cfg.Cache, &cfg.Cache} {
 					note(v)
 				}
 				c.Close()
@@ -160,13 +173,16 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 		}
 		for _, v := range []any{
 			ccclient.SecretFile("/nowhere"), ccclient.AssertionOptions{}, ccclient.Retry{}, ccclient.InvalidClient,
-			cctest.Registration{ID: "id", Secret: canarySecret}, cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: canarySecret}}},
-			cctest.NewServer(cctest.Options{Clients: []cctest.Registration{{ID: "id", Secret: canarySecret}}}),
-			ccclient.ParsedKey(secret, ccclient.AssertionOptions{}), ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(secret, ccclient.AssertionOptions{})),
+			ccclient.KeyFrom(secret), ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(secret), ccclient.AssertionOptions{}),
+			ccclient.Key{Signer: key, ID: "k1"}, &ccclient.Key{Signer: key}, []ccclient.Key{{Signer: key}},
 		} {
 			note(v)
 		}
-		_, _, err = ccclient.ParsePrivateKey([]byte(canarySecret))
+		registration := cctest.Registration{ID: "id", Secret: canarySecret}
+		print(registration)
+		print(cctest.Options{Clients: []cctest.Registration{registration}})
+		print(cctest.NewServer(cctest.Options{Clients: []cctest.Registration{registration}}))
+		_, err = ccclient.ParseKey([]byte(canarySecret))
 		note(err)
 		dpop, err := transport.NewDPoP(key)
 		if err != nil {

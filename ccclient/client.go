@@ -2,13 +2,10 @@ package ccclient
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"maps"
+	"fmt"
 	"net/http"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"golang.org/x/oauth2"
 
@@ -20,159 +17,192 @@ import (
 // ErrClosed is the error of Token and Refresh after Close.
 var ErrClosed = cache.ErrClosed
 
-// A Client gets tokens for one client of one authorization server, keeps them,
-// and spends them. It is safe for concurrent use; make one per process and
-// configuration, and Close it at the end.
+// A Client gets tokens for one client of one authorization server, keeps them, and spends them. It is safe for
+// concurrent use; [New] makes one. Make one per process and configuration, and Close it at the end.
 //
-// What it gets is a cached token: Token from memory while it is fresh, renewed
-// in the background before it expires, and shared by all callers.
+// Each Client holds one token: from memory while it is fresh, renewed in the background before it expires, and shared
+// by all callers. [Client.For] returns clients for other tokens of the same registration.
 type Client struct {
-	*core
-	request Target // complete: nothing is inherited any more
-
-	entry   *cache.Entry            // nil: the certificate may rotate, see binding
-	binding atomic.Pointer[binding] // nil: none yet
+	registration *registration // shared with all clients that For makes of this one
+	target       Target        // what the token is for; complete: nothing is inherited any more
+	tokens       tokens        // where the token is kept
 }
 
-// A core is what a Client shares with those that For makes of it.
-type core struct {
-	clientKey    []byte
-	tokens       *requester
-	endpoints    endpoints
-	certificate  *clientcert.Certificate // nil: none
-	cache        *cache.Cache
-	connections  *connections
-	dpop         *transport.DPoP // nil: bearer tokens
-	auth         Auth
+// A registration is a client that is registered at a server: all that a Client has in common with those that For makes
+// of it.
+type registration struct {
+	clientID    string
+	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
+	host        string // that of server, as errors have it
+	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
+	auth        Auth
+	endpoints   endpoints
+	exchanger   *exchanger
+	certificate *clientcert.Certificate // nil: none
+	dpop        *transport.DPoP         // nil: bearer tokens
+	cache       *cache.Cache
+	root        *Client // the one that New returned
+
+	connections  *connections // the library's own; unused if Config has an HTTPClient
+	httpClient   http.Client  // what everything goes through, token requests and API calls alike
 	allowedHosts []string
 	insecureHTTP bool
-	root         *Client
+	replayLimit  int64
 
-	mu   sync.Mutex // guards memo
-	memo map[string]*Client
+	derived memo // the clients that For made
 }
 
-// New makes a Client. It does no I/O; the first token is asked for when it is
-// needed. Its error tells every fault of cfg at once, each with the name of
-// its field.
-func New(cfg Config) (*Client, error) {
-	f := cfg.validate()
-	c := &core{
-		auth:         cfg.Auth,
-		allowedHosts: slices.Clone(cfg.AllowedHosts),
-		insecureHTTP: cfg.InsecureHTTP,
-		memo:         make(map[string]*Client),
-	}
-	var err error
-	if cfg.DPoPKey != nil {
-		if c.dpop, err = transport.NewDPoP(cfg.DPoPKey); err != nil {
-			f.add("DPoPKey", "%w", errors.Unwrap(err)) // without the prefix
-		}
-	}
-	var config *tls.Config
-	c.certificate, config = clientcert.New(cfg.TLS, func() { c.connections.renew() })
-	c.connections = newConnections(config)
-	// A copy, with the default transport of now: a program may later make
-	// the authorized client its default, and a token request that went
-	// through that would wait for itself.
-	httpClient := &http.Client{Transport: c.connections}
-	if cfg.HTTPClient != nil {
-		*httpClient = *cfg.HTTPClient
-		if httpClient.Transport == nil {
-			httpClient.Transport = http.DefaultTransport
-		}
-	}
-	if c.endpoints, err = newEndpoints(&cfg, httpClient, c.dpop, c.certificate != nil); err != nil {
-		f.add("Issuer", "%w", err)
-	}
-	if err := f.err("invalid Config"); err != nil {
-		return nil, err
-	}
-
-	c.clientKey = cfg.clientKey(c.dpop, c.certificate)
-	c.tokens = newRequester(requester{
-		clientID: cfg.ClientID, auth: withHeader(cfg.Auth, cfg.EndpointHeader), client: httpClient, retry: cfg.Retry, dpop: c.dpop, log: logger{cfg.Logger},
-	})
-	o := cfg.Cache
-	o.Logger = cfg.Logger
-	theirs := o.Evicted
-	o.Evicted = func(key string) {
-		c.forget(key)
-		if theirs != nil {
-			theirs(key)
-		}
-	}
-	c.cache = cache.New(o)
-	c.root = &Client{core: c, request: Target{cfg.Scopes, cfg.Audience, cfg.Resources, maps.Clone(cfg.EndpointParams)}.over(Target{})}
-	if !c.certificate.Rotates() {
-		c.root.entry = c.cache.Entry(string(c.root.request.key(nil, c.clientKey)), c.root.obtain)
-	}
-	return c.root, nil
-}
-
-// Token gives a token that can be used now: from memory, without a lock or an
-// allocation, while it is fresh; otherwise it waits for a token request, which
-// it shares with all who wait, until ctx ends. Its error is an [*Error],
-// ctx's, or [ErrClosed]. The token is shared: do not modify it.
+// Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
+// otherwise it waits for a token request, which it shares with all who wait, until ctx ends. The token is shared: do
+// not modify it.
 //
-// Its Expiry is always set. Its Extra gives what the server answered beside
-// the fields that it has; "scope" as one string, whatever the server wrote.
+// Its error is an [*Error], or ErrClosed, or, if ctx ended first, one in which errors.Is finds ctx's error.
+//
+// The token's Expiry is always set. Its Extra has what the server answered beside the fields of oauth2.Token; "scope"
+// is one string, whatever the server wrote.
 func (c *Client) Token(ctx context.Context) (*oauth2.Token, error) {
-	if c.entry == nil {
-		return c.bound(ctx, (*cache.Entry).Token)
-	}
-	return c.entry.Token(ctx)
+	tok, err := c.kept().Token(ctx)
+	return tok, c.explain(ctx, err)
 }
 
-// Refresh gets a new token from the server, whatever is cached, and makes it the
-// current one. It runs on ctx, joins no other request and heeds no cool-down:
-// it is for diagnosis, and for those who know better. Use Token.
+// AccessToken returns the token as a string, for whatever takes a function like this one. It is Token in all else.
+func (c *Client) AccessToken(ctx context.Context) (string, error) {
+	tok, err := c.Token(ctx)
+	if err != nil {
+		return "", err
+	}
+	return tok.AccessToken, nil
+}
+
+// Refresh gets a new token from the server, whatever is cached, and makes it the current one. It runs on ctx, joins no
+// other request and heeds no cool-down: it is for diagnosis, and for those who know better. Use Token, whose errors it
+// shares.
 func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
-	if c.entry == nil {
-		return c.bound(ctx, (*cache.Entry).Refresh)
-	}
-	return c.entry.Refresh(ctx)
+	tok, err := c.kept().Refresh(ctx)
+	return tok, c.explain(ctx, err)
 }
 
-// Invalidate says that a resource rejected a token. If that is still the
-// current one, the next Token gets another; forced refreshes are spaced, so a
-// resource that rejects everything does not cause a token request each time.
-// Clients from [Client.HTTPClient] do this by themselves.
-func (c *Client) Invalidate(rejected *oauth2.Token) {
-	e := c.entry
-	if b := c.binding.Load(); b != nil {
-		e = b.entry
-	}
-	if e != nil {
-		e.Invalidate(rejected)
-	}
-}
+// Invalidate says that a resource rejected a token. If that is still the current one, the next Token gets another;
+// forced refreshes are spaced, so a resource that rejects everything does not cause a token request each time. Clients
+// from [Client.HTTPClient] do this by themselves.
+func (c *Client) Invalidate(rejected *oauth2.Token) { c.kept().Invalidate(rejected) }
 
-// TokenSource gives an oauth2.TokenSource for whatever takes one. It keeps no
-// context: a call waits as long as a token request may take, see
-// [cache.Options].
+// TokenSource returns an oauth2.TokenSource for whatever takes one. It keeps no context: a call waits as long as a token
+// request may take, see FetchTimeout in [cache.Options].
 func (c *Client) TokenSource() oauth2.TokenSource { return tokenSource{c} }
 
 type tokenSource struct{ c *Client }
 
 func (s tokenSource) Token() (*oauth2.Token, error) { return s.c.Token(context.Background()) }
 
-// Close ends background work, also that of clients which For made, and joins
-// it. It is idempotent. On a client that For made it does nothing.
+// HTTPClient returns an http.Client that authorizes each request with a token, and, when the server rejects that, gets a
+// new one and repeats the request once. It is the caller's to modify; its connections are shared by all that this Client
+// returns.
+//
+// It is a copy of Config.HTTPClient, with its Timeout, Jar and CheckRedirect, around whose Transport the token is added.
+// Without one it has no timeout, which would cut long downloads: use the request's context.
+//
+// See package transport for which hosts get the token, and when a request is repeated.
+func (c *Client) HTTPClient() *http.Client {
+	var h http.Client
+	if c.made() {
+		h = c.registration.httpClient
+	}
+	h.Transport = c.Transport(nil)
+	return &h
+}
+
+// Transport is what HTTPClient does, around a RoundTripper of the caller's. Nil means what HTTPClient goes through: the
+// Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport. The
+// result's fields may be changed before it is used.
+func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
+	if !c.made() {
+		return &transport.Transport{Source: c, Base: base}
+	}
+	r := c.registration
+	if base == nil {
+		base = r.httpClient.Transport
+	}
+	return &transport.Transport{
+		Source:       c,
+		Base:         base,
+		AllowedHosts: slices.Clone(r.allowedHosts),
+		InsecureHTTP: r.insecureHTTP,
+		ReplayLimit:  r.replayLimit,
+		DPoP:         r.dpop,
+	}
+}
+
+// Close ends background work, also that of clients which For made, and joins it. It is idempotent. On a client that For
+// made it does nothing.
 func (c *Client) Close() error {
-	if c != c.root {
+	if !c.made() {
+		return errNotMade()
+	}
+	r := c.registration
+	if c != r.root {
 		return nil
 	}
-	err := c.cache.Close()
-	c.endpoints.close()
-	c.connections.CloseIdleConnections()
+	err := r.cache.Close()
+	r.endpoints.close()
+	r.connections.CloseIdleConnections()
 	return err
 }
 
-// obtain is the cache's Fetch.
-func (c *Client) obtain(ctx context.Context) (*oauth2.Token, error) {
-	if err := c.request.validate(c.auth).err("invalid Target"); err != nil {
-		return nil, err // For has no other way to tell.
+// fetch is the cache's Fetch: it asks the server for a new token.
+func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
+	r := c.registration
+	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
+		return nil, r.failed(err, settled) // For has no other way to tell.
 	}
-	return c.endpoints.fetch(ctx, c.tokens, c.request.form())
+	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.exchanger, c.target.form())
+}
+
+// explain makes of err what callers see. It costs a cached token nothing.
+func (c *Client) explain(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.asError(ctx, err)
+}
+
+func (c *Client) asError(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	switch {
+	case errors.Is(err, ErrClosed):
+		return ErrClosed
+	case ctx != nil && ctx.Err() != nil:
+		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registration.host, ctx.Err())
+	}
+	return c.registration.failed(err, unclear)
+}
+
+// failed returns an Error that err is the cause of.
+func (r *registration) failed(err error, o outlook) *Error {
+	return &Error{client: r.clientID, host: r.host, Err: err, outlook: o}
+}
+
+// made reports whether New or For made c.
+func (c *Client) made() bool { return c != nil && c.registration != nil }
+
+// kept returns where c's token is kept.
+func (c *Client) kept() tokens {
+	if !c.made() {
+		return notMade{}
+	}
+	return c.tokens
+}
+
+// notMade stands in for the tokens of a Client that is nil or a zero value.
+type notMade struct{}
+
+func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
+func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
+func (notMade) Invalidate(*oauth2.Token)                       {}
+func (notMade) Evicted() bool                                  { return true }
+
+func errNotMade() error {
+	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
 }

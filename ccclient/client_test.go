@@ -1,9 +1,14 @@
 package ccclient_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +20,7 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
-func TestATokenIsGotKeptAndSpent(t *testing.T) {
+func TestTokenIsGotKeptAndSpent(t *testing.T) {
 	inBubble(t, cctest.Options{Lifetime: 100 * time.Second}, nil, func(t *testing.T, r *rig) {
 		for range 10 {
 			if status := r.call(); status != http.StatusOK {
@@ -58,33 +63,22 @@ func TestATokenIsGotKeptAndSpent(t *testing.T) {
 	})
 }
 
-func TestTheExpiryCountsFromWhenTheRequestWasSent(t *testing.T) {
+func TestExpiryCountsFromWhenTheRequestWasSent(t *testing.T) {
 	inBubble(t, cctest.Options{Lifetime: time.Minute}, nil, func(t *testing.T, r *rig) {
-		start := time.Now()
+		// From the attempt that brought the token, and from its beginning.
+		r.as.FailNext(1, http.StatusServiceUnavailable, http.Header{"Retry-After": {"7"}})
 		r.as.SetDelay(5 * time.Second)
+		start := time.Now()
 		tok, err := r.Token(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := tok.Expiry.Sub(start); got != time.Minute {
+		sent := time.Now().Add(-5 * time.Second)
+		if got := tok.Expiry.Sub(sent); got != time.Minute {
 			t.Errorf("the token expires %v after the request was sent, want 1m", got)
 		}
-	})
-}
-
-func TestTheExpiryCountsFromTheAttemptThatBroughtTheToken(t *testing.T) {
-	inBubble(t, cctest.Options{Lifetime: time.Minute}, nil, func(t *testing.T, r *rig) {
-		r.as.FailNext(1, http.StatusServiceUnavailable, http.Header{"Retry-After": {"7"}})
-		start := time.Now()
-		tok, err := r.Token(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := tok.Expiry.Sub(start); got < 67*time.Second {
-			t.Errorf("the token expires %v after the first attempt, want a minute after the second", got)
-		}
-		if tok.Expiry.IsZero() || tok.ExpiresIn != 60 {
-			t.Errorf("Expiry %v, ExpiresIn %d", tok.Expiry, tok.ExpiresIn)
+		if sent.Sub(start) < 7*time.Second || tok.ExpiresIn != 60 {
+			t.Errorf("sent after %v, ExpiresIn %d", sent.Sub(start), tok.ExpiresIn)
 		}
 	})
 }
@@ -107,7 +101,7 @@ func TestRetryAfterThatExceedsTheFetchIsTheCoolDown(t *testing.T) {
 	})
 }
 
-func TestAWrongSecretIsAskedForSeldom(t *testing.T) {
+func TestWrongSecretIsTriedSeldom(t *testing.T) {
 	configure := func(cfg *ccclient.Config) {
 		cfg.Auth = ccclient.ClientSecretBasic(ccclient.SecretString("wrong"))
 	}
@@ -126,7 +120,7 @@ func TestAWrongSecretIsAskedForSeldom(t *testing.T) {
 	})
 }
 
-func TestFetchGetsANewTokenAndMakesItTheCurrentOne(t *testing.T) {
+func TestRefreshMakesItsTokenTheCurrentOne(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		first := r.token()
 		tok, err := r.Refresh(t.Context())
@@ -139,7 +133,7 @@ func TestFetchGetsANewTokenAndMakesItTheCurrentOne(t *testing.T) {
 	})
 }
 
-func TestTokenSourceGivesTheCachedToken(t *testing.T) {
+func TestTokenSourceReturnsTheCachedToken(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		source := r.TokenSource()
 		tok, err := source.Token()
@@ -154,7 +148,7 @@ func TestTokenSourceGivesTheCachedToken(t *testing.T) {
 	})
 }
 
-func TestCloseEndsAClientAndThoseMadeOfIt(t *testing.T) {
+func TestCloseEndsThoseThatForMadeToo(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		d := r.For(ccclient.Target{Scopes: []string{"a"}})
 		if _, err := d.Token(t.Context()); err != nil {
@@ -184,7 +178,7 @@ func TestCloseEndsAClientAndThoseMadeOfIt(t *testing.T) {
 	})
 }
 
-func TestCloseEndsATokenRequestUnderWay(t *testing.T) {
+func TestCloseEndsTokenRequestUnderWay(t *testing.T) {
 	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
 		r.as.SetDelay(20 * time.Second)
 		var wg sync.WaitGroup
@@ -203,13 +197,148 @@ func TestCloseEndsATokenRequestUnderWay(t *testing.T) {
 	})
 }
 
+func TestAccessTokenIsTheTextOfToken(t *testing.T) {
+	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
+		if text, err := r.AccessToken(t.Context()); err != nil || text != r.token() {
+			t.Errorf("got %q, %v", text, err)
+		}
+		r.Close()
+		if text, err := r.AccessToken(t.Context()); err != ccclient.ErrClosed || text != "" {
+			t.Errorf("got %q, %v after Close", text, err)
+		}
+	})
+}
+
+var unreachable = roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") })
+
+// stuck is an Auth that ignores its context.
+func stuck(context.Context, ccclient.Request) (ccclient.Credentials, error) {
+	time.Sleep(time.Hour)
+	return ccclient.Credentials{}, errors.New("late")
+}
+
+func TestErrorsAreOfTypeErrorWithOnePrefix(t *testing.T) {
+	for name, c := range map[string]struct {
+		configure func(*ccclient.Config)
+		target    ccclient.Target
+	}{
+		"refused":     {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretPost(ccclient.SecretString("wrong")) }, ccclient.Target{}},
+		"unreachable": {func(c *ccclient.Config) { c.HTTPClient = &http.Client{Transport: unreachable} }, ccclient.Target{}},
+		"no metadata": {func(c *ccclient.Config) {
+			c.TokenURL, c.Issuer, c.HTTPClient = "", "https://as.example.com", &http.Client{Transport: unreachable}
+		}, ccclient.Target{}},
+		"no secret":  {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretPost(ccclient.SecretEnv("CCCLIENT_UNSET")) }, ccclient.Target{}},
+		"bad target": {nil, ccclient.Target{Scopes: []string{"a b"}}},
+		"panic": {func(c *ccclient.Config) {
+			c.Auth = ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) { panic("x") })
+		}, ccclient.Target{}},
+		"stuck": {func(c *ccclient.Config) { c.Auth = ccclient.AuthFunc(stuck) }, ccclient.Target{}},
+		"expired": {func(c *ccclient.Config) {
+			c.HTTPClient = &http.Client{Transport: echo(200, "application/json", `{"access_token":"x","token_type":"bearer","expires_in":-1}`)}
+		}, ccclient.Target{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, cctest.Options{}, c.configure, func(t *testing.T, r *rig) {
+				d := r.For(c.target)
+				_, errToken := d.Token(t.Context())
+				_, errSource := d.TokenSource().Token()
+				_, errText := d.AccessToken(t.Context())
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour+time.Minute)
+				defer cancel()
+				_, errRefresh := d.Refresh(ctx)
+				for of, err := range map[string]error{"Token": errToken, "TokenSource": errSource, "AccessToken": errText, "Refresh": errRefresh} {
+					if _, ok := err.(*ccclient.Error); !ok {
+						t.Errorf("%s: a %T: %v", of, err, err)
+						continue
+					}
+					text := err.Error()
+					if !strings.HasPrefix(text, "ccclient: ") || strings.Count(text, "ccclient: ") != 1 || strings.Contains(text, "cache: ") {
+						t.Errorf("%s: %q", of, text)
+					}
+				}
+				time.Sleep(time.Hour) // until what is stuck has come back
+			})
+		})
+	}
+}
+
+func TestErrorOfTheCallersContextSaysSo(t *testing.T) {
+	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
+		r.as.SetDelay(5 * time.Second)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("a cause"))
+		defer cancel()
+		const want = "ccclient: gave up waiting for a token from as.example.com: context deadline exceeded"
+		for _, token := range []func(context.Context) (string, error){r.AccessToken, r.For(ccclient.Target{Audience: "x"}).AccessToken} {
+			if _, err := token(ctx); !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+		if _, err := r.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "ccclient: ") {
+			t.Errorf("Refresh: %v", err)
+		}
+	})
+}
+
+func TestClientThatNewDidNotMakeSaysSo(t *testing.T) {
+	for _, c := range []*ccclient.Client{nil, new(ccclient.Client)} {
+		_, errToken := c.Token(t.Context())
+		_, errText := c.AccessToken(t.Context())
+		_, errRefresh := c.Refresh(t.Context())
+		_, errSource := c.TokenSource().Token()
+		_, errFor := c.For(ccclient.Target{Scopes: []string{"a"}}).Token(t.Context())
+		_, errCall := c.HTTPClient().Get("https://api.example.com/")
+		_, errBase := (&http.Client{Transport: c.Transport(roundTripper(nil))}).Get("https://api.example.com/")
+		for i, err := range []error{errToken, errText, errRefresh, errSource, errFor, errCall, errBase, c.Close()} {
+			if err == nil || !strings.Contains(err.Error(), "made by ccclient.New") {
+				t.Errorf("%d: got %v", i, err)
+			}
+		}
+		c.Invalidate(&oauth2.Token{AccessToken: "x"})
+		if text := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, "PANIC") {
+			t.Errorf("printed as %s", text)
+		}
+		slog.New(slog.NewTextHandler(io.Discard, nil)).Info("x", "client", c)
+	}
+}
+
+func TestPrintedClientSaysWhoseItIsAndWhatFor(t *testing.T) {
+	cfg := good()
+	cfg.TokenURL += "?key=canary"
+	cfg.Scopes, cfg.EndpointParams = []string{"read"}, url.Values{"tenant": {"canary"}}
+	c, err := ccclient.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	want := `ccclient.Client{ClientID: "id", Server: "as.example.com", Target: ccclient.Target{Scopes: ["read"], Audience: "", Resources: [], EndpointParams: ["tenant"], Label: "orders"}}`
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(verb, c.For(ccclient.Target{Label: "orders"})); got != want {
+			t.Errorf("%s: %s, want %s", verb, got, want)
+		}
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "client", c)
+	if got := log.String(); !strings.Contains(got, `"client_id":"id","server":"as.example.com"`) || strings.Contains(got, "canary") {
+		t.Errorf("logged as %s", got)
+	}
+	cfg.TokenURL, cfg.Issuer = "", "https://as.example.com/tenant"
+	byIssuer, err := ccclient.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer byIssuer.Close()
+	if got := fmt.Sprint(byIssuer); !strings.Contains(got, `Server: "https://as.example.com/tenant"`) {
+		t.Error(got)
+	}
+}
+
 type ctxKey struct{}
 
-func TestValuesOfTheCallersContextReachAuthAndRequest(t *testing.T) {
+func TestContextValuesReachAuthAndRequest(t *testing.T) {
 	seen := 0
 	configure := func(cfg *ccclient.Config) {
 		inner, transport := cfg.Auth, cfg.HTTPClient.Transport
-		cfg.Auth = ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
+		cfg.Auth = ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
 			if ctx.Value(ctxKey{}) == "trace" {
 				seen++
 			}
@@ -233,7 +362,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestATokenThatIsStillAliveOutlivesAFailingSecret(t *testing.T) {
+func TestLivingTokenOutlivesFailingSecret(t *testing.T) {
 	var fail error
 	configure := func(cfg *ccclient.Config) {
 		cfg.Auth = ccclient.ClientSecretBasic(func(context.Context) (string, error) { return cctest.DefaultClientSecret, fail })
@@ -258,7 +387,7 @@ func TestATokenThatIsStillAliveOutlivesAFailingSecret(t *testing.T) {
 	})
 }
 
-func TestTheSameTokenAgainAfterARejectionDoesNotLoop(t *testing.T) {
+func TestSameTokenAgainAfterItsRejectionDoesNotLoop(t *testing.T) {
 	inBubble(t, cctest.Options{RepeatToken: true}, nil, func(t *testing.T, r *rig) {
 		r.token()
 		r.as.RevokeAll()
@@ -272,7 +401,7 @@ func TestTheSameTokenAgainAfterARejectionDoesNotLoop(t *testing.T) {
 	})
 }
 
-func TestARequestsParametersAreThoseOfTheConfig(t *testing.T) {
+func TestParametersAreThoseOfTheConfig(t *testing.T) {
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL = asTokenURL + "?tenant=7"
 		cfg.Scopes = []string{"b", "a"}

@@ -1,11 +1,13 @@
 package ccclient_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
+	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
 func good() ccclient.Config {
@@ -24,6 +27,8 @@ func good() ccclient.Config {
 		Auth:     ccclient.ClientSecretBasic(ccclient.SecretString("canary-secret")),
 	}
 }
+
+func itself(own http.RoundTripper) http.RoundTripper { return own }
 
 func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 	_, err := ccclient.New(ccclient.Config{
@@ -103,10 +108,10 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 		"resource twice": {func(c *ccclient.Config) {
 			c.Resources, c.EndpointParams = []string{"urn:a"}, url.Values{"resource": {"b"}}
 		}, `"resource" is what Resources sets`},
-		"client_id with basic": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_id": {"id"}} }, ""},
+		"client_id with basic": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_id": {"id"}} }, `"client_id" is what ClientID sets`},
 		"client_id with post": {func(c *ccclient.Config) {
 			c.Auth, c.EndpointParams = ccclient.ClientSecretPost(ccclient.SecretString("x")), url.Values{"client_id": {"id"}}
-		}, `"client_id" is what Auth sets`},
+		}, `"client_id" is what ClientID sets`},
 		"client_secret by parameter": {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_secret": {"canary-secret"}} }, `"client_secret" is what Auth sets`},
 		"assertion by parameter":     {func(c *ccclient.Config) { c.EndpointParams = url.Values{"client_assertion": {"x"}} }, `"client_assertion" is what Auth sets`},
 		"parameter without a name":   {func(c *ccclient.Config) { c.EndpointParams = url.Values{"": {"x"}} }, "EndpointParams: a parameter without a name"},
@@ -123,6 +128,16 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 		}, ""},
 		"TLS authentication, no cert":      {func(c *ccclient.Config) { c.Auth = ccclient.TLSClientAuth() }, "TLS: "},
 		"TLS authentication, given client": {func(c *ccclient.Config) { c.Auth, c.HTTPClient = ccclient.TLSClientAuth(), &http.Client{} }, ""},
+		"TLS and a client":                 {func(c *ccclient.Config) { c.TLS, c.HTTPClient = &tls.Config{}, &http.Client{} }, "TLS: would be ignored"},
+		"a wrapper and a client":           {func(c *ccclient.Config) { c.WrapTransport, c.HTTPClient = itself, &http.Client{} }, "WrapTransport: would be ignored"},
+		"a wrapper and TLS":                {func(c *ccclient.Config) { c.WrapTransport, c.TLS = itself, &tls.Config{} }, ""},
+		"a wrapper that returns nothing": {func(c *ccclient.Config) {
+			c.WrapTransport = func(http.RoundTripper) http.RoundTripper { return nil }
+		}, "WrapTransport: returned nil"},
+		"negative replay limit": {func(c *ccclient.Config) { c.ReplayLimit = -1 }, "ReplayLimit: -1 is negative"},
+		"a logger":              {func(c *ccclient.Config) { c.Logger = slog.Default() }, ""},
+		"the cache's logger":    {func(c *ccclient.Config) { c.Cache.Logger = slog.Default() }, ""},
+		"two loggers":           {func(c *ccclient.Config) { c.Logger, c.Cache.Logger = slog.Default(), slog.Default() }, "Cache.Logger: set together with Logger"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := good()
@@ -149,7 +164,6 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	cfg.Resources = []string{"urn:a"}
 	cfg.EndpointParams = url.Values{"x": {"1"}}
 	cfg.AllowedHosts = []string{"api.example.com"}
-	cfg.TLS = &tls.Config{}
 	jar := &http.Client{}
 	cfg.HTTPClient = jar
 	form := ""
@@ -176,5 +190,49 @@ func TestNewCopiesWhatItIsGiven(t *testing.T) {
 	}
 	if got := c.Transport(nil).AllowedHosts[0]; got != "api.example.com" {
 		t.Errorf("AllowedHosts became %q", got)
+	}
+}
+
+// A tenantAuth is an Auth of the user's own that says what tells its tokens apart.
+type tenantAuth struct{ ccclient.Auth }
+
+func (tenantAuth) Identity() string { return "tenant" }
+
+func TestTokensOfAuthWithoutIdentityGoIntoNoStore(t *testing.T) {
+	library := ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret))
+	for name, c := range map[string]struct {
+		auth     ccclient.Auth
+		requests int // of two clients with one Store
+		warned   bool
+	}{
+		"the library's":    {library, 1, false},
+		"without identity": {ccclient.AuthFunc(library.Authenticate), 2, true},
+		"with an identity": {tenantAuth{library}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			var cfg ccclient.Config
+			configure := func(c2 *ccclient.Config) {
+				c2.Auth, c2.Cache.Store = c.auth, cache.Memory()
+				c2.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				cfg = *c2
+			}
+			requests := 0
+			inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
+				r.token() // and waits until it is stored
+				other, err := ccclient.New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer other.Close()
+				if _, err := other.Token(t.Context()); err != nil {
+					t.Error(err)
+				}
+				requests = len(r.as.TokenRequests())
+			})
+			if warned := strings.Contains(log.String(), "level=WARN"); requests != c.requests || warned != c.warned {
+				t.Errorf("%d token requests, want %d; logged: %s", requests, c.requests, log.String())
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package ccclient
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -20,9 +21,8 @@ func newConnections(config *tls.Config) *connections {
 	return c
 }
 
-// open makes a pool for a server that calls a few hosts very often: net/http's
-// own keeps two idle connections a host and would dial anew for every caller
-// beyond that.
+// open makes a pool for a server that calls a few hosts very often: net/http's own keeps two idle connections a host and
+// would dial anew for every caller beyond that.
 func (c *connections) open() *http.Transport {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -36,17 +36,15 @@ func (c *connections) open() *http.Transport {
 	if c.config != nil {
 		t.TLSClientConfig = c.config.Clone()
 		if t.TLSClientConfig.ClientSessionCache != nil {
-			// A resumed session would speak for the certificate that
-			// was shown when it began.
+			// A resumed session would speak for the certificate that was shown when it began.
 			t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 		}
 	}
 	return t
 }
 
-// renew makes sure that no new request goes over a connection opened before.
-// Those in use are left to finish, and then closed: soon by net/http itself,
-// but for those of HTTP/2, which it forgets once they were busy.
+// renew makes sure that no new request goes over a connection opened before. Those in use are left to finish, and then
+// closed: soon by net/http itself, but for those of HTTP/2, which it forgets once they were busy.
 func (c *connections) renew() {
 	old := c.pool.Swap(c.open())
 	old.CloseIdleConnections()
@@ -58,3 +56,25 @@ func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (c *connections) CloseIdleConnections() { c.pool.Load().CloseIdleConnections() }
+
+// wrapped returns what wrap makes of c; c itself if wrap is nil.
+func (c *connections) wrapped(wrap func(http.RoundTripper) http.RoundTripper) (http.RoundTripper, error) {
+	if wrap == nil {
+		return c, nil
+	}
+	t := wrap(c)
+	if t == nil {
+		return nil, errors.New("returned nil: return its argument to leave the connections as they are")
+	}
+	return wrappedConnections{t, c}, nil
+}
+
+// wrappedConnections can close idle connections, as few wrappers can.
+type wrappedConnections struct {
+	http.RoundTripper
+	*connections
+}
+
+func (w wrappedConnections) RoundTrip(r *http.Request) (*http.Response, error) {
+	return w.RoundTripper.RoundTrip(r)
+}

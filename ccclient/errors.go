@@ -1,6 +1,9 @@
 package ccclient
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,60 +16,69 @@ import (
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
-// An ErrorCode is the "error" of a token response (RFC 6749, section 5.2). It is
-// itself an error, so that errors.Is(err, ccclient.InvalidClient) works. Servers
-// have codes of their own beside the registered ones below.
+// An ErrorCode is the "error" of a token response (RFC 6749, section 5.2). It is itself an error, so that
+// errors.Is(err, ccclient.InvalidClient) works. Servers have codes of their own beside the registered ones below.
 type ErrorCode string
 
-// The registered error codes that a token endpoint may answer with.
+// The registered error codes that a token endpoint may answer with: of RFC 6749, and the last four of RFC 8707, 9396
+// and 9449.
 const (
-	InvalidRequest              ErrorCode = "invalid_request"               // RFC 6749: something is missing, repeated or malformed
-	InvalidClient               ErrorCode = "invalid_client"                // RFC 6749: the client was not authenticated
-	InvalidGrant                ErrorCode = "invalid_grant"                 // RFC 6749: the grant or a proof was not accepted
-	UnauthorizedClient          ErrorCode = "unauthorized_client"           // RFC 6749: this client may not use this grant type
-	UnsupportedGrantType        ErrorCode = "unsupported_grant_type"        // RFC 6749: no client may
-	InvalidScope                ErrorCode = "invalid_scope"                 // RFC 6749: a scope is unknown or not allowed
-	AccessDenied                ErrorCode = "access_denied"                 // RFC 6749: refused, by policy
-	ServerError                 ErrorCode = "server_error"                  // RFC 6749: the server's own fault
-	TemporarilyUnavailable      ErrorCode = "temporarily_unavailable"       // RFC 6749: worth another attempt
-	InvalidTarget               ErrorCode = "invalid_target"                // RFC 8707: a resource is unknown or not allowed
-	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // RFC 9396
-	UseDPoPNonce                ErrorCode = "use_dpop_nonce"                // RFC 9449: handled by the library
-	InvalidDPoPProof            ErrorCode = "invalid_dpop_proof"            // RFC 9449: for instance, a clock is wrong
+	InvalidRequest              ErrorCode = "invalid_request"               // something is missing, repeated or malformed
+	InvalidClient               ErrorCode = "invalid_client"                // the client was not authenticated
+	InvalidGrant                ErrorCode = "invalid_grant"                 // the grant or a proof was not accepted
+	UnauthorizedClient          ErrorCode = "unauthorized_client"           // this client may not use this grant type
+	UnsupportedGrantType        ErrorCode = "unsupported_grant_type"        // no client may
+	InvalidScope                ErrorCode = "invalid_scope"                 // a scope is unknown or not allowed
+	AccessDenied                ErrorCode = "access_denied"                 // refused, by policy
+	ServerError                 ErrorCode = "server_error"                  // the server's own fault
+	TemporarilyUnavailable      ErrorCode = "temporarily_unavailable"       // worth another attempt
+	InvalidTarget               ErrorCode = "invalid_target"                // a resource is unknown or not allowed
+	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // authorization details are unknown or wrong
+	UseDPoPNonce                ErrorCode = "use_dpop_nonce"                // handled by the library
+	InvalidDPoPProof            ErrorCode = "invalid_dpop_proof"            // for instance, a clock is wrong
 )
 
-// Error gives the code itself.
+// Error returns the code itself.
 func (c ErrorCode) Error() string { return string(c) }
 
 func (c ErrorCode) registered() bool { return tokenresponse.Registered(string(c)) }
 
-// ErrExpired is in the error of a token request whose token had already expired
-// when it came: a negative expires_in, an expires_on in the past, or an answer
-// that took longer than the token lives. A clock may be wrong.
+// ErrExpired is in the error of a token request whose token had already expired when it came: a negative expires_in, an
+// expires_on in the past, or an answer that took longer than the token lives. A clock may be wrong.
 var ErrExpired = cache.ErrExpired
 
-// An Error says why a token request brought no token. It holds values only:
-// never a request, a body, a header, a token or a secret. What the server wrote
-// is cut to a sane length, and where it repeats the client's credentials
+// An Error says why a token request brought no token. It holds values only: never a request, a body, a header, a token
+// or a secret. What the server wrote is cut to a sane length, and where it repeats the client's credentials
 // "[redacted]" stands in their place.
 //
-// errors.Is finds the Code (and takes an unexplained 401 for [InvalidClient]),
-// [ErrExpired], and the causes of network errors, among them context.Canceled
-// and context.DeadlineExceeded. errors.As to *oauth2.RetrieveError works too
-// when the server answered.
+// errors.Is finds the Code (and takes an unexplained 401 for [InvalidClient]), [ErrExpired], and the causes of network
+// errors, among them context.Canceled and context.DeadlineExceeded. errors.As to *oauth2.RetrieveError works too when
+// the server answered.
 type Error struct {
 	Code        ErrorCode     // the server's code; empty if it gave none
 	Description string        // the server's words, if any: error_description or the like
 	URI         string        // error_uri, if any
 	StatusCode  int           // of the answer; 0 if none came
 	RetryAfter  time.Duration // the server's Retry-After, at most 24 hours; 0 if none
-	Attempts    int           // requests that were made
-	Err         error         // the cause, or what to do next; may be nil
+	Attempts    int           // that were made
+	Hint        string        // what to do about it, or what to look at, where that can be known
+	Err         error         // the cause, beyond what the server said; may be nil
+
+	client, host string  // who asked whom
+	outlook      outlook // zero: that of StatusCode and Code
+	outdated     func(ctx context.Context) bool
 }
 
+// Error tells in one line who asked whom, what came of it and what to do: code, words, cause and hint.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ccclient: token request")
+	if e.client != "" {
+		fmt.Fprintf(&b, " of client %q", e.client)
+	}
+	if e.host != "" {
+		b.WriteString(" to " + e.host)
+	}
 	if e.StatusCode != 0 {
 		fmt.Fprintf(&b, " answered with %d", e.StatusCode)
 	}
@@ -88,10 +100,39 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
+	if e.Hint != "" {
+		b.WriteString(": " + e.Hint)
+	}
 	return b.String()
 }
 
-// Unwrap gives the code and the cause.
+// Temporary reports whether time alone may mend it: false if something has to be changed first, at the server or in the
+// configuration. The caller's own context does not count.
+func (e *Error) Temporary() bool { return e.foresees() != settled }
+
+// foresees returns what another attempt may bring.
+func (e *Error) foresees() outlook { return cmp.Or(e.outlook, outlookOf(e.StatusCode, e.Code)) }
+
+// CoolDown tells package cache how long to leave the server alone.
+func (e *Error) CoolDown() cache.CoolDown {
+	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary()}
+}
+
+// Outdated reports whether the request may do better before its cool-down is over, since the secret or key that was
+// refused, or could not be had, is another one by now. Package cache asks. A failure of the server or of the network is
+// not outdated by a secret, whose source is not asked then.
+func (e *Error) Outdated(ctx context.Context) bool {
+	return e.foresees() != passing && e.outdated != nil && e.outdated(ctx)
+}
+
+// refusesClient reports whether the server may not have liked the credentials. Servers say so in several ways: Keycloak
+// with unauthorized_client, Auth0 with access_denied, others with a bare 403.
+func (e *Error) refusesClient() bool {
+	return errors.Is(e, InvalidClient) || e.Code == UnauthorizedClient || e.Code == AccessDenied ||
+		e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+}
+
+// Unwrap returns the code and the cause.
 func (e *Error) Unwrap() []error {
 	var errs []error
 	if e.Code != "" {
@@ -103,14 +144,13 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// Is takes a 401 without a registered code for [InvalidClient]: RFC 6749, section
-// 5.2 gives the status that meaning, and several servers send nothing else.
+// Is takes a 401 without a registered code for [InvalidClient]: RFC 6749, section 5.2, gives the status that meaning,
+// and several servers send nothing else.
 func (e *Error) Is(target error) bool {
 	return target == error(InvalidClient) && e.StatusCode == http.StatusUnauthorized && !e.Code.registered()
 }
 
-// As lets code that was written for x/oauth2 go on: it fills an
-// *oauth2.RetrieveError if the server answered.
+// As lets code that was written for x/oauth2 go on: it fills an *oauth2.RetrieveError if the server answered.
 func (e *Error) As(target any) bool {
 	t, ok := target.(**oauth2.RetrieveError)
 	if !ok || e.StatusCode == 0 {
@@ -122,8 +162,7 @@ func (e *Error) As(target any) bool {
 		header.Set("Retry-After", strconv.FormatInt(int64(whole), 10))
 	}
 	*t = &oauth2.RetrieveError{
-		// A bare copy: RetrieveError's own Error reads the status, users'
-		// code the rest.
+		// A bare copy: RetrieveError's own Error reads the status, users' code the rest.
 		Response: &http.Response{
 			Status:     strings.TrimSpace(strconv.Itoa(e.StatusCode) + " " + http.StatusText(e.StatusCode)),
 			StatusCode: e.StatusCode,

@@ -6,24 +6,29 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/ccclient"
+	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
-func TestAnErrorTellsInOneLineWhatHappenedAndWhy(t *testing.T) {
+func TestErrorTellsInOneLineWhatHappenedAndWhatToDo(t *testing.T) {
 	tests := []struct {
 		err  *ccclient.Error
 		want string
 	}{
-		{&ccclient.Error{Code: ccclient.InvalidClient, Description: "no such client", URI: "https://as.example/e", StatusCode: 401, Attempts: 1, Err: errors.New("check it")},
-			`ccclient: token request answered with 401: invalid_client: "no such client" (see "https://as.example/e"): check it`},
+		{&ccclient.Error{Code: ccclient.InvalidClient, Description: "no such client", URI: "https://as.example/e",
+			StatusCode: 401, Attempts: 1, Err: errors.New("not known"), Hint: "check it"},
+			`ccclient: token request answered with 401: invalid_client: "no such client" (see "https://as.example/e"): not known: check it`},
 		{&ccclient.Error{StatusCode: 503, Attempts: 3}, `ccclient: token request answered with 503 (3 attempts)`},
-		{&ccclient.Error{Code: "a b\n", StatusCode: 400, Description: "line\nbreak"}, `ccclient: token request answered with 400: "a b\n": "line\nbreak"`},
-		{&ccclient.Error{Err: errors.New("as.example: connection refused"), Attempts: 2}, `ccclient: token request (2 attempts): as.example: connection refused`},
+		{&ccclient.Error{Code: "a b\n", StatusCode: 400, Description: "line\nbreak"},
+			`ccclient: token request answered with 400: "a b\n": "line\nbreak"`},
+		{&ccclient.Error{Err: errors.New("as.example: connection refused"), Attempts: 2},
+			`ccclient: token request (2 attempts): as.example: connection refused`},
 		{&ccclient.Error{}, `ccclient: token request`},
 	}
 	for _, test := range tests {
@@ -34,7 +39,8 @@ func TestAnErrorTellsInOneLineWhatHappenedAndWhy(t *testing.T) {
 }
 
 func TestErrorsAreFoundByMeaningAndByData(t *testing.T) {
-	err := fmt.Errorf("wrapped: %w", &ccclient.Error{Code: ccclient.InvalidScope, StatusCode: 400, Err: context.DeadlineExceeded})
+	err := fmt.Errorf("wrapped: %w", &ccclient.Error{Code: ccclient.InvalidScope, StatusCode: 400,
+		Err: context.DeadlineExceeded})
 	if !errors.Is(err, ccclient.InvalidScope) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Error("errors.Is does not find the code and the cause")
 	}
@@ -58,7 +64,8 @@ func TestCodeWrittenForOAuth2FindsItsRetrieveError(t *testing.T) {
 	if !ok {
 		t.Fatal("not found")
 	}
-	if r.ErrorCode != "temporarily_unavailable" || r.ErrorDescription != "later" || r.ErrorURI != "https://as.example/e" || r.Body != nil {
+	if r.ErrorCode != "temporarily_unavailable" || r.ErrorDescription != "later" ||
+		r.ErrorURI != "https://as.example/e" || r.Body != nil {
 		t.Errorf("got %q, %q, %q, body %q", r.ErrorCode, r.ErrorDescription, r.ErrorURI, r.Body)
 	}
 	if r.Response.StatusCode != 503 || r.Response.Status != "503 Service Unavailable" || r.Response.Request != nil ||
@@ -75,5 +82,61 @@ func TestCodeWrittenForOAuth2FindsItsRetrieveError(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*oauth2.RetrieveError](error(&ccclient.Error{Err: io.ErrUnexpectedEOF})); ok {
 		t.Error("found though no answer came")
+	}
+}
+
+func TestTimeMendsWhatTheServerDidNotRefuseForGood(t *testing.T) {
+	for _, test := range []struct {
+		err  ccclient.Error
+		want bool
+	}{
+		{ccclient.Error{StatusCode: 503}, true},
+		{ccclient.Error{StatusCode: 429, Code: ccclient.InvalidRequest}, true},
+		{ccclient.Error{StatusCode: 400, Code: ccclient.TemporarilyUnavailable}, true},
+		{ccclient.Error{StatusCode: 500}, true},
+		{ccclient.Error{StatusCode: 401}, false},
+		{ccclient.Error{StatusCode: 500, Code: ccclient.InvalidClient}, false},
+		{ccclient.Error{StatusCode: 400, Code: ccclient.InvalidScope}, false},
+		{ccclient.Error{StatusCode: 302}, false},
+	} {
+		if got := test.err.Temporary(); got != test.want || test.err.CoolDown().Permanent == test.want {
+			t.Errorf("%v: temporary %v, cool-down %v", &test.err, got, test.err.CoolDown())
+		}
+	}
+	if got := (&ccclient.Error{RetryAfter: time.Minute}).CoolDown().RetryAfter; got != time.Minute {
+		t.Errorf("Retry-After became %v", got)
+	}
+}
+
+func TestWhatTokenReturnsIsAnErrorByType(t *testing.T) {
+	for name, tc := range map[string]struct {
+		configure func(*ccclient.Config)
+		want      string
+	}{
+		"refused": {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(ccclient.SecretString("wrong")) },
+			`ccclient: token request of client "client" to as.example.com answered with 401: invalid_client: `},
+		"no answer": {func(c *ccclient.Config) {
+			broken := func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }
+			c.HTTPClient = &http.Client{Transport: roundTripper(broken)}
+		}, `ccclient: token request of client "client" to as.example.com (3 attempts): unexpected EOF`},
+		"no secret": {func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(ccclient.SecretString("")) },
+			`ccclient: token request of client "client" to as.example.com: client authentication: the secret is empty`},
+		"no metadata": {func(c *ccclient.Config) { c.TokenURL, c.Issuer = "", "https://other.example.com/tenant" },
+			`ccclient: token request of client "client" to other.example.com: discovery: `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			configure := func(c *ccclient.Config) {
+				c.ClientID = "client"
+				tc.configure(c)
+			}
+			o := cctest.Options{Issuer: asIssuer, Clients: []cctest.Registration{{ID: "client", Secret: longSecret}}}
+			inBubble(t, o, configure, func(t *testing.T, r *rig) {
+				_, err := r.Token(t.Context())
+				if _, ok := err.(*ccclient.Error); !ok || !strings.HasPrefix(err.Error(), tc.want) ||
+					strings.Count(err.Error(), "ccclient: ") != 1 {
+					t.Errorf("%T: %v", err, err)
+				}
+			})
+		})
 	}
 }

@@ -72,8 +72,10 @@ func ways(t *testing.T) []way {
 	type o = ccclient.AssertionOptions
 	k8s, svid := filepath.Join(t.TempDir(), "token"), filepath.Join(t.TempDir(), "svid")
 	return []way{
-		{name: "RS256", auth: privateKey("rsa2048.pkcs8.pem", o{}), client: keyed(t, "rsa2048.pkcs8.pem"), algs: []string{"RS256", "PS256"}},
-		{name: "PS256, listed alone", auth: privateKey("rsa2048.pkcs8.pem", o{}), client: keyed(t, "rsa2048.pkcs8.pem"), algs: []string{"ES256", "PS256"}},
+		{name: "RS256", auth: privateKey("rsa2048.pkcs8.pem", o{}), client: keyed(t, "rsa2048.pkcs8.pem"),
+			algs: []string{"RS256", "PS256"}},
+		{name: "PS256, listed alone", auth: privateKey("rsa2048.pkcs8.pem", o{}), client: keyed(t, "rsa2048.pkcs8.pem"),
+			algs: []string{"ES256", "PS256"}},
 		{name: "ES256", auth: privateKey("p256.sec1.pem", o{}), client: keyed(t, "p256.sec1.pem"), algs: []string{"ES256"}},
 		{name: "ES384", auth: privateKey("p384.pkcs8.pem", o{}), client: keyed(t, "p384.pkcs8.pem"), algs: []string{"ES384"}},
 		{name: "ES512", auth: privateKey("p521.pkcs8.pem", o{}), client: keyed(t, "p521.pkcs8.pem"), algs: []string{"ES512"}},
@@ -87,11 +89,12 @@ func ways(t *testing.T) []way {
 		{
 			name: "a key from a source", client: keyed(t, "p256.sec1.pem"),
 			auth: func(t *testing.T) ccclient.Auth {
-				return ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile(keys+"p256.sec1.pem"), o{}))
+				return ccclient.PrivateKeyJWTFrom(ccclient.KeyFile(keys+"p256.sec1.pem"), o{})
 			},
 		},
 		{
-			name: "client_secret_jwt", client: cctest.Registration{Secret: longSecret, AuthMethods: []string{cctest.ClientSecretJWT}}, method: cctest.ClientSecretJWT,
+			name: "client_secret_jwt", client: cctest.Registration{Secret: longSecret,
+				AuthMethods: []string{cctest.ClientSecretJWT}}, method: cctest.ClientSecretJWT,
 			auth: func(*testing.T) ccclient.Auth {
 				return ccclient.ClientSecretJWT(ccclient.SecretString(longSecret), o{})
 			},
@@ -128,7 +131,7 @@ func (w way) wantedMethod() string {
 	return cctest.PrivateKeyJWT
 }
 
-func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
+func TestAssertionGetsTokensOverAWholeLife(t *testing.T) {
 	for _, w := range ways(t) {
 		t.Run(w.name, func(t *testing.T) {
 			w.client.ID = "client"
@@ -154,7 +157,8 @@ func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
 				r.wantRequests(5)
 				seen := make(map[any]bool)
 				for _, req := range r.as.TokenRequests() {
-					if req.AuthMethod != w.wantedMethod() || req.Form.Get("client_id") != "client" || req.Header.Get("Authorization") != "" {
+					if req.AuthMethod != w.wantedMethod() || req.Form.Get("client_id") != "client" ||
+						req.Header.Get("Authorization") != "" {
 						t.Errorf("%s with %v", req.AuthMethod, req.Form)
 					}
 					if w.ready {
@@ -164,7 +168,8 @@ func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
 						t.Errorf("jti %v, again or not at all", id)
 					}
 					seen[req.Claims["jti"]] = true
-					if _, has := req.Claims["nbf"]; has || req.Claims["aud"] != asIssuer || req.Claims["iss"] != "client" || req.Claims["sub"] != "client" ||
+					if _, has := req.Claims["nbf"]; has || req.Claims["aud"] != asIssuer || req.Claims["iss"] != "client" ||
+						req.Claims["sub"] != "client" ||
 						req.Claims["exp"].(float64)-req.Claims["iat"].(float64) != 60 {
 						t.Errorf("claims %v", req.Claims)
 					}
@@ -174,7 +179,7 @@ func TestAnAssertionGetsTokensOverAWholeLife(t *testing.T) {
 	}
 }
 
-func TestAnAssertionWorksThroughHTTPClientOnSockets(t *testing.T) {
+func TestAssertionWorksThroughHTTPClientOnSockets(t *testing.T) {
 	var clients []cctest.Registration
 	var usable []way
 	for i, w := range ways(t) {
@@ -185,7 +190,10 @@ func TestAnAssertionWorksThroughHTTPClientOnSockets(t *testing.T) {
 	}
 	as := cctest.NewServer(cctest.Options{Clients: clients})
 	defer as.Close()
-	api := httptest.NewServer(as.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })))
+	api := httptest.NewServer(as.Protect(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.Copy(w, r.Body)
+	})))
 	defer api.Close()
 	for _, w := range usable {
 		t.Run(w.name, func(t *testing.T) {
@@ -240,7 +248,8 @@ func TestAudienceAndTypeDependOnWhatIsKnownOfTheServer(t *testing.T) {
 		{"a discovered issuer", tenant, o{}, false, tenant, "client-authentication+jwt"},
 		{"a bare token URL", "", o{}, true, tenant + "/token", "JWT"},
 		{"a bare token URL, told the issuer", "", o{Audience: tenant}, false, tenant, "JWT"},
-		{"an issuer, told the token URL", tenant, o{Audience: tenant + "/token", Type: "jwt"}, true, tenant + "/token", "jwt"},
+		{"an issuer, told the token URL", tenant, o{Audience: tenant + "/token", Type: "jwt"}, true, tenant + "/token",
+			"jwt"},
 	} {
 		var seen []map[string]any
 		options := cctest.Options{TokenURLAudience: tc.older, Clients: []cctest.Registration{{
@@ -267,8 +276,9 @@ func TestAudienceAndTypeDependOnWhatIsKnownOfTheServer(t *testing.T) {
 	}
 }
 
-func TestAnAssertionThatWasRefusedTwiceSaysWhatToCheck(t *testing.T) {
-	o := cctest.Options{Clients: []cctest.Registration{{ID: "client", Keys: map[string]crypto.PublicKey{"": testKey(t, "ed25519.pem").Public()}}}}
+func TestAssertionThatWasRefusedSaysWhatToCheck(t *testing.T) {
+	o := cctest.Options{Clients: []cctest.Registration{{ID: "client",
+		Keys: map[string]crypto.PublicKey{"": testKey(t, "ed25519.pem").Public()}}}}
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL, cfg.Issuer = "", asIssuer
 		cfg.Auth = ccclient.PrivateKeyJWT(testKey(t, "p256.sec1.pem"), ccclient.AssertionOptions{})
@@ -287,7 +297,8 @@ func TestAssertionsFromAFileAreReadAnewForEachTokenRequest(t *testing.T) {
 	const subject = "spiffe://example.org/orders"
 	var seen []map[string]any
 	o := cctest.Options{Lifetime: 20 * time.Minute, Clients: []cctest.Registration{{
-		ID: "client", AssertionSubject: subject, Keys: map[string]crypto.PublicKey{"": testKey(t, "rsa2048.pkcs8.pem").Public()},
+		ID: "client", AssertionSubject: subject, Keys: map[string]crypto.PublicKey{"": testKey(t,
+			"rsa2048.pkcs8.pem").Public()},
 	}}}
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL, cfg.Issuer = "", asIssuer
@@ -321,15 +332,15 @@ func TestAssertionsFromAFileAreReadAnewForEachTokenRequest(t *testing.T) {
 	}
 }
 
-func TestTheContextOfTheFirstCallerReachesTheKeySource(t *testing.T) {
+func TestContextOfTheFirstCallerReachesTheKeySource(t *testing.T) {
 	type key struct{}
 	var got any
 	configure := func(cfg *ccclient.Config) {
 		cfg.TokenURL, cfg.Issuer = "", asIssuer
-		cfg.Auth = ccclient.PrivateKeyJWTFrom(func(ctx context.Context) (crypto.Signer, ccclient.AssertionOptions, error) {
+		cfg.Auth = ccclient.PrivateKeyJWTFrom(func(ctx context.Context) (ccclient.Key, error) {
 			got = ctx.Value(key{})
-			return testKey(t, "ed25519.pem"), ccclient.AssertionOptions{}, nil
-		})
+			return ccclient.Key{Signer: testKey(t, "ed25519.pem")}, nil
+		}, ccclient.AssertionOptions{})
 	}
 	c := keyed(t, "ed25519.pem")
 	c.ID = "client"

@@ -6,28 +6,46 @@ import (
 	"time"
 )
 
-// A logger is where this package logs: attempts, at debug level, since callers
-// hear of failures and the cache warns of those that nobody hears of. The zero
-// logger is silent.
+// A logger is where this package logs: attempts, at debug level, since callers hear of failures and the cache warns of
+// those that nobody hears of. The zero logger is silent.
 type logger struct{ to *slog.Logger }
 
-// attempt tells of one attempt at a token request; f is nil if it brought a
-// token, wait is the pause before the next one.
-func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Duration, f *failure, wait time.Duration) {
+// attempt tells of one attempt at a token request; e is nil if it brought a token, wait is the pause before the next one.
+func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Duration, e *Error, wait time.Duration) {
 	if l.to == nil || !l.to.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("host", ep.host()), slog.Int("attempt", n), slog.Duration("took", took)}
-	if f != nil {
-		attrs = append(attrs, slog.String("error", f.Error()), slog.Duration("wait", wait))
+	if label, ok := ctx.Value(labelKey{}).(string); ok {
+		attrs = append(attrs, slog.String("label", label))
+	}
+	if e != nil {
+		attrs = append(attrs, slog.String("error", e.Error()), slog.Duration("wait", wait))
 	}
 	l.to.LogAttrs(ctx, slog.LevelDebug, "token request", attrs...)
 }
 
-// metadataKept tells that the issuer's metadata could not be refreshed, which
-// callers do not notice.
+// metadataKept tells that the issuer's metadata could not be refreshed, which callers do not notice.
 func (l logger) metadataKept(err error) {
 	if l.to != nil {
 		l.to.Warn("issuer metadata not refreshed; the old ones stay in use", slog.Any("error", err))
 	}
+}
+
+// storeUnused tells that tokens go into no Store.
+func (l logger) storeUnused() {
+	if l.to != nil {
+		l.to.Warn("tokens do not go into Cache.Store: Auth has no method Identity() string to tell them apart")
+	}
+}
+
+// labelKey is for the Label of the Target that a token request is made for.
+type labelKey struct{}
+
+// withLabel returns a context with which attempts are logged under label, if that is not empty.
+func withLabel(ctx context.Context, label string) context.Context {
+	if label == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, labelKey{}, label)
 }

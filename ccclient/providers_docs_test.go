@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-func TestTheProvidersPageShowsTheConfigsOfTheExamples(t *testing.T) {
-	const examples = "providers_example_test.go"
-	source, err := os.ReadFile(examples)
+func TestProvidersPageShowsTheConfigsOfTheTests(t *testing.T) {
+	const name = "providers_configs_test.go"
+	source, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func TestTheProvidersPageShowsTheConfigsOfTheExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, examples, source, parser.ParseComments)
+	file, err := parser.ParseFile(files, name, source, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +30,7 @@ func TestTheProvidersPageShowsTheConfigsOfTheExamples(t *testing.T) {
 			shown[strings.TrimSpace(code)] = false
 		}
 	}
+	configs := 0
 	for _, decl := range file.Decls {
 		f, ok := decl.(*ast.FuncDecl)
 		if !ok || f.Recv != nil {
@@ -47,11 +48,15 @@ func TestTheProvidersPageShowsTheConfigsOfTheExamples(t *testing.T) {
 			t.Errorf("the Config of %s is not on the page:\n%s", f.Name.Name, config)
 		}
 		shown[config] = true
+		configs++
+	}
+	if configs != len(uses) {
+		t.Errorf("%d functions, of which %d are used", configs, len(uses))
 	}
 	unindented := strings.ReplaceAll(string(source), "\n\t", "\n")
 	for code, isConfig := range shown {
 		if !isConfig && !strings.Contains(unindented, code) && !strings.Contains(string(source), code) {
-			t.Errorf("the page shows what no example has:\n%s", code)
+			t.Errorf("the page shows what no test has:\n%s", code)
 		}
 	}
 }

@@ -111,7 +111,10 @@ type standIn struct {
 	jose   map[string]any    // the header of its assertion
 }
 
-// trial lets a test run an example with another Config, up to its first token.
+// transcript is what providers saw.
+var transcript strings.Builder
+
+// trial lets a test use another Config than a function has, up to its first token.
 var trial struct {
 	change func(*ccclient.Config)
 	token  *oauth2.Token
@@ -138,7 +141,7 @@ func (p provider) open(cfg ccclient.Config) (*ccclient.Client, *standIn) {
 	}
 	p.server.Clients = []cctest.Registration{p.client}
 	o.as = cctest.NewServer(p.server)
-	cfg.HTTPClient = &http.Client{Transport: o}
+	cfg.WrapTransport = instead(o)
 	if trial.change != nil {
 		trial.change(&cfg)
 	}
@@ -156,7 +159,7 @@ func (o *standIn) Close() {
 	os.Unsetenv("PRIVATE_KEY")
 }
 
-// run gets a token, spends it at url, and prints what the provider saw.
+// run gets a token, spends it at url, and writes down what the provider saw.
 func (p provider) run(cfg ccclient.Config, url string) {
 	client, base := p.open(cfg)
 	defer base.Close()
@@ -173,46 +176,46 @@ func (o *standIn) spend(c *http.Client, req *http.Request) {
 		}
 		resp, err := c.Do(req)
 		if err != nil {
-			fmt.Println("error:", err)
+			fmt.Fprintln(&transcript, "error:", err)
 			return
 		}
 		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusOK {
-			fmt.Println("the API answered", resp.Status)
+			fmt.Fprintln(&transcript, "the API answered", resp.Status)
 		}
 		if i == 0 {
 			o.printTokenRequest()
-			fmt.Printf("GET %s\n  %s\n", req.URL, resp.Header.Get("X-Seen"))
+			fmt.Fprintf(&transcript, "GET %s\n  %s\n", req.URL, resp.Header.Get("X-Seen"))
 			o.as.RevokeAll()
 		}
 	}
 	if n := o.as.Stats().TokensIssued; n != 2 {
-		fmt.Printf("%d tokens were issued, want one, and one more after the first was revoked\n", n)
+		fmt.Fprintf(&transcript, "%d tokens were issued, want one, and one more after the first was revoked\n", n)
 	}
 }
 
-// printTokenRequest prints the last token request, without credentials.
+// printTokenRequest writes down the last token request, without credentials.
 func (o *standIn) printTokenRequest() {
 	requests := o.as.TokenRequests()
 	last := requests[len(requests)-1]
-	fmt.Printf("POST %s\n  %s", o.tokenURL, last.AuthMethod)
+	fmt.Fprintf(&transcript, "POST %s\n  %s", o.tokenURL, last.AuthMethod)
 	if o.jose != nil {
-		fmt.Printf(", %v of type %v for %v", o.jose["alg"], o.jose["typ"], last.Claims["aud"])
+		fmt.Fprintf(&transcript, ", %v of type %v for %v", o.jose["alg"], o.jose["typ"], last.Claims["aud"])
 	}
 	if last.DPoPKey != "" {
-		fmt.Print(", with a DPoP proof")
+		fmt.Fprint(&transcript, ", with a DPoP proof")
 	}
-	fmt.Println()
+	fmt.Fprintln(&transcript)
 	for _, name := range slices.Sorted(maps.Keys(o.header)) {
 		switch name {
 		case "Authorization", "Accept", "Content-Type", "Dpop":
 		default:
-			fmt.Printf("  %s: %s\n", name, strings.Join(o.header[name], ", "))
+			fmt.Fprintf(&transcript, "  %s: %s\n", name, strings.Join(o.header[name], ", "))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(last.Form)) {
-		fmt.Printf("  %s=%s\n", name, strings.Join(last.Form[name], " and "))
+		fmt.Fprintf(&transcript, "  %s=%s\n", name, strings.Join(last.Form[name], " and "))
 	}
 }
 
@@ -316,7 +319,7 @@ func joseHeader(jwt string) (h map[string]any) {
 	return h
 }
 
-// What the examples name beside the environment.
+// What the Configs name beside the environment.
 
 func (p provider) key() crypto.Signer             { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
 func (p provider) certificate() *x509.Certificate { return providerCertificate().Leaf }
@@ -340,7 +343,7 @@ func (p provider) mount() string {
 	return f.Name()
 }
 
-// must is for what cannot go wrong in an example's preparations.
+// must is for what cannot go wrong in the preparations.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

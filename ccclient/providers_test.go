@@ -18,15 +18,49 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
-// tried runs an example up to its first token, with another Config.
-func tried(example func(), change func(*ccclient.Config)) error {
+// uses are all functions of providers_configs_test.go.
+var uses = map[string]func() string{
+	"entraID":    useEntraID,
+	"auth0":      useAuth0,
+	"okta":       useOkta,
+	"keycloak":   useKeycloak,
+	"cognito":    useCognito,
+	"salesforce": useSalesforce,
+	"zoom":       useZoom,
+	"payPal":     usePayPal,
+	"shopify":    useShopify,
+	"apigee":     useApigee,
+	"ups":        useUps,
+	"twitch":     useTwitch,
+	"eBay":       useEBay,
+	"pingOne":    usePingOne,
+	"uaa":        useUaa,
+	"xsuaa":      useXsuaa,
+	"adobe":      useAdobe,
+	"box":        useBox,
+	"oracleIDCS": useOracleIDCS,
+	"kubernetes": useKubernetes,
+	"spiffe":     useSpiffe,
+}
+
+func TestProvidersGetWhatTheyDocument(t *testing.T) {
+	for name, use := range uses {
+		transcript.Reset()
+		if want, got := use()+"\n", transcript.String(); got != want {
+			t.Errorf("%s: the provider saw\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+// tried uses a Config, changed, up to its first token.
+func tried(use func() string, change func(*ccclient.Config)) error {
 	trial.change, trial.token, trial.err = change, nil, nil
 	defer func() { trial.change = nil }()
-	example()
+	use()
 	return trial.err
 }
 
-func TestTheExamplesWorkForTheReasonsTheyGive(t *testing.T) {
+func TestProvidersConfigsWorkForTheReasonsTheyGive(t *testing.T) {
 	secret := func(*ccclient.Config) { os.Setenv("CLIENT_SECRET", "another") }
 	key := func(*ccclient.Config) {
 		der := must(x509.MarshalPKCS8PrivateKey(must(rsa.GenerateKey(rand.Reader, 2048))))
@@ -35,7 +69,7 @@ func TestTheExamplesWorkForTheReasonsTheyGive(t *testing.T) {
 	environment := ccclient.SecretEnv("CLIENT_SECRET")
 	assertion := func(o ccclient.AssertionOptions) func(*ccclient.Config) {
 		return func(c *ccclient.Config) {
-			c.Auth = ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretEnv("PRIVATE_KEY"), o))
+			c.Auth = ccclient.PrivateKeyJWTFrom(ccclient.KeyFrom(ccclient.SecretEnv("PRIVATE_KEY")), o)
 		}
 	}
 	mounted := func(p provider, method func(ccclient.Secret) ccclient.Auth) func(*ccclient.Config) {
@@ -49,59 +83,59 @@ func TestTheExamplesWorkForTheReasonsTheyGive(t *testing.T) {
 	stranger.client.AssertionSubject = "system:serviceaccount:default:default"
 	certificate := entraID.certificate()
 	for name, c := range map[string]struct {
-		example func()
-		change  func(*ccclient.Config)
-		status  int
-		code    ccclient.ErrorCode
+		use    func() string
+		change func(*ccclient.Config)
+		status int
+		code   ccclient.ErrorCode
 	}{
-		"Entra ID: no x5t#S256":      {Example_entraID, assertion(ccclient.AssertionOptions{Algorithm: "PS256"}), 401, ccclient.InvalidClient},
-		"Entra ID: RS256":            {Example_entraID, assertion(ccclient.AssertionOptions{Certificate: certificate}), 401, ccclient.InvalidClient},
-		"Entra ID: another audience": {Example_entraID, assertion(ccclient.AssertionOptions{Certificate: certificate, Algorithm: "PS256", Audience: "https://login.microsoftonline.com/"}), 401, ccclient.InvalidClient},
-		"Entra ID: a plain scope":    {Example_entraID, func(c *ccclient.Config) { c.Scopes = []string{"User.Read"} }, 400, ccclient.InvalidScope},
-		"Auth0: another secret":      {Example_auth0, secret, 401, ccclient.AccessDenied},
-		"Auth0: no audience":         {Example_auth0, func(c *ccclient.Config) { c.Audience = "" }, 403, ccclient.AccessDenied},
-		"Okta: a secret":             {Example_okta, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(ccclient.SecretString(simpleSecret)) }, 401, ccclient.InvalidClient},
-		"Okta: no DPoP":              {Example_okta, func(c *ccclient.Config) { c.DPoPKey = nil }, 400, ccclient.InvalidDPoPProof},
-		"Okta: another key":          {Example_okta, key, 401, ccclient.InvalidClient},
-		"Keycloak: another secret":   {Example_keycloak, secret, 401, ccclient.UnauthorizedClient},
-		"Keycloak: not encoded":      {Example_keycloak, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasicUnencoded(environment) }, 401, ccclient.UnauthorizedClient},
-		"Cognito: another secret":    {Example_cognito, secret, 400, ccclient.InvalidClient},
-		"Cognito: another scope":     {Example_cognito, func(c *ccclient.Config) { c.Scopes = []string{"read"} }, 400, ccclient.InvalidScope},
-		"Salesforce: another secret": {Example_salesforce, secret, 400, ccclient.InvalidClient},
-		"Zoom: another secret":       {Example_zoom, secret, 400, ccclient.InvalidClient},
-		"Zoom: no account":           {Example_zoom, func(c *ccclient.Config) { delete(c.EndpointParams, "account_id") }, 400, ccclient.InvalidRequest},
-		"Zoom: the usual grant":      {Example_zoom, func(c *ccclient.Config) { delete(c.EndpointParams, "grant_type") }, 400, ccclient.UnsupportedGrantType},
-		"PayPal: another secret":     {Example_payPal, secret, 401, ccclient.InvalidClient},
-		"Shopify: Basic":             {Example_shopify, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(environment) }, 401, ccclient.InvalidClient},
-		"Apigee: another secret":     {Example_apigee, secret, 401, ccclient.InvalidClient},
-		"UPS: another secret":        {Example_ups, secret, 401, "10401"},
-		"Twitch: another secret":     {Example_twitch, secret, 403, ""},
-		"eBay: another secret":       {Example_eBay, secret, 401, ccclient.InvalidClient},
-		"eBay: another scope":        {Example_eBay, func(c *ccclient.Config) { c.Scopes = []string{"api_scope"} }, 400, ccclient.InvalidScope},
-		"PingOne: another key":       {Example_pingOne, key, 401, ccclient.InvalidClient},
-		"PingOne: the newer type":    {Example_pingOne, assertion(ccclient.AssertionOptions{KeyID: "KEY_ID"}), 401, ccclient.InvalidClient},
-		"PingOne: another audience":  {Example_pingOne, assertion(ccclient.AssertionOptions{KeyID: "KEY_ID", Type: "JWT", Audience: "https://auth.pingone.com"}), 401, ccclient.InvalidClient},
-		"UAA: no header":             {Example_uaa, func(c *ccclient.Config) { c.EndpointHeader = nil }, 401, "unauthorized"},
-		"UAA: another secret":        {Example_uaa, secret, 401, "unauthorized"},
-		"XSUAA: another certificate": {Example_xsuaa, func(c *ccclient.Config) {
+		"Entra ID: no x5t#S256":      {useEntraID, assertion(ccclient.AssertionOptions{Algorithm: "PS256"}), 401, ccclient.InvalidClient},
+		"Entra ID: RS256":            {useEntraID, assertion(ccclient.AssertionOptions{Certificate: certificate}), 401, ccclient.InvalidClient},
+		"Entra ID: another audience": {useEntraID, assertion(ccclient.AssertionOptions{Certificate: certificate, Algorithm: "PS256", Audience: "https://login.microsoftonline.com/"}), 401, ccclient.InvalidClient},
+		"Entra ID: a plain scope":    {useEntraID, func(c *ccclient.Config) { c.Scopes = []string{"User.Read"} }, 400, ccclient.InvalidScope},
+		"Auth0: another secret":      {useAuth0, secret, 401, ccclient.AccessDenied},
+		"Auth0: no audience":         {useAuth0, func(c *ccclient.Config) { c.Audience = "" }, 403, ccclient.AccessDenied},
+		"Okta: a secret":             {useOkta, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(ccclient.SecretString(simpleSecret)) }, 401, ccclient.InvalidClient},
+		"Okta: no DPoP":              {useOkta, func(c *ccclient.Config) { c.DPoPKey = nil }, 400, ccclient.InvalidDPoPProof},
+		"Okta: another key":          {useOkta, key, 401, ccclient.InvalidClient},
+		"Keycloak: another secret":   {useKeycloak, secret, 401, ccclient.UnauthorizedClient},
+		"Keycloak: not encoded":      {useKeycloak, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasicUnencoded(environment) }, 401, ccclient.UnauthorizedClient},
+		"Cognito: another secret":    {useCognito, secret, 400, ccclient.InvalidClient},
+		"Cognito: another scope":     {useCognito, func(c *ccclient.Config) { c.Scopes = []string{"read"} }, 400, ccclient.InvalidScope},
+		"Salesforce: another secret": {useSalesforce, secret, 400, ccclient.InvalidClient},
+		"Zoom: another secret":       {useZoom, secret, 400, ccclient.InvalidClient},
+		"Zoom: no account":           {useZoom, func(c *ccclient.Config) { delete(c.EndpointParams, "account_id") }, 400, ccclient.InvalidRequest},
+		"Zoom: the usual grant":      {useZoom, func(c *ccclient.Config) { delete(c.EndpointParams, "grant_type") }, 400, ccclient.UnsupportedGrantType},
+		"PayPal: another secret":     {usePayPal, secret, 401, ccclient.InvalidClient},
+		"Shopify: Basic":             {useShopify, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(environment) }, 401, ccclient.InvalidClient},
+		"Apigee: another secret":     {useApigee, secret, 401, ccclient.InvalidClient},
+		"UPS: another secret":        {useUps, secret, 401, "10401"},
+		"Twitch: another secret":     {useTwitch, secret, 403, ""},
+		"eBay: another secret":       {useEBay, secret, 401, ccclient.InvalidClient},
+		"eBay: another scope":        {useEBay, func(c *ccclient.Config) { c.Scopes = []string{"api_scope"} }, 400, ccclient.InvalidScope},
+		"PingOne: another key":       {usePingOne, key, 401, ccclient.InvalidClient},
+		"PingOne: the newer type":    {usePingOne, assertion(ccclient.AssertionOptions{KeyID: "KEY_ID"}), 401, ccclient.InvalidClient},
+		"PingOne: another audience":  {usePingOne, assertion(ccclient.AssertionOptions{KeyID: "KEY_ID", Type: "JWT", Audience: "https://auth.pingone.com"}), 401, ccclient.InvalidClient},
+		"UAA: no header":             {useUaa, func(c *ccclient.Config) { c.EndpointHeader = nil }, 401, "unauthorized"},
+		"UAA: another secret":        {useUaa, secret, 401, "unauthorized"},
+		"XSUAA: another certificate": {useXsuaa, func(c *ccclient.Config) {
 			c.TLS = &tls.Config{Certificates: []tls.Certificate{must(cctest.SelfSigned("service"))}}
 		}, 401, "unauthorized"},
-		"Adobe: scopes apart":          {Example_adobe, func(c *ccclient.Config) { c.Scopes = []string{"openid", "AdobeID"} }, 400, ccclient.InvalidScope},
-		"Box: no subject":              {Example_box, func(c *ccclient.Config) { c.EndpointParams = nil }, 400, ccclient.InvalidGrant},
-		"Box: another subject":         {Example_box, func(c *ccclient.Config) { c.EndpointParams.Set("box_subject_type", "app") }, 400, ccclient.InvalidGrant},
-		"Oracle: the default audience": {Example_oracleIDCS, assertion(ccclient.AssertionOptions{KeyID: "CERTIFICATE_ALIAS"}), 401, ccclient.InvalidClient},
-		"Oracle: no key id":            {Example_oracleIDCS, assertion(ccclient.AssertionOptions{Audience: "https://identity.oraclecloud.com/"}), 400, ccclient.InvalidClient},
-		"Kubernetes: another subject":  {Example_kubernetes, mounted(stranger, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
-		"SPIFFE: the usual type":       {Example_spiffe, mounted(spiffe, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
+		"Adobe: scopes apart":          {useAdobe, func(c *ccclient.Config) { c.Scopes = []string{"openid", "AdobeID"} }, 400, ccclient.InvalidScope},
+		"Box: no subject":              {useBox, func(c *ccclient.Config) { c.EndpointParams = nil }, 400, ccclient.InvalidGrant},
+		"Box: another subject":         {useBox, func(c *ccclient.Config) { c.EndpointParams.Set("box_subject_type", "app") }, 400, ccclient.InvalidGrant},
+		"Oracle: the default audience": {useOracleIDCS, assertion(ccclient.AssertionOptions{KeyID: "CERTIFICATE_ALIAS"}), 401, ccclient.InvalidClient},
+		"Oracle: no key id":            {useOracleIDCS, assertion(ccclient.AssertionOptions{Audience: "https://identity.oraclecloud.com/"}), 400, ccclient.InvalidClient},
+		"Kubernetes: another subject":  {useKubernetes, mounted(stranger, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
+		"SPIFFE: the usual type":       {useSpiffe, mounted(spiffe, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
 	} {
-		e, ok := errors.AsType[*ccclient.Error](tried(c.example, c.change))
+		e, ok := errors.AsType[*ccclient.Error](tried(c.use, c.change))
 		if !ok || e.StatusCode != c.status || e.Code != c.code {
 			t.Errorf("%s: got %v, want %d and %q", name, e, c.status, c.code)
 		}
 	}
 }
 
-func TestTheAPIsTakeTheTokenWhereTheyDocumentIt(t *testing.T) {
+func TestAPIsTakeTheTokenWhereTheyDocumentIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		provider provider
 		url      string
@@ -162,23 +196,23 @@ func TestDocumentedRefusalsAreUnderstood(t *testing.T) {
 func TestLifetimesAndExtrasOfTheProvidersAreKept(t *testing.T) {
 	providerCertificate() // valid now, which in the bubble is another time
 	for name, c := range map[string]struct {
-		example func()
-		life    time.Duration
-		extras  map[string]any
+		use    func() string
+		life   time.Duration
+		extras map[string]any
 	}{
-		"Entra ID":   {Example_entraID, 3599 * time.Second, map[string]any{"ext_expires_in": 3599.0}},
-		"Keycloak":   {Example_keycloak, 5 * time.Minute, map[string]any{"refresh_expires_in": 0.0, "scope": "email profile"}},
-		"Salesforce": {Example_salesforce, 15 * time.Minute, map[string]any{"instance_url": "https://DOMAIN.my.salesforce.com", "issued_at": "1767225600000"}},
-		"PayPal":     {Example_payPal, 31668 * time.Second, map[string]any{"app_id": "APP-00"}},
-		"Shopify":    {Example_shopify, 86399 * time.Second, map[string]any{"scope": "write_orders read_customers"}},
-		"Apigee":     {Example_apigee, 3599 * time.Second, map[string]any{"status": "approved"}},
-		"UPS":        {Example_ups, 3599 * time.Second, map[string]any{"issued_at": "1767225600000"}},
-		"Twitch":     {Example_twitch, 5011271 * time.Second, map[string]any{"scope": "channel:read:hype_train user:read:email"}},
-		"eBay":       {Example_eBay, 2 * time.Hour, nil},
-		"UAA":        {Example_uaa, 43199 * time.Second, map[string]any{"jti": "0"}},
+		"Entra ID":   {useEntraID, 3599 * time.Second, map[string]any{"ext_expires_in": 3599.0}},
+		"Keycloak":   {useKeycloak, 5 * time.Minute, map[string]any{"refresh_expires_in": 0.0, "scope": "email profile"}},
+		"Salesforce": {useSalesforce, 15 * time.Minute, map[string]any{"instance_url": "https://DOMAIN.my.salesforce.com", "issued_at": "1767225600000"}},
+		"PayPal":     {usePayPal, 31668 * time.Second, map[string]any{"app_id": "APP-00"}},
+		"Shopify":    {useShopify, 86399 * time.Second, map[string]any{"scope": "write_orders read_customers"}},
+		"Apigee":     {useApigee, 3599 * time.Second, map[string]any{"status": "approved"}},
+		"UPS":        {useUps, 3599 * time.Second, map[string]any{"issued_at": "1767225600000"}},
+		"Twitch":     {useTwitch, 5011271 * time.Second, map[string]any{"scope": "channel:read:hype_train user:read:email"}},
+		"eBay":       {useEBay, 2 * time.Hour, nil},
+		"UAA":        {useUaa, 43199 * time.Second, map[string]any{"jti": "0"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			if err := tried(c.example, func(*ccclient.Config) {}); err != nil {
+			if err := tried(c.use, func(*ccclient.Config) {}); err != nil {
 				t.Errorf("%s: %v", name, err)
 				return
 			}

@@ -3,41 +3,42 @@ package ccclient
 import (
 	"encoding/base64"
 	"net/url"
-	"slices"
 	"strings"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
-// credentials lists what is secret in r, of which plain is the form before it
-// was authenticated: all that authentication added, and further parameters
-// whose names say so.
-func credentials(r *Request, plain url.Values) []string {
-	var all []string
-	if r.secret != nil {
-		s := r.secret() // and the pair of Basic, which a server may put together anew
-		all = append(all, s, r.ClientID+":"+s, formEncode(r.ClientID)+":"+formEncode(s))
+// redactor hides what is secret in the request, and the tokens in a response's members.
+func (x *exchange) redactor(m tokenresponse.Members) *redact.Redactor {
+	all := append(x.credentials.secrets(x.clientID), m.Tokens()...)
+	all = append(all, secretValues(x.form)...)
+	all = append(all, secretValues(x.header)...)
+	if u, err := url.Parse(x.endpoint.tokenURL); err == nil {
+		all = append(all, secretValues(u.Query())...)
 	}
-	for name, values := range r.Form {
-		switch {
-		case name == "client_id" || name == "client_assertion_type":
-		case !slices.Equal(values, plain[name]) || secretName(name):
+	return redact.New(all...)
+}
+
+// secrets returns what must not show of c: every value but those of client_id and client_assertion_type, what a
+// server may make of them, and the secret with which they were made.
+func (c Credentials) secrets(clientID string) (all []string) {
+	if c.secret != nil {
+		s := c.secret()
+		all = append(all, s)
+		for _, encode := range []func(string) string{strings.Clone, formEncode, url.QueryEscape} {
+			all = append(all, encode(clientID)+":"+encode(s)) // of Basic, which a server may put together anew
+		}
+	}
+	for name, values := range c.Form {
+		if name != "client_id" && name != "client_assertion_type" {
 			all = append(all, values...)
 		}
 	}
-	if u, err := url.Parse(r.TokenURL); err == nil {
-		for name, values := range u.Query() {
-			if secretName(name) {
-				all = append(all, values...)
-			}
-		}
-	}
-	for name, values := range r.Header {
-		if name == "Accept" || name == "Content-Type" || slices.Equal(values, r.plainHeader[name]) && !secretName(name) {
-			continue
-		}
+	for _, values := range c.Header {
 		for _, value := range values {
-			all = append(all, value)
 			scheme, rest, _ := strings.Cut(value, " ")
-			all = append(all, rest)
+			all = append(all, value, rest)
 			if strings.EqualFold(scheme, "Basic") {
 				all = append(all, basicPassword(rest)...)
 			}
@@ -46,7 +47,7 @@ func credentials(r *Request, plain url.Values) []string {
 	return all
 }
 
-// basicPassword gives the password of Basic credentials, as it is and decoded.
+// basicPassword returns the password of Basic credentials, as it is and decoded.
 func basicPassword(credentials string) []string {
 	b, err := base64.StdEncoding.DecodeString(credentials)
 	if err != nil {
@@ -58,6 +59,16 @@ func basicPassword(credentials string) []string {
 		return []string{password}
 	}
 	return []string{password, decoded}
+}
+
+// secretValues returns the values of parameters that are likely to be secret, going by their names.
+func secretValues(m map[string][]string) (all []string) {
+	for name, values := range m {
+		if secretName(name) {
+			all = append(all, values...)
+		}
+	}
+	return all
 }
 
 // secretName reports whether a parameter of this name is likely to hold a secret.

@@ -36,36 +36,32 @@ func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 		"basic":     ClientSecretBasic(SecretString(secret)),
 		"unencoded": ClientSecretBasicUnencoded(SecretString(secret)),
 		"post":      ClientSecretPost(SecretString(secret)),
-		"func": AuthFunc(func(_ context.Context, r *Request) error {
-			r.Header.Set("X-Api-Key", secret)
-			return nil
+		"func": AuthFunc(func(context.Context, Request) (Credentials, error) {
+			return Credentials{Header: http.Header{"X-Api-Key": {secret}}}, nil
 		}),
-		"bearer": AuthFunc(func(_ context.Context, r *Request) error {
-			r.Header.Set("Authorization", "Bearer "+secret)
-			return nil
+		"bearer": AuthFunc(func(context.Context, Request) (Credentials, error) {
+			return Credentials{Header: http.Header{"Authorization": {"Bearer " + secret}}}, nil
 		}),
-		"assertion": AuthFunc(func(_ context.Context, r *Request) error {
-			r.used(secret) // as what signs with the secret does
-			r.Form.Set("client_assertion", "e30.e30.c2ln")
-			return nil
+		"assertion": AuthFunc(func(context.Context, Request) (Credentials, error) {
+			return Credentials{
+				Form:   url.Values{"client_assertion": {"e30.e30.c2ln"}},
+				secret: func() string { return secret }, // as of what signs with it
+			}, nil
 		}),
 	}
 	for name, auth := range auths {
-		q := &inquiry{plain: url.Values{"grant_type": {"client_credentials"}}, sent: millennium}
-		q.request = &Request{ClientID: "client", TokenURL: "https://as.example/token", Form: withoutEmpty(q.plain), Header: http.Header{}}
-		if err := auth.Authenticate(t.Context(), q.request); err != nil {
-			t.Fatal(err)
-		}
+		x := exchangeWith(t, auth, url.Values{"grant_type": {"client_credentials"}})
 		var canaries []string
 		for _, s := range echo(secret) {
 			if name != "func" && name != "bearer" || !strings.HasPrefix(s, "Y2xpZW50") { // "client": such a pair is of Basic
 				canaries = append(canaries, s)
 			}
 		}
-		canaries = append(canaries, q.request.Form["client_assertion"]...)
+		canaries = append(canaries, x.credentials.Form["client_assertion"]...)
 		for _, canary := range canaries {
 			body, err := json.Marshal(map[string]string{
-				"error": canary, "error_description": "bad secret " + canary + " given", "error_uri": "https://as.example/?s=" + canary,
+				"error": canary, "error_description": "bad secret " + canary + " given",
+				"error_uri": "https://as.example/?s=" + canary,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -78,10 +74,10 @@ func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 				jsonResponse(400, `{"errors":[`+quoted(canary)+`]}`),
 				jsonResponse(200, `{"access_token":"abc","token_type":`+quoted(canary)+`}`),
 			} {
-				_, f := q.judge(a)
-				e := f.err
-				r, _ := errors.AsType[*oauth2.RetrieveError](f)
-				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%v\n%+v\n%+v", f, f, f, e, e, e, e.Code, e.Description, e.URI, r, *r, r.Response)
+				_, e := x.interpret(a)
+				r, _ := errors.AsType[*oauth2.RetrieveError](e)
+				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%q\n%v\n%+v\n%+v", e, e, e, *e, *e, *e, e.Hint,
+					e.Code, e.Description, e.URI, r, *r, r.Response)
 				if strings.Contains(said, canary) || strings.Contains(said, "canary") {
 					t.Errorf("%s, %d: %q is in %s", name, a.Status, canary, said)
 				}
@@ -96,18 +92,18 @@ func quoted(s string) string {
 }
 
 func TestRegisteredCodesSurviveSecretsThatArePartsOfThem(t *testing.T) {
-	q := testInquiry(t)
-	q.request.used("client")
-	_, f := q.judge(readAnswer(t, "error-basic"))
-	if f.err.Code != InvalidClient || strings.Contains(f.err.Description, "client") {
-		t.Errorf("%q, %q", f.err.Code, f.err.Description)
+	x := testExchange(t)
+	x.credentials.secret = func() string { return "client" }
+	_, e := x.interpret(readAnswer(t, "error-basic"))
+	if e.Code != InvalidClient || strings.Contains(e.Description, "client") {
+		t.Errorf("%q, %q", e.Code, e.Description)
 	}
 }
 
 func TestParametersThatAreNoSecretsStayReadable(t *testing.T) {
-	q := testInquiry(t)
+	x := testExchange(t)
 	body := `{"error":"invalid_scope","error_description":"client client_credentials may not ask for read write"}`
-	_, f := q.judge(jsonResponse(400, body))
+	_, f := x.interpret(jsonResponse(400, body))
 	if strings.Contains(f.Error(), redact.Redacted) {
 		t.Error(f)
 	}

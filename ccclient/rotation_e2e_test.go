@@ -56,18 +56,25 @@ func replaceables(t *testing.T) []replaceable {
 		{"client_secret_basic", func(v *vault) ccclient.Auth { return ccclient.ClientSecretBasic(secret(v)) }, bySecret},
 		{"client_secret_basic, unencoded", func(v *vault) ccclient.Auth { return ccclient.ClientSecretBasicUnencoded(secret(v)) }, bySecret},
 		{"client_secret_post", func(v *vault) ccclient.Auth { return ccclient.ClientSecretPost(secret(v)) }, bySecret},
-		{"client_secret_jwt", func(v *vault) ccclient.Auth { return ccclient.ClientSecretJWT(secret(v), ccclient.AssertionOptions{}) }, bySecret},
+		{"client_secret_jwt", func(v *vault) ccclient.Auth {
+			return ccclient.ClientSecretJWT(secret(v),
+				ccclient.AssertionOptions{})
+		}, bySecret},
 		{"private_key_jwt", func(v *vault) ccclient.Auth {
-			return ccclient.PrivateKeyJWTFrom(func(context.Context) (crypto.Signer, ccclient.AssertionOptions, error) {
+			return ccclient.PrivateKeyJWTFrom(func(context.Context) (ccclient.Key, error) {
 				version, err := v.get()
-				return keys[version], ccclient.AssertionOptions{KeyID: fmt.Sprint(version)}, err
-			})
+				return ccclient.Key{Signer: keys[version], ID: fmt.Sprint(version)}, err
+			}, ccclient.AssertionOptions{})
 		}, byKey},
 		{"wrapped in an AuthFunc", func(v *vault) ccclient.Auth {
 			inner := ccclient.ClientSecretPost(secret(v))
-			return ccclient.AuthFunc(func(ctx context.Context, r *ccclient.Request) error {
-				r.Header.Set("X-Tenant", "shop")
-				return inner.Authenticate(ctx, r)
+			return ccclient.AuthFunc(func(ctx context.Context, r ccclient.Request) (ccclient.Credentials, error) {
+				c, err := inner.Authenticate(ctx, r)
+				if err != nil {
+					return ccclient.Credentials{}, fmt.Errorf("wrapped: %w", err)
+				}
+				c.Header.Set("X-Tenant", "shop")
+				return c, nil
 			})
 		}, bySecret},
 	}
@@ -81,9 +88,10 @@ func forEachReplaceable(t *testing.T, f func(t *testing.T, r *rig, v *vault)) {
 				cfg.TokenURL, cfg.Issuer = "", asIssuer
 				cfg.Auth = m.auth(&v)
 			}
-			inBubble(t, cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Registration{m.client}}, configure, func(t *testing.T, r *rig) {
-				f(t, r, &v)
-			})
+			inBubble(t, cctest.Options{Lifetime: 100 * time.Second, Clients: []cctest.Registration{m.client}}, configure,
+				func(t *testing.T, r *rig) {
+					f(t, r, &v)
+				})
 		})
 	}
 }
@@ -186,7 +194,7 @@ func TestAfterARefusalWhatIsNewIsTriedAtOnceAndOnce(t *testing.T) {
 	}
 }
 
-func TestAFileThatKubernetesSwapsEndsTheCoolDown(t *testing.T) {
+func TestFileThatKubernetesSwapsEndsTheCoolDown(t *testing.T) {
 	dir := t.TempDir()
 	write := func(version, secret string) {
 		t.Helper()

@@ -3,61 +3,37 @@ package ccclient
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 )
 
-// A Secret gives a client's current secret. It is asked at each token request,
-// never for a cached token, so a secret that rotates needs no restart. An error
-// or an empty secret fails the token request; a token that is still alive goes
+// A Secret returns a client's current secret. It is asked at each token request, never for a cached token, so a secret
+// that rotates needs no restart. An error or an empty secret fails the token request; a token that is still alive goes
 // on being used.
 //
-// A Secret must be safe for concurrent use and should heed ctx. Any function
-// will do: one that asks a vault, for instance.
+// A Secret must be safe for concurrent use and should heed ctx. Any function will do: one that asks a vault, for
+// instance.
 type Secret func(ctx context.Context) (string, error)
 
-// SecretString gives s itself, for a secret that the program already has.
+// SecretString returns s itself, for a secret that the program already has.
 func SecretString(s string) Secret {
 	return func(context.Context) (string, error) { return s, nil }
 }
 
-// maxSecretFile bounds what SecretFile reads: no secret or assertion is larger,
-// and a path that names something else should not fill the memory.
-const maxSecretFile = 64 << 10
-
-// SecretFile gives what the file at path holds, less one trailing newline
-// ("\n" or "\r\n"). The file is read at each token request: that is seldom, and
-// no comparison of times or inodes notices every way in which a file is
-// replaced (rename, rewrite, Kubernetes' swapped symlinks) as surely. An empty
-// file, or one larger than 64 KiB, is an error.
+// SecretFile returns what the file at path holds, less one trailing newline ("\n" or "\r\n"). The file is read at each
+// token request: that is seldom, and no comparison of times or inodes notices every way in which a file is replaced
+// (rename, rewrite, Kubernetes' swapped symlinks) as surely. An empty file, or one larger than 64 KiB, is an error.
 func SecretFile(path string) Secret {
-	return func(context.Context) (string, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return "", fmt.Errorf("secret file: %w", err)
-		}
-		defer f.Close()
-		b, err := io.ReadAll(io.LimitReader(f, maxSecretFile+1))
-		if err != nil {
-			return "", fmt.Errorf("secret file: %w", err)
-		}
-		if len(b) > maxSecretFile {
-			return "", fmt.Errorf("secret file %s: larger than %d bytes", path, maxSecretFile)
-		}
-		if rest, ok := bytes.CutSuffix(b, []byte("\n")); ok {
-			b = bytes.TrimSuffix(rest, []byte("\r"))
-		}
-		if len(b) == 0 {
-			return "", fmt.Errorf("secret file %s: empty", path)
-		}
-		return string(b), nil
-	}
+	return func(context.Context) (string, error) { return readFile("secret file", path) }
 }
 
-// SecretEnv gives the value of the environment variable name, as it is at each
-// token request. A variable that is unset or empty is an error.
+// SecretEnv returns the value of the environment variable name, as it is at each token request. A variable that is
+// unset or empty is an error.
 func SecretEnv(name string) Secret {
 	return func(context.Context) (string, error) {
 		s, ok := os.LookupEnv(name)
@@ -71,7 +47,37 @@ func SecretEnv(name string) Secret {
 	}
 }
 
-var errEmptySecret = errors.New("the secret is empty")
+// maxFile bounds what is read of a file: no secret, key or assertion is larger, and a path that names something else
+// should not fill the memory.
+const maxFile = 64 << 10
+
+// readFile returns what the file at path holds, less one trailing newline. Its errors begin with what it is to hold.
+func readFile(what, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", what, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", what, err)
+	}
+	if len(b) > maxFile {
+		return "", fmt.Errorf("%s %s: larger than %d bytes", what, path, maxFile)
+	}
+	if rest, ok := bytes.CutSuffix(b, []byte("\n")); ok {
+		b = bytes.TrimSuffix(rest, []byte("\r"))
+	}
+	if len(b) == 0 {
+		return "", fmt.Errorf("%s %s: empty", what, path)
+	}
+	return string(b), nil
+}
+
+var (
+	errNoSecret    = errors.New("no Secret was given")
+	errEmptySecret = errors.New("the secret is empty")
+)
 
 // get asks s, which may be nil, and insists on an answer.
 func (s Secret) get(ctx context.Context) (string, error) {
@@ -83,4 +89,20 @@ func (s Secret) get(ctx context.Context) (string, error) {
 		err = errEmptySecret
 	}
 	return secret, err
+}
+
+// A fingerprint tells whether two secrets are equal and nothing else about them: it is keyed with a number that this
+// process alone knows.
+type fingerprint [sha256.Size]byte
+
+var fingerprintKey = func() (key [sha256.Size]byte) {
+	rand.Read(key[:]) // never fails: it ends the program instead
+	return key
+}()
+
+func fingerprintOf(secret string) (f fingerprint) {
+	mac := hmac.New(sha256.New, fingerprintKey[:])
+	mac.Write([]byte(secret))
+	mac.Sum(f[:0])
+	return f
 }

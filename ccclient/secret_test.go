@@ -9,7 +9,7 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient"
 )
 
-func TestASecretFileLosesOneTrailingNewline(t *testing.T) {
+func TestSecretFileLosesOneTrailingNewline(t *testing.T) {
 	tests := map[string]string{
 		"secret":         "secret",
 		"secret\n":       "secret",
@@ -33,7 +33,7 @@ func TestASecretFileLosesOneTrailingNewline(t *testing.T) {
 	}
 }
 
-func TestASecretFileThatHoldsNoSecretIsAnErrorNamingIt(t *testing.T) {
+func TestSecretFileThatHoldsNoSecretIsAnErrorNamingIt(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(dir, name)
@@ -57,7 +57,7 @@ func TestASecretFileThatHoldsNoSecretIsAnErrorNamingIt(t *testing.T) {
 	}
 }
 
-func TestASecretFileIsReadAgainHoweverItIsReplaced(t *testing.T) {
+func TestSecretFileIsReadAgainHoweverItIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	must := func(err error) {
 		t.Helper()
@@ -98,7 +98,7 @@ func TestASecretFileIsReadAgainHoweverItIsReplaced(t *testing.T) {
 	}
 }
 
-func TestASecretInTheEnvironmentIsReadEachTime(t *testing.T) {
+func TestSecretInTheEnvironmentIsReadEachTime(t *testing.T) {
 	const name = "CCCLIENT_TEST_SECRET"
 	secret := ccclient.SecretEnv(name)
 	t.Setenv(name, "one")

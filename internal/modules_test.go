@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func readGoMod(t *testing.T, dir string) goMod {
 	return m
 }
 
-func TestTheCoreRequiresThreeModulesAndNothingElse(t *testing.T) {
+func TestCoreRequiresThreeModulesAndNothingElse(t *testing.T) {
 	m := readGoMod(t, ".")
 	if m.Module.Path != core || m.Go != "1.26.0" || m.Toolchain != "" {
 		t.Errorf("module %s, go %s, toolchain %q", m.Module.Path, m.Go, m.Toolchain)
@@ -54,6 +55,7 @@ func TestTheCoreRequiresThreeModulesAndNothingElse(t *testing.T) {
 }
 
 func TestNestedModulesAreNamedForTheirPlaceAndUseThisCore(t *testing.T) {
+	var versions []string
 	for _, dir := range modules(files(t)) {
 		m := readGoMod(t, dir)
 		if want := core + "/" + dir; m.Module.Path != want {
@@ -67,6 +69,7 @@ func TestNestedModulesAreNamedForTheirPlaceAndUseThisCore(t *testing.T) {
 			if !ours {
 				continue
 			}
+			versions = append(versions, r.Version)
 			// Whatever belongs to the repository is used as it is here.
 			at := ""
 			for _, replace := range m.Replace {
@@ -77,7 +80,17 @@ func TestNestedModulesAreNamedForTheirPlaceAndUseThisCore(t *testing.T) {
 			if want := path.Join(".", inside); at != want {
 				t.Errorf("%s: %s is replaced by %q, want %q", dir, r.Path, at, want)
 			}
+			if isLibrary(dir) && r.Path != core {
+				t.Errorf("%s requires %s: a library needs no other than the core", dir, r.Path)
+			}
 		}
+	}
+	// A replacement does not hold for those who import the module: they get
+	// the version that is required. All modules are released together.
+	slices.Sort(versions)
+	versions = slices.Compact(versions)
+	if len(versions) != 1 || versions[0] == "v0.0.0" || !regexp.MustCompile(`^v\d+\.\d+\.\d+$`).MatchString(versions[0]) {
+		t.Errorf("the repository's modules are required as %q, want one version that is released", versions)
 	}
 }
 

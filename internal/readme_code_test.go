@@ -41,14 +41,14 @@ func readmeKeys(dpopKey crypto.Signer) (*ccclient.Client, error) {
 	return ccclient.New(ccclient.Config{
 		Issuer:       "https://as.example.com", // endpoints and algorithms are discovered
 		ClientID:     "my-service",
-		Auth:         ccclient.PrivateKeyJWTFrom(ccclient.ParsedKey(ccclient.SecretFile("/run/secrets/key.pem"), ccclient.AssertionOptions{})),
+		Auth:         ccclient.PrivateKeyJWTFrom(ccclient.KeyFile("/run/secrets/key.pem"), ccclient.AssertionOptions{}),
 		Resources:    []string{"https://api.example.com"},
 		DPoPKey:      dpopKey, // tokens are no use to whoever has not this key
 		AllowedHosts: []string{"api.example.com"},
 	})
 }
 
-func TestATokenADayForAWeek(t *testing.T) {
+func TestOneTokenADayForAWeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := cctest.NewServer(cctest.Options{Lifetime: 24 * time.Hour})
 		client, err := ccclient.New(ccclient.Config{

@@ -19,14 +19,17 @@ const root = ".."
 
 const core = "github.com/ccclient/go-ccclient"
 
-// files gives the slash-separated paths of all files in the repository that
+// files returns the slash-separated paths of all files in the repository that
 // are not ignored by git; without git, of all but installed packages.
 func files(t *testing.T) []string {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output(); err == nil {
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = root
+	if out, err := list.Output(); err == nil {
 		var names []string
 		for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err == nil { // else deleted, not yet committed
+			// A file that was deleted is listed until that is committed.
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); err == nil {
 				names = append(names, name)
 			}
 		}
@@ -48,7 +51,7 @@ func files(t *testing.T) []string {
 	return names
 }
 
-// read gives a file's text.
+// read returns a file's text.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
@@ -58,7 +61,7 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// modules gives the directories of the nested modules.
+// modules returns the directories of the nested modules.
 func modules(names []string) []string {
 	var dirs []string
 	for _, name := range names {
@@ -68,6 +71,10 @@ func modules(names []string) []string {
 	}
 	return dirs
 }
+
+// isLibrary reports whether a nested module is for users: those in internal and
+// examples are for work in the tree, and never released.
+func isLibrary(dir string) bool { return !within(dir, "internal", "examples") }
 
 // within reports whether a path is one of dirs or below one.
 func within(name string, dirs ...string) bool {

@@ -53,7 +53,8 @@ func TestQuickstartTakesEveryStepAndLosesNoCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	var calls, tokenRequests, failed int
-	if _, err := fmt.Sscanf(lastLine(stdout), "calls=%d token_requests=%d failed=%d", &calls, &tokenRequests, &failed); err != nil {
+	const form = "calls=%d token_requests=%d failed=%d"
+	if _, err := fmt.Sscanf(lastLine(stdout), form, &calls, &tokenRequests, &failed); err != nil {
 		t.Fatalf("last line %q: %v", lastLine(stdout), err)
 	}
 	// One each for the first call, the thousand, the refresh and the
@@ -75,7 +76,8 @@ func TestQuickstartTakesTheFirstStepAgainstOtherServers(t *testing.T) {
 	defer auth.Close()
 	api := httptest.NewServer(auth.ProtectScopes(http.NotFoundHandler(), "read", "write"))
 	defer api.Close()
-	open := httptest.NewServer(auth.ProtectScopes(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "read", "write"))
+	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	open := httptest.NewServer(auth.ProtectScopes(nothing, "read", "write"))
 	defer open.Close()
 
 	run := build(t)

@@ -12,20 +12,19 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient"
 )
 
-// onYourServers takes the first step, against the servers that the environment
-// names.
+// onYourServers takes the first step, against the servers that the environment names.
 func onYourServers(ctx context.Context) error {
 	apiURL := os.Getenv("API_URL")
 	if apiURL == "" {
 		return errors.New("API_URL is not set")
 	}
-	var token tokenClient
+	tokens := tokenRequests{url: os.Getenv("TOKEN_URL")}
 	client, err := ccclient.New(ccclient.Config{
-		TokenURL:   os.Getenv("TOKEN_URL"),
-		ClientID:   os.Getenv("CLIENT_ID"),
-		Auth:       ccclient.ClientSecretBasic(ccclient.SecretEnv("CLIENT_SECRET")),
-		Scopes:     strings.Fields(os.Getenv("SCOPES")),
-		HTTPClient: &http.Client{Transport: &token},
+		TokenURL:      tokens.url,
+		ClientID:      os.Getenv("CLIENT_ID"),
+		Auth:          ccclient.ClientSecretBasic(ccclient.SecretEnv("CLIENT_SECRET")),
+		Scopes:        strings.Fields(os.Getenv("SCOPES")),
+		WrapTransport: tokens.counted,
 	})
 	if err != nil {
 		return err
@@ -38,13 +37,25 @@ func onYourServers(ctx context.Context) error {
 		took := api.call(ctx)
 		return fmt.Sprintf("took %v, token request included", ms(took)), nil
 	})
-	return t.end(api.made(), int(token.requests.Load()), api.failed())
+	return t.end(api.made(), int(tokens.made.Load()), api.failed())
 }
 
-// A tokenClient counts the token requests, since nobody can ask your server.
-type tokenClient struct{ requests atomic.Int64 }
+// tokenRequests counts those to the token endpoint at url, since nobody can ask your server.
+type tokenRequests struct {
+	url  string
+	made atomic.Int64
+	own  http.RoundTripper
+}
 
-func (c *tokenClient) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.requests.Add(1)
-	return http.DefaultTransport.RoundTrip(r)
+// counted is a Config.WrapTransport: all requests of the client go through it, those to the API too.
+func (t *tokenRequests) counted(own http.RoundTripper) http.RoundTripper {
+	t.own = own
+	return t
+}
+
+func (t *tokenRequests) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.String() == t.url {
+		t.made.Add(1)
+	}
+	return t.own.RoundTrip(r)
 }

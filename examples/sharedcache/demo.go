@@ -51,7 +51,8 @@ func (d demo) run(ctx context.Context) error {
 		fmt.Fprintln(os.Stderr, "sharedcache: a call failed:", f)
 	}
 	fmt.Printf("%5.1fs  all end; the slowest call took %v\n", time.Since(d.start).Seconds(), ms(slowest))
-	fmt.Printf("calls=%d token_requests=%d failed=%d\n", d.servers.answered()+len(failed), d.servers.requests(), len(failed))
+	fmt.Printf("calls=%d token_requests=%d failed=%d\n",
+		d.servers.answered()+len(failed), d.servers.requests(), len(failed))
 	if len(failed) > 0 {
 		err = errors.Join(err, fmt.Errorf("%d calls failed", len(failed)))
 	}

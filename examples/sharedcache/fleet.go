@@ -76,7 +76,10 @@ func (f *fleet) launch(id int) (*member, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	m := &member{id: id, cmd: cmd, in: in, ready: make(chan struct{}), served: make(chan struct{}), ended: make(chan struct{})}
+	m := &member{
+		id: id, cmd: cmd, in: in,
+		ready: make(chan struct{}), served: make(chan struct{}), ended: make(chan struct{}),
+	}
 	go f.listen(m, out) // ends with the process; kill and stop wait for it
 
 	s := f.settings

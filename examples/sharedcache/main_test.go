@@ -64,7 +64,8 @@ func TestExampleLosesNoCall(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
 			last := lines[len(lines)-1]
 			var calls, requests, failed int
-			if _, err := fmt.Sscanf(last, "calls=%d token_requests=%d failed=%d", &calls, &requests, &failed); err != nil {
+			const form = "calls=%d token_requests=%d failed=%d"
+			if _, err := fmt.Sscanf(last, form, &calls, &requests, &failed); err != nil {
 				t.Fatalf("last line %q: %v", last, err)
 			}
 			if calls < 500 || requests < x.least || requests > x.most || failed != 0 || stderr.Len() > 0 {

@@ -51,11 +51,11 @@ func process(in io.Reader, out io.Writer) error {
 	}
 	defer closeStore()
 	client, err := ccclient.New(ccclient.Config{
-		TokenURL:   s.TokenURL,
-		ClientID:   cctest.DefaultClientID,
-		Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
-		HTTPClient: &http.Client{Transport: named(s.ID)}, // only so that the server can tell who asks
-		Cache:      cache.Options{Store: store, FetchTimeout: s.FetchTimeout},
+		TokenURL:      s.TokenURL,
+		ClientID:      cctest.DefaultClientID,
+		Auth:          ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+		WrapTransport: func(own http.RoundTripper) http.RoundTripper { return named{s.ID, own} }, // so that the server can tell who asks
+		Cache:         cache.Options{Store: store, FetchTimeout: s.FetchTimeout},
 	})
 	if err != nil {
 		return err
@@ -108,11 +108,14 @@ func call(client *http.Client, url string) error {
 	return errors.Join(err, resp.Body.Close())
 }
 
-// named is the transport of a process's token requests.
-type named int
+// named is the transport of a process.
+type named struct {
+	id  int
+	own http.RoundTripper
+}
 
 func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set(processHeader, strconv.Itoa(int(n)))
-	return http.DefaultTransport.RoundTrip(r)
+	r.Header.Set(processHeader, strconv.Itoa(n.id))
+	return n.own.RoundTrip(r)
 }

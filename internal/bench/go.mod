@@ -3,7 +3,7 @@ module github.com/ccclient/go-ccclient/internal/bench
 go 1.26.0
 
 require (
-	github.com/ccclient/go-ccclient v0.0.0
+	github.com/ccclient/go-ccclient v0.1.0
 	golang.org/x/oauth2 v0.37.0
 	gonum.org/v1/plot v0.17.0
 )

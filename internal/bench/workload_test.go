@@ -37,17 +37,17 @@ func inVirtualTime(t *testing.T, times int, workloads ...*workload) {
 	}
 }
 
-func TestAColdCrowdSharesOneTokenRequest(t *testing.T) { inVirtualTime(t, 3, cold()) }
+func TestColdCrowdSharesOneTokenRequest(t *testing.T) { inVirtualTime(t, 3, cold()) }
 
 func TestNobodyWaitsForARefreshAheadOfExpiry(t *testing.T) { inVirtualTime(t, 10, expiry()) }
 
-func TestAnOutageShorterThanTheTokenIsNotNoticed(t *testing.T) { inVirtualTime(t, 30, shortOutage()) }
+func TestOutageShorterThanTheTokenIsNotNoticed(t *testing.T) { inVirtualTime(t, 30, shortOutage()) }
 
-func TestAnOutageLongerThanTheTokenIsLeftInPeaceAndRecoveredFrom(t *testing.T) {
+func TestOutageLongerThanTheTokenIsRecoveredFrom(t *testing.T) {
 	inVirtualTime(t, 15, longOutage())
 }
 
-func TestARevokedTokenIsReplacedOnceAndNobodySeesIt(t *testing.T) {
+func TestRevokedTokenIsReplacedOnceAndNobodySeesIt(t *testing.T) {
 	inVirtualTime(t, 5, revoked("together", 0), revoked("spread", 300*time.Millisecond))
 }
 
@@ -55,13 +55,13 @@ func TestWhoGivesUpReturnsAtOnceAndFailsNobody(t *testing.T) {
 	inVirtualTime(t, 3, cancelled("leader", 0), cancelled("waiter", 50))
 }
 
-func TestAFleetRefreshesApart(t *testing.T) {
+func TestFleetRefreshesApart(t *testing.T) {
 	for _, life := range []time.Duration{20 * time.Second, time.Minute} {
 		inVirtualTime(t, 3, fleet(life))
 	}
 }
 
-func TestTheHotPathAllocatesNoMoreThanItMay(t *testing.T) {
+func TestHotPathAllocatesNoMoreThanItMay(t *testing.T) {
 	benchtime := flag.Lookup("test.benchtime")
 	defer benchtime.Value.Set(benchtime.Value.String())
 	if err := benchtime.Value.Set("50000x"); err != nil {
@@ -88,7 +88,7 @@ func TestAllFiguresOfAllWorkloadsAreMeasured(t *testing.T) {
 	}
 }
 
-func TestATargetIsJudgedByItsKind(t *testing.T) {
+func TestTargetIsJudgedByItsKind(t *testing.T) {
 	f := figure{"figure", count}
 	results := map[string]outcome{"ours": {f: 12}, "x/oauth2": {f: 10}, "floor": {f: 10}}
 	for _, tc := range []struct {
@@ -132,7 +132,7 @@ func TestMediansAreTakenOfEachFigure(t *testing.T) {
 	}
 }
 
-func TestARunWithoutAStallIsPreferred(t *testing.T) {
+func TestRunWithoutAStallIsPreferred(t *testing.T) {
 	f := figure{"figure", count}
 	synctest.Test(t, func(t *testing.T) {
 		// In virtual time nothing stalls: the first run is the last.
@@ -148,7 +148,7 @@ func TestARunWithoutAStallIsPreferred(t *testing.T) {
 	})
 }
 
-func TestThePeakIsThatOfAnyWindow(t *testing.T) {
+func TestPeakIsThatOfAnyWindow(t *testing.T) {
 	began := time.Now()
 	var events []time.Time
 	for _, ms := range []int{900, 0, 90, 110, 180, 190, 500} {
@@ -162,7 +162,7 @@ func TestThePeakIsThatOfAnyWindow(t *testing.T) {
 	}
 }
 
-func TestAMissedTargetIsTold(t *testing.T) {
+func TestMissedTargetIsTold(t *testing.T) {
 	f := figure{"figure", milliseconds}
 	w := &workload{name: "name", setting: "setting", targets: []target{atMost(1, f), times(2, floor, f), shown(f)}}
 	lines := w.lines(map[string]outcome{"ours": {f: 3}, "floor": {f: 2}}, 0)
@@ -181,7 +181,7 @@ func TestAMissedTargetIsTold(t *testing.T) {
 	}
 }
 
-func TestABadCommandLineIsAnError(t *testing.T) {
+func TestBadCommandLineIsAnError(t *testing.T) {
 	for _, args := range [][]string{{"-run", "("}, {"-run", "no such workload"}, {"-rounds", "0"}} {
 		if _, err := bench(args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q was accepted", args)

@@ -66,7 +66,8 @@ func startFosite() (*server, func()) {
 		compose.OAuth2TokenIntrospectionFactory,
 	)
 	introspect := func(token string) (fosite.AccessRequester, error) {
-		_, request, err := provider.IntrospectToken(context.Background(), token, fosite.AccessToken, &fosite.DefaultSession{})
+		session := &fosite.DefaultSession{}
+		_, request, err := provider.IntrospectToken(context.Background(), token, fosite.AccessToken, session)
 		return request, err
 	}
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {

@@ -3,7 +3,7 @@ module github.com/ccclient/go-ccclient/internal/interop
 go 1.26.0
 
 require (
-	github.com/ccclient/go-ccclient v0.0.0
+	github.com/ccclient/go-ccclient v0.1.0
 	github.com/go-jose/go-jose/v3 v3.0.5
 	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/ory/fosite v0.49.0

@@ -34,8 +34,10 @@ func startMockServer() (*server, func(), error) {
 	}
 	with := func(id string, auth ccclient.Auth, resources ...string) cell {
 		return cell{
-			config: ccclient.Config{TokenURL: s.tokenURL, ClientID: id, Auth: auth, Scopes: []string{"read"}, Resources: resources},
-			note:   "unchecked by the server",
+			config: ccclient.Config{
+				TokenURL: s.tokenURL, ClientID: id, Auth: auth, Scopes: []string{"read"}, Resources: resources,
+			},
+			note: "unchecked by the server",
 		}
 	}
 	plain, special := ccclient.SecretString(plainSecret), ccclient.SecretString(specialSecret)

@@ -61,7 +61,9 @@ func TestRefusalsAreNamedAndExplained(t *testing.T) {
 			ccclient.InvalidRequest, 400, []string{"not properly encoded"},
 		}, {
 			"a scope that the client may not have", oidc,
-			ccclient.Config{ClientID: "reader", Auth: ccclient.ClientSecretBasic(plain), Scopes: []string{"read", "write"}},
+			ccclient.Config{
+				ClientID: "reader", Auth: ccclient.ClientSecretBasic(plain), Scopes: []string{"read", "write"},
+			},
 			ccclient.InvalidScope, 400, []string{"write"},
 		}, {
 			"a scope that the client may not have, at fosite", fositeServer,
@@ -113,7 +115,9 @@ func TestRefusalsAreNamedAndExplained(t *testing.T) {
 func TestMethodThatTheServerDoesNotListIsNamed(t *testing.T) {
 	needNode(t)
 	client, err := ccclient.New(ccclient.Config{
-		Issuer: mockServer.issuer, ClientID: "basic", Auth: ccclient.ClientSecretBasic(ccclient.SecretString(plainSecret)),
+		Issuer:   mockServer.issuer,
+		ClientID: "basic",
+		Auth:     ccclient.ClientSecretBasic(ccclient.SecretString(plainSecret)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
 // Package jws signs JSON Web Signatures (RFC 7515, compact serialization) with any [crypto.Signer], so that a key
-// which never leaves a KMS or an HSM serves as well as one in memory.
+// which never leaves a KMS or an HSM serves as well as one in memory, and with shared secrets (HMAC).
 //
 // What does not change from one signature to the next, the protected header, is encoded once.
 package jws
@@ -20,7 +20,7 @@ import (
 	"strings"
 )
 
-// Signer signs payloads with one key, one algorithm and one protected header.
+// A Signer signs payloads with one key or secret, one algorithm and one protected header.
 // It is safe for concurrent use if the key is.
 type Signer struct {
 	algorithm string
@@ -43,8 +43,13 @@ func NewSigner(key crypto.Signer, algorithm string, header map[string]any) (*Sig
 		algorithm = fitting[0]
 	}
 	if !slices.Contains(fitting, algorithm) {
-		return nil, fmt.Errorf("algorithm %.40q does not fit the key, which can do %s", algorithm, strings.Join(fitting, ", "))
+		return nil, fmt.Errorf("algorithm %.40q does not fit the key, which can do %s",
+			algorithm, strings.Join(fitting, ", "))
 	}
+	return newSigner(algorithm, header, raw(key, pub, algorithm))
+}
+
+func newSigner(algorithm string, header map[string]any, sign func(message []byte) ([]byte, error)) (*Signer, error) {
 	full := maps.Clone(header)
 	if full == nil {
 		full = make(map[string]any, 1)
@@ -54,11 +59,7 @@ func NewSigner(key crypto.Signer, algorithm string, header map[string]any) (*Sig
 	if err != nil {
 		return nil, fmt.Errorf("encode the protected header: %w", err)
 	}
-	return &Signer{
-		algorithm: algorithm,
-		header:    base64.RawURLEncoding.EncodeToString(encoded) + ".",
-		sign:      raw(key, pub, algorithm),
-	}, nil
+	return &Signer{algorithm, base64.RawURLEncoding.EncodeToString(encoded) + ".", sign}, nil
 }
 
 // Algorithm returns the value of the "alg" header.
@@ -109,7 +110,7 @@ func digest(hash crypto.Hash, message []byte) []byte {
 	return h.Sum(nil)
 }
 
-// fixed turns the ASN.1 signature that a crypto.Signer gives into the two integers of fixed size, one after the
+// fixed turns the ASN.1 signature that a crypto.Signer makes into the two integers of fixed size, one after the
 // other, that RFC 7518, section 3.4, asks for.
 func fixed(der []byte, size int) ([]byte, error) {
 	var sig struct{ R, S *big.Int }

@@ -80,7 +80,7 @@ func TestEveryAlgorithmOfEveryKeyIsVerifiedByAnotherLibrary(t *testing.T) {
 	}
 }
 
-func verify(t *testing.T, compact, alg string, pub crypto.PublicKey) {
+func verify(t *testing.T, compact, alg string, pub any) {
 	t.Helper()
 	if alg == "Ed25519" { // RFC 9864 gives EdDSA over this curve a name of its own; go-jose knows the older one.
 		parts := strings.Split(compact, ".")
@@ -106,13 +106,49 @@ func verify(t *testing.T, compact, alg string, pub crypto.PublicKey) {
 	}
 }
 
-func TestTheFirstAlgorithmIsTheDefault(t *testing.T) {
+func TestEveryHMACIsVerifiedByAnotherLibrary(t *testing.T) {
+	secret := strings.Repeat("canary", 11)
+	for _, alg := range jws.HMACAlgorithms() {
+		signer, err := jws.NewHMACSigner(secret, alg, map[string]any{"typ": "test", "alg": "none"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compact, err := signer.Sign([]byte(`{"a":"b"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify(t, compact, alg, []byte(secret))
+		if printed := fmt.Sprintf("%v %+v %#v", signer, *signer, signer); strings.Contains(printed, "canary") {
+			t.Errorf("printed as %s", printed)
+		}
+	}
+}
+
+func TestUnfitSecretsAreErrorsThatSayWhy(t *testing.T) {
+	for _, tc := range []struct{ secret, algorithm, want string }{
+		{strings.Repeat("canary", 5), "", "shorter than the 32 bytes that HS256 needs"},
+		{strings.Repeat("canary", 7), "HS384", "shorter than the 48 bytes that HS384 needs"},
+		{strings.Repeat("canary", 10), "HS512", "shorter than the 64 bytes that HS512 needs"},
+		{strings.Repeat("canary", 20), "RS256", "can do HS256, HS384, HS512"},
+		{strings.Repeat("canary", 20), "none", `"none" does not fit`},
+	} {
+		_, err := jws.NewHMACSigner(tc.secret, tc.algorithm, nil)
+		if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v; want %q in it", tc.algorithm, err, tc.want)
+		}
+	}
+}
+
+func TestFirstAlgorithmIsTheDefault(t *testing.T) {
 	signer, err := jws.NewSigner(rsa2048(), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if signer.Algorithm() != "RS256" {
 		t.Errorf("Algorithm = %s", signer.Algorithm())
+	}
+	if signer, err = jws.NewHMACSigner(strings.Repeat("s", 32), "", nil); err != nil || signer.Algorithm() != "HS256" {
+		t.Errorf("for a secret: %v, %v", signer, err)
 	}
 }
 
@@ -156,7 +192,7 @@ type silent struct{ crypto.Signer }
 
 func (silent) Public() crypto.PublicKey { return nil }
 
-func TestAnAlgorithmOfAnotherKeyIsAnError(t *testing.T) {
+func TestAlgorithmOfAnotherKeyIsAnError(t *testing.T) {
 	for _, alg := range []string{"none", "HS256", "RS256", "ES384", "E"} {
 		_, err := jws.NewSigner(ec(t, elliptic.P256()), alg, nil)
 		if err == nil || !strings.Contains(err.Error(), "can do ES256") {
@@ -174,7 +210,7 @@ type liar struct {
 
 func (l liar) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return l.sig, l.err }
 
-func TestASignerThatMisbehavesIsAnError(t *testing.T) {
+func TestSignerThatMisbehavesIsAnError(t *testing.T) {
 	key := ec(t, elliptic.P256())
 	other := ec(t, elliptic.P521())
 	long, err := other.Sign(rand.Reader, make([]byte, 32), crypto.SHA256)
@@ -220,7 +256,7 @@ func TestNothingOfTheKeyIsPrinted(t *testing.T) {
 	}
 }
 
-func TestAHeaderThatIsNotJSONIsAnError(t *testing.T) {
+func TestHeaderThatIsNotJSONIsAnError(t *testing.T) {
 	if _, err := jws.NewSigner(ec(t, elliptic.P256()), "", map[string]any{"typ": func() {}}); err == nil {
 		t.Error("no error")
 	}

@@ -34,8 +34,9 @@ func New(secrets ...string) *Redactor {
 		if c == "" {
 			continue
 		}
-		encoded := url.QueryEscape(c)
-		all = append(all, c, encoded, lowerHex(encoded), url.PathEscape(c), html.EscapeString(c))
+		form := url.QueryEscape(c)
+		percent := strings.ReplaceAll(form, "+", "%20") // as Basic credentials are sent
+		all = append(all, c, form, lowerHex(form), percent, lowerHex(percent), url.PathEscape(c), html.EscapeString(c))
 		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
 			all = append(all, enc.EncodeToString([]byte(c)))
 		}

@@ -18,19 +18,17 @@ var ErrExpired = errors.New("the token had already expired when it came: " +
 
 // ErrNotBound is the error for a token without DPoP where one was asked for: to take it would be a downgrade (RFC 9449,
 // section 5).
-var ErrNotBound = errors.New("a DPoP token was asked for, but the server issued one that is not bound to the key: " +
-	"enable DPoP for this client at the server, or remove Config.DPoPKey")
+var ErrNotBound = errors.New("a DPoP token was asked for, but the server issued one that is not bound to the key")
 
 // ErrNeedsKey is the error for a DPoP token that nobody asked for, and that cannot be used without the key.
-var ErrNeedsKey = errors.New("the server issued a DPoP token, for which Config.DPoPKey is needed")
+var ErrNeedsKey = errors.New("the server issued a DPoP token, which cannot be used without a key")
 
 // An UnknownType error is for a token type that the client does not understand, which it must not use (RFC 6749,
 // section 7.1). Name is the server's word.
 type UnknownType struct{ Name string }
 
 func (e UnknownType) Error() string {
-	return fmt.Sprintf("the token is of type %q: this client takes Bearer tokens, and DPoP tokens with Config.DPoPKey; "+
-		"have the server issue one of these", e.Name)
+	return fmt.Sprintf("the token is of type %q, neither Bearer nor DPoP", e.Name)
 }
 
 // tokenNames are the members that hold tokens. A refresh token makes no sense here (RFC 6749, section 4.4.3), and none

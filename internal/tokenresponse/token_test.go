@@ -119,7 +119,7 @@ func TestOnlyTokenTypesThatAreUnderstoodAreTaken(t *testing.T) {
 		{`"token_type":"mac"`, `"mac"`},
 		{`"token_type":"N_A"`, `"N_A"`},
 		{`"token_type":"pop"`, `"pop"`},
-		{`"token_type":"DPoP"`, "Config.DPoPKey"},
+		{`"token_type":"DPoP"`, "without a key"},
 		{`"token_type":1`, "a number"},
 		{`"token_type":["Bearer"]`, "an array"},
 		{`"token_type":{}`, "an object"},

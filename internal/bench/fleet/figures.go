@@ -59,7 +59,10 @@ func rows(p plan) []row {
 		{"rolling restart: token requests", sum(requests, p.restart), [...]expectation{one, {"N + those still to be replaced", n + unreplaced}, all}},
 		{"rolling restart: most in a second", peak(requests, p.restart), [...]expectation{one, none, {"N/R a second, peak", crest(n, r)}}},
 		{"server down: token requests", sum(requests, p.serverDown), [...]expectation{
-			{"one at a time: D/A at most", d.Seconds() / p.answer.Seconds()}, {"N D/R, for D/2, each with backoff", due * attempts(d)}, failing}},
+			{"one at a time: D/A at most", d.Seconds() / p.answer.Seconds()},
+			{"N D/R, for D/2, each with backoff", due * attempts(d)},
+			failing,
+		}},
 		{"server down: most in a second", peak(requests, p.serverDown), [...]expectation{
 			{"1/A", math.Ceil(1 / p.answer.Seconds())}, none, {"N D/R", due}}},
 		{"server down: failed calls", sum(failed, p.serverDown), [...]expectation{zero, zero, failing}},

@@ -28,7 +28,8 @@ func TestFleetsThroughSixHours(t *testing.T) {
 			fleets[i].run(k)
 		})
 		t.Logf("%s: %s calls for a token, the slowest took %v; simulated in %v", k.name, thousands(int(fleets[i].calls.Load())),
-			time.Duration(fleets[i].slowest.Load()).Round(time.Millisecond), time.Since(began).Round(100*time.Millisecond))
+			time.Duration(fleets[i].slowest.Load()).Round(time.Millisecond),
+			time.Since(began).Round(100*time.Millisecond))
 	}
 	var table strings.Builder
 	writeTable(&table, rows(p), fleets)

@@ -50,7 +50,9 @@ func drawSVG(file string, p plan, fleets [len(kinds)]*world) error {
 	paper := draw.New(canvas)
 	paper.SetColor(color.White)
 	paper.Fill(paper.Rectangle.Path())
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
+	tiles := draw.Tiles{
+		Rows: 2, Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin,
+	}
 	parts := [][]*plot.Plot{{above}, {below}}
 	for i, c := range plot.Align(parts, tiles, paper) {
 		parts[i][0].Draw(c[0])
@@ -98,12 +100,15 @@ func panel(p plan, fleets [len(kinds)]*world, of func(*world) series, label stri
 		name string
 	}{{p.restart, "rolling restart"}, {p.serverDown, "server down"}, {p.storeDown, "store down"}} {
 		from, to := shade.from.Hours(), shade.to.Hours()
-		area, err := plotter.NewPolygon(plotter.XYs{{X: from, Y: bottom}, {X: to, Y: bottom}, {X: to, Y: top}, {X: from, Y: top}})
+		corners := plotter.XYs{{X: from, Y: bottom}, {X: to, Y: bottom}, {X: to, Y: top}, {X: from, Y: top}}
+		area, err := plotter.NewPolygon(corners)
 		if err != nil {
 			return nil, err
 		}
 		area.Color, area.LineStyle.Width = color.Gray{0xea}, 0
-		name, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: from, Y: top / 1.7}}, Labels: []string{" " + shade.name}})
+		name, err := plotter.NewLabels(plotter.XYLabels{
+			XYs: plotter.XYs{{X: from, Y: top / 1.7}}, Labels: []string{" " + shade.name},
+		})
 		if err != nil {
 			return nil, err
 		}

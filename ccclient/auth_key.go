@@ -1,0 +1,226 @@
+package ccclient
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/privatekey"
+)
+
+// PrivateKeyJWT signs an assertion for each attempt at a token request (private_key_jwt). The key is an RSA key of at
+// least 2048 bits, an ECDSA key on P-256, P-384 or P-521, an Ed25519 key, or anything that signs like one: a key that
+// never leaves a KMS or an HSM fits. [ParseKey] reads PEM and JWK. A key that is replaced while the program runs comes
+// from [PrivateKeyJWTFrom].
+func PrivateKeyJWT(key crypto.Signer, o AssertionOptions) Auth {
+	m := keyMethod(o)
+	k, err := inspect(Key{Signer: key}, o)
+	if err != nil {
+		m.fault = err
+		return m
+	}
+	m.prove = func(_ context.Context, r Request) (Credentials, string, error) {
+		c, err := k.prove(r)
+		return c, "", err
+	}
+	return m
+}
+
+// PrivateKeyJWTFrom is [PrivateKeyJWT] with a key that may be replaced while the program runs: source is asked at each
+// token request. What o leaves empty of KeyID, Algorithm and Certificate is taken from the key. An error fails the
+// token request; a token that is still alive goes on being used.
+func PrivateKeyJWTFrom(source KeySource, o AssertionOptions) Auth {
+	m := keyMethod(o)
+	if source == nil {
+		m.fault = errors.New("no KeySource was given")
+		return m
+	}
+	m.fault = o.lifetimeFault()
+	ask := func(ctx context.Context) (k *inspected, state string, err error) {
+		key, err := source(ctx)
+		if err != nil {
+			return nil, "", fmt.Errorf("private key: %w", err)
+		}
+		if k, err = inspect(key, o); err != nil {
+			return nil, "", err
+		}
+		state, err = k.state()
+		return k, state, err
+	}
+	m.current = func(ctx context.Context) (string, error) {
+		_, state, err := ask(ctx)
+		return state, err
+	}
+	m.prove = func(ctx context.Context, r Request) (Credentials, string, error) {
+		k, state, err := ask(ctx)
+		if err != nil {
+			return Credentials{}, "", err
+		}
+		c, err := k.prove(r)
+		return c, state, err
+	}
+	return m
+}
+
+const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " +
+	"the audience it wants (AssertionOptions.Audience) and the clock"
+
+func keyMethod(o AssertionOptions) *method {
+	return newMethod(facts{
+		name:       "private_key_jwt",
+		listed:     []string{"private_key_jwt"},
+		parameters: assertionParameters,
+		remedy:     privateKeyRemedy,
+		identity:   o.identity(),
+	})
+}
+
+// An inspected key is known to be able to sign what its options ask for.
+type inspected struct {
+	pub     crypto.PublicKey
+	fitting []string // the algorithms that fit it
+	options AssertionOptions
+
+	// sign has the key in its closure, out of reach of fmt.
+	sign func(algorithm string, header map[string]any) (*jws.Signer, error)
+
+	last atomic.Pointer[prepared]
+}
+
+// A prepared signer has its header encoded. What a request can change of that is the type and the algorithm, and of
+// one client's requests none does, once discovery has spoken.
+type prepared struct {
+	algorithm string
+	issuer    bool
+	*jws.Signer
+}
+
+// inspect returns key ready to sign. Its error says what is wrong with key and o, alone or together.
+func inspect(key Key, o AssertionOptions) (*inspected, error) {
+	pub, err := jws.Public(key.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	fitting, err := jws.Algorithms(pub)
+	if err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	o = o.over(key)
+	if err := errors.Join(o.fault(fitting), o.certificateFault(pub)); err != nil {
+		return nil, err
+	}
+	sign := func(algorithm string, header map[string]any) (*jws.Signer, error) {
+		return jws.NewSigner(key.Signer, algorithm, header)
+	}
+	return &inspected{pub: pub, fitting: fitting, options: o, sign: sign}, nil
+}
+
+func (k *inspected) prove(r Request) (Credentials, error) {
+	algorithm, err := k.options.algorithm(r, k.fitting)
+	if err != nil {
+		return Credentials{}, err
+	}
+	p := k.last.Load()
+	if p == nil || p.algorithm != algorithm || p.issuer != (r.Issuer != "") {
+		signer, err := k.sign(algorithm, k.options.header(r))
+		if err != nil {
+			return Credentials{}, err
+		}
+		p = &prepared{algorithm, r.Issuer != "", signer}
+		k.last.Store(p)
+	}
+	return k.options.sign(r, p.Signer)
+}
+
+// state changes when a source has returned another key, or another name for it.
+func (k *inspected) state() (string, error) {
+	der, err := x509.MarshalPKIXPublicKey(k.pub)
+	if err != nil {
+		return "", fmt.Errorf("private key: %w", err)
+	}
+	return fmt.Sprintf("%x %q", der, k.options.identity()), nil
+}
+
+// A Key is a private key and what goes with it. However it is printed, logged or encoded, its ID is all that shows.
+type Key struct {
+	Signer      crypto.Signer
+	ID          string            // the "kid" by which the server knows it; may be empty
+	Algorithm   string            // the one it is meant for ("PS256"); empty: see [AssertionOptions]
+	Certificate *x509.Certificate // of the key, for servers that find it by x5t#S256; may be nil
+}
+
+// String returns the key's ID.
+func (k Key) String() string { return k.ID }
+
+// Format prints the key's ID, whatever the verb.
+func (k Key) Format(s fmt.State, _ rune) { io.WriteString(s, k.ID) }
+
+// MarshalText returns the key's ID, to encoding/json and its like.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.ID), nil }
+
+// LogValue returns the key's ID.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.ID) }
+
+// A KeySource returns a client's current private key. It is asked at each token request, never for a cached token, must
+// be safe for concurrent use and should heed ctx. [KeyFile] and [KeyFrom] make one; any function will do.
+type KeySource func(ctx context.Context) (Key, error)
+
+// KeyFile makes a source of the file at path, which holds a key in a form that [ParseKey] reads. The file is read at
+// each token request, as with [SecretFile], and parsed when it has changed. A file larger than 64 KiB is an error.
+func KeyFile(path string) KeySource {
+	return KeyFrom(func(context.Context) (string, error) { return readFile("key file", path) })
+}
+
+// KeyFrom makes a source of a Secret that returns a key in a form that [ParseKey] reads: from a vault, for instance. It
+// is parsed when it has changed. Without a Secret there is no source, which [New] reports.
+func KeyFrom(s Secret) KeySource {
+	if s == nil {
+		return nil
+	}
+	var mu sync.Mutex // guards what was parsed last: an RSA key takes long to check
+	var last fingerprint
+	var parsed func() Key
+	return func(ctx context.Context) (Key, error) {
+		text, err := s.get(ctx)
+		if err != nil {
+			return Key{}, err
+		}
+		latest := fingerprintOf(text)
+		mu.Lock()
+		defer mu.Unlock()
+		if parsed == nil || latest != last {
+			key, err := parseKey([]byte(text))
+			if err != nil {
+				return Key{}, err
+			}
+			last, parsed = latest, func() Key { return key }
+		}
+		return parsed(), nil
+	}
+}
+
+// ParseKey reads a private key for [PrivateKeyJWT] or Config.DPoPKey: PEM (PKCS #8, PKCS #1 or SEC 1, with certificates
+// beside it if need be), a JWK, or a JWK Set of one key. The ID and the Algorithm are those that a JWK names; the
+// Certificate is the key's own, if it stands beside the key in PEM or in a JWK's x5c.
+//
+// The errors say what the data is if not that: encrypted, a certificate or a public key, too short, on a curve that is
+// not supported, several keys. None repeats any of the data.
+func ParseKey(data []byte) (Key, error) {
+	key, err := parseKey(data)
+	if err != nil {
+		return Key{}, fmt.Errorf("ccclient: private key: %w", err)
+	}
+	return key, nil
+}
+
+func parseKey(data []byte) (Key, error) {
+	key, err := privatekey.Parse(data)
+	return Key(key), err
+}

@@ -1,0 +1,54 @@
+package ccclient
+
+import (
+	"context"
+
+	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/cache"
+)
+
+// For returns a client for other scopes, another audience or other resources with the same credentials. Its token is its
+// own. What t leaves open is inherited from c; see [Target].
+//
+// Clients are remembered, about as many as Config.Cache.MaxKeys allows, so For may be called for each request: the same
+// t returns the same client, and costs no more than looking it up: no lock, and no allocation unless c and t both have
+// EndpointParams. A fault in t is the error of every Token.
+func (c *Client) For(t Target) *Client {
+	if !c.made() || t.empty() {
+		return c
+	}
+	m := &c.registration.derived
+	t = t.inherit(c.target) // copied only if the client is new
+	hash := m.hash(&t)
+	if known := m.find(hash, &t); known != nil {
+		return known
+	}
+	return m.add(hash, c.registration.client(t.clone()))
+}
+
+// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
+type tokens interface {
+	Token(context.Context) (*oauth2.Token, error)
+	Refresh(context.Context) (*oauth2.Token, error)
+	Invalidate(rejected *oauth2.Token)
+	Evicted() bool // the token had to make room; use brings it back
+}
+
+// client returns a new Client for t, which is complete and not shared.
+func (r *registration) client(t Target) *Client {
+	key := string(t.key(nil, r.key))
+	if r.certificate.Rotates() {
+		c := &Client{registration: r, target: t}
+		c.tokens = &rotating{registration: r, key: key, fetch: c.fetch}
+		return c
+	}
+	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
+	// caches.
+	c := &struct {
+		Client
+		entry cache.Entry
+	}{Client: Client{registration: r, target: t}}
+	c.tokens = r.cache.Adopt(&c.entry, key, c.fetch)
+	return &c.Client
+}

@@ -1,0 +1,179 @@
+package ccclient
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
+	"github.com/ccclient/go-ccclient/transport"
+)
+
+// An exchanger makes token requests for one client. One attempt is an [exchange]; fetch makes as many as it may take.
+type exchanger struct {
+	clientID string
+	auth     Auth
+	header   http.Header  // of every request: Config.EndpointHeader
+	client   *http.Client // its Transport and Timeout count
+	retry    Retry
+	dpop     *transport.DPoP // nil: bearer tokens
+	log      logger
+}
+
+// newExchanger completes x.
+func newExchanger(x exchanger) *exchanger {
+	x.header = canonicalHeader(x.header)
+	x.retry = x.retry.withDefaults()
+	if x.client.Timeout > 0 {
+		x.retry.AttemptTimeout = min(x.retry.AttemptTimeout, x.client.Timeout)
+	}
+	return &x
+}
+
+// An endpoint is where a token request goes, and what is known of the server there.
+type endpoint struct {
+	tokenURL   string
+	issuer     string   // empty if not known
+	algorithms []string // for assertions, if the server lists them
+	methods    []string // of client authentication, if the server lists them
+}
+
+// host names ep in errors and logs: a token URL's query may hold a key.
+func (ep endpoint) host() string {
+	u, err := url.Parse(ep.tokenURL)
+	if err != nil {
+		return "the token endpoint"
+	}
+	return u.Host
+}
+
+// An exchange is one token request, as it was sent, and what its answer is interpreted by.
+type exchange struct {
+	*exchanger
+	endpoint    endpoint
+	form        url.Values  // what is asked for
+	credentials Credentials // who asks
+	sent        time.Time
+	nonce       bool // the answer brought a new DPoP nonce
+}
+
+// attempt makes one exchange: it prepares a token request, with credentials and a proof of its own, posts it and
+// interprets the answer.
+func (x *exchanger) attempt(ctx context.Context, ep endpoint, form url.Values) (*oauth2.Token, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, x.retry.AttemptTimeout)
+	defer cancel()
+	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form)}
+	if ex.form.Get("grant_type") == "" {
+		ex.form.Set("grant_type", "client_credentials")
+	}
+	req, e := ex.prepare(ctx)
+	if e != nil {
+		return nil, e
+	}
+	a, e := ex.post(req)
+	if e != nil {
+		return nil, e
+	}
+	return ex.interpret(a)
+}
+
+// prepare authenticates the request and makes its HTTP request.
+func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
+	var err error
+	x.credentials, err = x.auth.Authenticate(ctx, Request{
+		ClientID: x.clientID, TokenURL: x.endpoint.tokenURL, Issuer: x.endpoint.issuer,
+		Form: withoutEmpty(x.form), Algorithms: slices.Clone(x.endpoint.algorithms),
+	})
+	if err != nil {
+		return nil, x.unauthenticated(err)
+	}
+	form, header := maps.Clone(x.form), x.header.Clone()
+	maps.Copy(form, withoutEmpty(x.credentials.Form))
+	maps.Copy(header, canonicalHeader(x.credentials.Header))
+	if header.Get("Accept") == "" {
+		header.Set("Accept", "application/json")
+	}
+	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.endpoint.tokenURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, x.unsendable(err)
+	}
+	req.Header = header
+	if x.dpop != nil {
+		if err := x.dpop.Sign(req, ""); err != nil {
+			return nil, x.failed(&Error{Err: errors.Unwrap(err), outlook: unclear}) // without the prefix
+		}
+	}
+	return req, nil
+}
+
+// post sends the request and reads the whole answer.
+func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
+	x.sent = time.Now()
+	resp, err := x.send(req)
+	if err != nil {
+		return tokenresponse.Response{}, x.unreachable(req.Context(), err)
+	}
+	defer resp.Body.Close()
+	x.nonce = x.dpop != nil && x.dpop.Learn(resp)
+	// To the end, so that the connection is used again.
+	body, err := io.ReadAll(io.LimitReader(resp.Body, tokenresponse.MaxBytes+1))
+	a := tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: time.Now()}
+	switch {
+	case !a.OK(): // the status tells enough
+	case err != nil:
+		return a, x.unreachable(req.Context(), err)
+	case len(body) > tokenresponse.MaxBytes:
+		return a, x.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes), nil)
+	}
+	return a, nil
+}
+
+// send goes to the client's transport, past the client, which would look at redirects and cookies: a redirect could
+// take the credentials elsewhere, and is never followed.
+func (x *exchanger) send(req *http.Request) (*http.Response, error) {
+	t := x.client.Transport
+	if t == nil {
+		t = http.DefaultTransport
+	}
+	resp, err := t.RoundTrip(req)
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && string(record.RecordHeader[:]) == "HTTP/" {
+		return nil, http.ErrSchemeMismatch // without the connection that the other holds
+	}
+	if err != nil {
+		return nil, err
+	}
+	if resp == nil {
+		return nil, fmt.Errorf("the RoundTripper %T returned neither a response nor an error", t)
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if resp.Request == nil {
+		resp.Request = req
+	}
+	return resp, nil
+}
+
+// withoutEmpty copies a form without what has no value: that counts as omitted (RFC 6749, section 3.2).
+func withoutEmpty(form url.Values) url.Values {
+	kept := make(url.Values, len(form)+3)
+	for name, values := range form {
+		for _, value := range values {
+			if value != "" {
+				kept[name] = append(kept[name], value)
+			}
+		}
+	}
+	return kept
+}

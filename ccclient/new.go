@@ -1,0 +1,99 @@
+package ccclient
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/transport"
+)
+
+// New makes a Client. It does no I/O; the first token is asked for when it is needed. Its error lists every fault of cfg
+// at once, each with the name of its field.
+func New(cfg Config) (*Client, error) {
+	f := cfg.validate()
+	r := newRegistration(&cfg)
+	f.of("DPoPKey", r.bindTokens(&cfg))
+	f.of("WrapTransport", r.connect(&cfg))
+	f.of("Issuer", r.locate(&cfg))
+	if err := f.err("invalid Config"); err != nil {
+		return nil, fmt.Errorf("ccclient: %w", err)
+	}
+	r.prepareExchanges(&cfg)
+	r.openCache(&cfg)
+	target := cfg.target()
+	r.root = r.client(target)
+	return r.root, nil
+}
+
+// newRegistration begins a registration with what is only copied.
+func newRegistration(cfg *Config) *registration {
+	return &registration{
+		clientID:     cfg.ClientID,
+		server:       cfg.server(),
+		host:         endpoint{tokenURL: cmp.Or(cfg.Issuer, cfg.TokenURL)}.host(),
+		auth:         cfg.Auth,
+		allowedHosts: slices.Clone(cfg.AllowedHosts),
+		insecureHTTP: cfg.InsecureHTTP,
+		replayLimit:  cfg.ReplayLimit,
+	}
+}
+
+// bindTokens prepares the proofs of possession that go with tokens which are bound to a key.
+func (r *registration) bindTokens(cfg *Config) (err error) {
+	if cfg.DPoPKey == nil {
+		return nil
+	}
+	if r.dpop, err = transport.NewDPoP(cfg.DPoPKey); err != nil {
+		return cmp.Or(errors.Unwrap(err), err) // without the prefix
+	}
+	return nil
+}
+
+// connect decides what everything goes through.
+func (r *registration) connect(cfg *Config) (err error) {
+	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.renew() })
+	r.certificate, r.connections = certificate, newConnections(config)
+	if cfg.HTTPClient == nil {
+		r.httpClient.Transport, err = r.connections.wrapped(cfg.WrapTransport)
+		return err
+	}
+	r.httpClient = *cfg.HTTPClient
+	if r.httpClient.Transport == nil {
+		// The default transport of now: a program may later make the authorized client its default, and a token
+		// request that went through that would wait for itself.
+		r.httpClient.Transport = http.DefaultTransport
+	}
+	return nil
+}
+
+// locate says where token requests go.
+func (r *registration) locate(cfg *Config) (err error) {
+	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil)
+	return err
+}
+
+// prepareExchanges says how token requests are made.
+func (r *registration) prepareExchanges(cfg *Config) {
+	r.exchanger = newExchanger(exchanger{
+		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry, dpop: r.dpop,
+		log: logger{cfg.logger()},
+	})
+}
+
+// openCache opens the cache in which the tokens are kept.
+func (r *registration) openCache(cfg *Config) {
+	r.key = cfg.clientKey(r.dpop, r.certificate)
+	o := cfg.Cache
+	o.Logger = cfg.logger()
+	if _, identified := identityOf(cfg.Auth); o.Store != nil && !identified {
+		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
+		logger{cfg.logger()}.storeUnused()
+	}
+	r.cache = cache.New(o)
+	r.derived.init(r.cache.MaxKeys())
+}

@@ -1,0 +1,98 @@
+package ccclient
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
+)
+
+// rotating keeps the token of a client whose certificate may rotate. Tokens may be bound to the certificate (RFC 8705,
+// section 3), so there is a cache entry for each.
+type rotating struct {
+	registration *registration
+	key          string      // of the target
+	fetch        cache.Fetch // gets a token with whatever certificate is shown
+
+	current atomic.Pointer[certified] // nil: none yet
+}
+
+// A certified entry is for tokens that were got with one certificate.
+type certified struct {
+	*cache.Entry
+	thumbprint string // of the certificate
+}
+
+// errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be bound
+// to either.
+var errRotated = errors.New("the client certificate changes again and again: " +
+	"GetClientCertificate in Config.TLS should return the same one until it is replaced")
+
+func (k *rotating) Token(ctx context.Context) (*oauth2.Token, error) {
+	return k.withCurrent(ctx, (*cache.Entry).Token)
+}
+
+func (k *rotating) Refresh(ctx context.Context) (*oauth2.Token, error) {
+	return k.withCurrent(ctx, (*cache.Entry).Refresh)
+}
+
+func (k *rotating) Invalidate(rejected *oauth2.Token) {
+	if now := k.current.Load(); now != nil {
+		now.Invalidate(rejected)
+	}
+}
+
+// A getter is a method of an entry.
+type getter func(*cache.Entry, context.Context) (*oauth2.Token, error)
+
+// withCurrent calls get with the entry of the certificate that is shown now, and again when that rotated meanwhile.
+func (k *rotating) withCurrent(ctx context.Context, get getter) (tok *oauth2.Token, err error) {
+	for range clientcert.RotationBurst + 2 { // more rotations are not followed so soon
+		tok, err = get(k.entryFor(k.registration.certificate.Recent()), ctx)
+		if !errors.Is(err, errRotated) {
+			break
+		}
+	}
+	return tok, err
+}
+
+// Evicted reports whether there is no token for the certificate that was used last.
+func (k *rotating) Evicted() bool {
+	now := k.current.Load()
+	return now == nil || now.Entry.Evicted()
+}
+
+// entryFor returns the entry for tokens got with the certificate of this thumbprint, and makes it the current one.
+func (k *rotating) entryFor(thumbprint string) *cache.Entry {
+	if now := k.current.Load(); now != nil && now.thumbprint == thumbprint {
+		return now.Entry
+	}
+	next := &certified{thumbprint: thumbprint}
+	next.Entry = k.registration.cache.Entry(certifiedKey(k.key, thumbprint), func(ctx context.Context) (*oauth2.Token, error) {
+		return k.fetchWith(ctx, next)
+	})
+	k.current.Store(next)
+	return next.Entry
+}
+
+// fetchWith gets a token with one certificate. It looks at what is shown before and after: a token that lies under a
+// certificate's key is bound to no other.
+func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
+	certificate := k.registration.certificate
+	certificate.Check()
+	if certificate.Last() == with.thumbprint {
+		tok, err := k.fetch(ctx)
+		if err != nil {
+			certificate.Check() // perhaps the old one was refused
+		}
+		if certificate.Last() == with.thumbprint {
+			return tok, err
+		}
+	}
+	with.Evict() // Nobody asks for it any more, KeepFresh aside.
+	return nil, errRotated
+}
