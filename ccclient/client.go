@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -25,6 +27,7 @@ var ErrClosed = cache.ErrClosed
 type Client struct {
 	registration *registration // shared with all clients that For makes of this one
 	target       Target        // what the token is for; complete: nothing is inherited any more
+	local        bool          // the token goes into no Store: its key would give away a secret
 	tokens       tokens        // where the token is kept
 }
 
@@ -35,6 +38,8 @@ type registration struct {
 	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
 	host        string // that of server, as errors have it
 	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
+	secretHash  secretHash
+	stored      bool // tokens go into a Store
 	auth        Auth
 	endpoints   endpoints
 	exchanger   *exchanger
@@ -50,6 +55,8 @@ type registration struct {
 	replayLimit  int64
 
 	derived memo // the clients that For made
+
+	warnedOfLocal atomic.Bool
 }
 
 // Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
@@ -133,6 +140,9 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	}
 }
 
+// closePatience is how long Close waits for what ignores that it is to end.
+const closePatience = 5 * time.Second
+
 // Close ends background work, also that of clients which For made, and joins it. It is idempotent. On a client that For
 // made it does nothing.
 func (c *Client) Close() error {
@@ -143,7 +153,10 @@ func (c *Client) Close() error {
 	if c != r.root {
 		return nil
 	}
+	patience, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
 	err := r.cache.Close()
+	r.certificate.Close(patience)
 	r.endpoints.close()
 	r.connections.CloseIdleConnections()
 	return err
@@ -154,6 +167,9 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registration
 	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
 		return nil, r.failed(err, settled) // For has no other way to tell.
+	}
+	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
+		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	return r.endpoints.fetch(withLabel(ctx, c.target.Label), r.exchanger, c.target.form())
 }
