@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+
+	"github.com/ccclient/go-ccclient/internal/fingerprint"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // An Auth proves to the authorization server who the client is. It is asked for each attempt at a token request, so
@@ -71,7 +74,7 @@ type Request struct {
 // String returns r without the values in Form.
 func (r Request) String() string {
 	return fmt.Sprintf("ccclient.Request{ClientID: %q, TokenURL: %q, Issuer: %q, Form: %q, Algorithms: %q}",
-		r.ClientID, withoutQuery(r.TokenURL), r.Issuer, names(r.Form), r.Algorithms)
+		r.ClientID, redact.WithoutQuery(r.TokenURL), r.Issuer, redact.Names(r.Form), r.Algorithms)
 }
 
 // Format prints what String returns, whatever the verb.
@@ -84,9 +87,9 @@ func (r Request) MarshalText() ([]byte, error) { return []byte(r.String()), nil 
 func (r Request) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("client_id", r.ClientID),
-		slog.String("token_url", withoutQuery(r.TokenURL)),
+		slog.String("token_url", redact.WithoutQuery(r.TokenURL)),
 		slog.String("issuer", r.Issuer),
-		slog.Any("form", names(r.Form)),
+		slog.Any("form", redact.Names(r.Form)),
 		slog.Any("algorithms", r.Algorithms),
 	)
 }
@@ -101,13 +104,13 @@ type Credentials struct {
 
 	// What one of the library's methods knows of how they came about; zero for others.
 	method *method
-	used   fingerprint   // of what it used, should that rotate
-	secret func() string // the shared secret itself, where Form and Header do not hold it
+	used   fingerprint.Print // of what it used, should that rotate
+	secret func() string     // the shared secret itself, where Form and Header do not hold it
 }
 
 // String returns the names in c, without the values.
 func (c Credentials) String() string {
-	return fmt.Sprintf("ccclient.Credentials{Form: %q, Header: %q}", names(c.Form), names(c.Header))
+	return fmt.Sprintf("ccclient.Credentials{Form: %q, Header: %q}", redact.Names(c.Form), redact.Names(c.Header))
 }
 
 // Format prints what String returns, whatever the verb.
@@ -118,7 +121,7 @@ func (c Credentials) MarshalText() ([]byte, error) { return []byte(c.String()), 
 
 // LogValue returns what String returns, as attributes.
 func (c Credentials) LogValue() slog.Value {
-	return slog.GroupValue(slog.Any("form", names(c.Form)), slog.Any("header", names(c.Header)))
+	return slog.GroupValue(slog.Any("form", redact.Names(c.Form)), slog.Any("header", redact.Names(c.Header)))
 }
 
 // facts are what there is to know of an Auth beside how it authenticates.
@@ -196,9 +199,9 @@ func (m *method) Authenticate(ctx context.Context, r Request) (Credentials, erro
 		return Credentials{}, m.fault
 	}
 	c, state, err := m.prove(ctx, r)
-	var used fingerprint
+	var used fingerprint.Print
 	if state != "" {
-		used = fingerprintOf(state)
+		used = fingerprint.Of(state)
 	}
 	if err != nil {
 		return Credentials{}, &unproven{err, func(ctx context.Context) bool { return m.rotated(ctx, used) }}
@@ -218,12 +221,12 @@ func (m *method) String() string { return m.name }
 
 // rotated reports whether m would use another secret or key now than the one with the fingerprint used. A zero
 // fingerprint stands for one that could not be had: any is another. No answer is no change.
-func (m *method) rotated(ctx context.Context, used fingerprint) bool {
+func (m *method) rotated(ctx context.Context, used fingerprint.Print) bool {
 	if m == nil || m.current == nil {
 		return false
 	}
 	state, err := m.current(ctx)
-	return err == nil && fingerprintOf(state) != used
+	return err == nil && fingerprint.Of(state) != used
 }
 
 // An unproven error is why a method made no credentials. It is a [cache.Outdater]: what was missing may turn up.

@@ -58,6 +58,9 @@ func ClientAssertion(s Secret) Auth {
 	})
 }
 
+const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " +
+	"the audience it wants (AssertionOptions.Audience) and the clock"
+
 // SPIFFEAssertion sends a SPIFFE JWT-SVID, whose audience should be the server's issuer alone. It is [ClientAssertion]
 // with the assertion type of draft-ietf-oauth-spiffe-client-auth (spiffe_jwt).
 func SPIFFEAssertion(s Secret) Auth {
@@ -132,14 +135,6 @@ type AssertionOptions struct {
 	// Certificate, if set, must belong to the key that signs. Its thumbprint becomes the "x5t#S256" header (RFC 7515,
 	// section 4.1.8), by which Entra ID finds the key.
 	Certificate *x509.Certificate
-}
-
-// over returns o with what it leaves open taken from the key.
-func (o AssertionOptions) over(k Key) AssertionOptions {
-	o.KeyID = cmp.Or(o.KeyID, k.ID)
-	o.Algorithm = cmp.Or(o.Algorithm, k.Algorithm)
-	o.Certificate = cmp.Or(o.Certificate, k.Certificate)
-	return o
 }
 
 // fault returns what is wrong with o. fitting are the algorithms that the key can do.

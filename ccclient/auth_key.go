@@ -1,6 +1,7 @@
 package ccclient
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ccclient/go-ccclient/internal/fingerprint"
 	"github.com/ccclient/go-ccclient/internal/jws"
 	"github.com/ccclient/go-ccclient/internal/privatekey"
 )
@@ -69,9 +71,6 @@ func PrivateKeyJWTFrom(source KeySource, o AssertionOptions) Auth {
 	return m
 }
 
-const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " +
-	"the audience it wants (AssertionOptions.Audience) and the clock"
-
 func keyMethod(o AssertionOptions) *method {
 	return newMethod(facts{
 		name:       "private_key_jwt",
@@ -120,6 +119,14 @@ func inspect(key Key, o AssertionOptions) (*inspected, error) {
 		return jws.NewSigner(key.Signer, algorithm, header)
 	}
 	return &inspected{pub: pub, fitting: fitting, options: o, sign: sign}, nil
+}
+
+// over returns o with what it leaves open taken from the key.
+func (o AssertionOptions) over(k Key) AssertionOptions {
+	o.KeyID = cmp.Or(o.KeyID, k.ID)
+	o.Algorithm = cmp.Or(o.Algorithm, k.Algorithm)
+	o.Certificate = cmp.Or(o.Certificate, k.Certificate)
+	return o
 }
 
 func (k *inspected) prove(r Request) (Credentials, error) {
@@ -185,14 +192,14 @@ func KeyFrom(s Secret) KeySource {
 		return nil
 	}
 	var mu sync.Mutex // guards what was parsed last: an RSA key takes long to check
-	var last fingerprint
+	var last fingerprint.Print
 	var parsed func() Key
 	return func(ctx context.Context) (Key, error) {
 		text, err := s.get(ctx)
 		if err != nil {
 			return Key{}, err
 		}
-		latest := fingerprintOf(text)
+		latest := fingerprint.Of(text)
 		mu.Lock()
 		defer mu.Unlock()
 		if parsed == nil || latest != last {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -133,7 +134,7 @@ func (cfg *Config) clientKey(
 	} else {
 		h.add("")
 	}
-	h.params(canonicalHeader(cfg.EndpointHeader)) // one may name a tenant
+	h.params(field.Canonical(cfg.EndpointHeader)) // one may name a tenant
 	return h.sum(nil, hash)
 }
 

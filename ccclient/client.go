@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -48,8 +50,8 @@ type registration struct {
 	cache       *cache.Cache
 	root        *Client // the one that New returned
 
-	connections  *connections // the library's own; unused if Config has an HTTPClient
-	httpClient   http.Client  // what everything goes through, token requests and API calls alike
+	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
+	httpClient   http.Client       // what everything goes through, token requests and API calls alike
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
@@ -162,6 +164,32 @@ func (c *Client) Close() error {
 	return err
 }
 
+// Format prints which client c is, at which server, and what its token is for; never a token.
+func (c *Client) Format(s fmt.State, _ rune) {
+	switch {
+	case c == nil:
+		fmt.Fprint(s, "<nil>")
+	case !c.made():
+		fmt.Fprint(s, "ccclient.Client{}")
+	default:
+		r := c.registration
+		fmt.Fprintf(s, "ccclient.Client{ClientID: %q, Server: %q, Target: %v}", r.clientID, r.server, c.target)
+	}
+}
+
+// LogValue returns what Format prints.
+func (c *Client) LogValue() slog.Value {
+	if !c.made() {
+		return slog.StringValue(fmt.Sprint(c))
+	}
+	r := c.registration
+	return slog.GroupValue(
+		slog.String("client_id", r.clientID),
+		slog.String("server", r.server),
+		slog.Any("target", c.target),
+	)
+}
+
 // fetch is the cache's Fetch: it asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registration
@@ -209,6 +237,14 @@ func (c *Client) kept() tokens {
 		return notMade{}
 	}
 	return c.tokens
+}
+
+// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
+type tokens interface {
+	Token(context.Context) (*oauth2.Token, error)
+	Refresh(context.Context) (*oauth2.Token, error)
+	Invalidate(rejected *oauth2.Token)
+	Evicted() bool // the token had to make room; use brings it back
 }
 
 // notMade stands in for the tokens of a Client that is nil or a zero value.

@@ -4,26 +4,28 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
-// A Config says where tokens come from, who asks for them and what for. Its zero fields, beyond those that are required,
-// are good defaults. [New] copies what it needs: a Config may be changed and used again afterwards.
+// A Config says where tokens come from, who asks for them and what for. Its zero fields, beyond those that are
+// required, are good defaults. [New] copies what it needs: a Config may be changed and used again afterwards.
 //
-// Printing or logging a Config shows where tokens come from, who asks and what for; of EndpointParams and EndpointHeader
-// the names only, and nothing of keys, certificates or clients.
+// Printing or logging a Config shows where tokens come from, who asks and what for; of EndpointParams and
+// EndpointHeader the names only, and nothing of keys, certificates or clients.
 type Config struct {
-	// TokenURL is the token endpoint: https, or http on loopback. A query is kept. Exactly one of TokenURL and Issuer is
-	// required.
+	// TokenURL is the token endpoint: https, or http on loopback. A query is kept. Exactly one of TokenURL and Issuer
+	// is required.
 	TokenURL string
 
-	// Issuer is the authorization server's issuer identifier, from which its metadata is discovered when the first token
-	// is needed: RFC 8414, then OpenID Connect Discovery 1.0. What the metadata settles (the token endpoint, its alias
-	// for mutual TLS, the audience of assertions, algorithms) needs no configuration.
+	// Issuer is the authorization server's issuer identifier, from which its metadata is discovered when the first
+	// token is needed: RFC 8414, then OpenID Connect Discovery 1.0. What the metadata settles (the token endpoint, its
+	// alias for mutual TLS, the audience of assertions, algorithms) needs no configuration.
 	Issuer string
 
 	// ClientID is the client identifier (RFC 6749, section 2.2). Required.
@@ -32,7 +34,8 @@ type Config struct {
 	// Auth proves that the client is who it says. Required.
 	Auth Auth
 
-	// Scopes are the scopes to ask for, one an element, without order (RFC 6749, section 3.3). None: the server's default.
+	// Scopes are the scopes to ask for, one an element, without order (RFC 6749, section 3.3). None: the server's
+	// default.
 	Scopes []string
 
 	// Audience is sent as the "audience" parameter, if not empty.
@@ -41,36 +44,36 @@ type Config struct {
 	// Resources are sent as "resource" parameters, in this order: absolute URIs without a fragment (RFC 8707).
 	Resources []string
 
-	// EndpointParams are further form parameters. They may set grant_type, for a server with its own; any other name that
-	// this Config or Auth sets too, client_id among them, is a fault.
+	// EndpointParams are further form parameters. They may set grant_type, for a server with its own; any other name
+	// that this Config or Auth sets too, client_id among them, is a fault.
 	EndpointParams url.Values
 
-	// EndpointHeader is further header fields of token requests, for servers that find a tenant or an account by one. It
-	// is no place for a secret: an [AuthFunc] can add those. A field that the library sets is a fault.
+	// EndpointHeader is further header fields of token requests, for servers that find a tenant or an account by one.
+	// It is no place for a secret: an [AuthFunc] can add those. A field that the library sets is a fault.
 	EndpointHeader http.Header
 
 	// HTTPClient is what everything goes through: token requests, discovery, and the requests of [Client.HTTPClient],
 	// which returns a copy of it. Nil: the library's own connections, see TLS and WrapTransport.
 	//
 	// New copies it, with the http.DefaultTransport of that moment if its Transport is nil. Its Timeout bounds each
-	// attempt at a token request, beside Retry.AttemptTimeout. Its redirect policy and cookie jar are not used for token
-	// requests, since a token endpoint that redirects is an error. A client certificate for [TLSClientAuth] is inside of
-	// its Transport then; of how that rotates the library knows nothing.
+	// attempt at a token request, beside Retry.AttemptTimeout. Its redirect policy and cookie jar are not used for
+	// token requests, since a token endpoint that redirects is an error. A client certificate for [TLSClientAuth] is
+	// inside of its Transport then; of how that rotates the library knows nothing.
 	HTTPClient *http.Client
 
-	// TLS configures the library's own connections, for token requests and those of [Client.HTTPClient] alike. Private CAs
-	// go here, and client certificates (RFC 8705). Nil: the system's CAs. TLS 1.2 is the least. Together with HTTPClient
-	// it is a fault.
+	// TLS configures the library's own connections, for token requests and those of [Client.HTTPClient] alike. Private
+	// CAs go here, and client certificates (RFC 8705). Nil: the system's CAs. TLS 1.2 is the least. Together with
+	// HTTPClient it is a fault.
 	//
 	// A certificate that is replaced while the program runs comes from GetClientCertificate, which is asked at
 	// handshakes, at token requests, and by callers of Token once a second, so it should answer from memory. After a
 	// rotation there are new tokens and new connections.
 	TLS *tls.Config
 
-	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces, counts
-	// or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated. New calls
-	// WrapTransport once. What it returns sees the client's credentials and the tokens. Together with HTTPClient it is a
-	// fault.
+	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces,
+	// counts or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated.
+	// New calls WrapTransport once. What it returns sees the client's credentials and the tokens. Together with
+	// HTTPClient it is a fault.
 	WrapTransport func(own http.RoundTripper) http.RoundTripper
 
 	// DPoPKey, if set, binds tokens to this key (RFC 9449): P-256, P-384, P-521, RSA from 2048 bits, or Ed25519.
@@ -80,13 +83,13 @@ type Config struct {
 	// "api.example.com" (any port), "host:8443", "*.example.com" (one or more labels, not the apex).
 	//
 	// Empty: every host gets it that the program sends a request to, over https or on loopback. Where a URL comes from
-	// outside, out of a user's input, a webhook's registration or an answer's "next" link, whoever chose it is then given
-	// a token that is good at your API. Set AllowedHosts unless all URLs are the program's own. (A redirect never takes
-	// the token to another origin, whatever is set.)
+	// outside, out of a user's input, a webhook's registration or an answer's "next" link, whoever chose it is then
+	// given a token that is good at your API. Set AllowedHosts unless all URLs are the program's own. (A redirect never
+	// takes the token to another origin, whatever is set.)
 	AllowedHosts []string
 
-	// InsecureHTTP allows http:// beyond loopback, for the token endpoint and for the API: who can listen can then use the
-	// token, and the secret.
+	// InsecureHTTP allows http:// beyond loopback, for the token endpoint and for the API: who can listen can then use
+	// the token, and the secret.
 	InsecureHTTP bool
 
 	// ReplayLimit is how many bytes of a body without GetBody the transports keep in memory, so that the request can be
@@ -96,14 +99,21 @@ type Config struct {
 	// Retry bounds the attempts at one token request.
 	Retry Retry
 
-	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be set
-	// here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity, see
-	// [Auth]; otherwise New warns that they do not.
+	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be
+	// set here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity,
+	// see [Auth]; otherwise New warns that they do not.
 	Cache cache.Options
 
-	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token. Nil:
-	// silent.
+	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.
+	// Nil: silent.
 	Logger *slog.Logger
+}
+
+// target is what the tokens of cfg are for.
+func (cfg *Config) target() Target {
+	t := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
+	t = t.inherit(Target{})
+	return t.clone()
 }
 
 // logger is where everything is logged; nil: nowhere.
@@ -112,4 +122,28 @@ func (cfg *Config) logger() *slog.Logger { return cmp.Or(cfg.Logger, cfg.Cache.L
 // server names the authorization server: its issuer, or the host of the token endpoint, whose query may hold a key.
 func (cfg *Config) server() string {
 	return cmp.Or(cfg.Issuer, endpoint{tokenURL: cfg.TokenURL}.host())
+}
+
+// Format prints the fields of cfg that say where tokens come from, who asks and what for; of EndpointParams and
+// EndpointHeader the names only, and nothing of keys, certificates or clients, whatever the verb.
+func (cfg Config) Format(s fmt.State, _ rune) {
+	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, "+
+		"EndpointParams: %q, EndpointHeader: %q}",
+		redact.WithoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience, cfg.Resources,
+		redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
+}
+
+// LogValue returns what Format prints.
+func (cfg Config) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("token_url", redact.WithoutQuery(cfg.TokenURL)),
+		slog.String("issuer", cfg.Issuer),
+		slog.String("client_id", cfg.ClientID),
+		slog.String("auth", factsOf(cfg.Auth).name),
+		slog.Any("scopes", cfg.Scopes),
+		slog.String("audience", cfg.Audience),
+		slog.Any("resources", cfg.Resources),
+		slog.Any("endpoint_params", redact.Names(cfg.EndpointParams)),
+		slog.Any("endpoint_header", redact.Names(cfg.EndpointHeader)),
+	)
 }

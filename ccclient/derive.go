@@ -1,15 +1,11 @@
 package ccclient
 
 import (
-	"context"
-
-	"golang.org/x/oauth2"
-
 	"github.com/ccclient/go-ccclient/cache"
 )
 
-// For returns a client for other scopes, another audience or other resources with the same credentials. Its token is its
-// own. What t leaves open is inherited from c; see [Target].
+// For returns a client for other scopes, another audience or other resources with the same credentials. Its token is
+// its own. What t leaves open is inherited from c; see [Target].
 //
 // Clients are remembered, about as many as Config.Cache.MaxKeys allows, so For may be called for each request: the same
 // t returns the same client, and costs no more than looking it up: no lock, and no allocation unless c and t both have
@@ -25,14 +21,6 @@ func (c *Client) For(t Target) *Client {
 		return known
 	}
 	return m.add(hash, c.registration.client(t.clone()))
-}
-
-// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
-type tokens interface {
-	Token(context.Context) (*oauth2.Token, error)
-	Refresh(context.Context) (*oauth2.Token, error)
-	Invalidate(rejected *oauth2.Token)
-	Evicted() bool // the token had to make room; use brings it back
 }
 
 // client returns a new Client for t, which is complete and not shared.

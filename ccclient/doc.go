@@ -19,25 +19,25 @@
 // # What it promises
 //
 // A cached token costs no lock and no allocation. It is renewed in the background before it expires; callers who find
-// none share one token request, and each waits on its own context. A token that the API rejects with 401 is replaced, and
-// the request is sent once more. While the authorization server is down the living token is used to its end, and then
-// callers get the error at once, not a queue.
+// none share one token request, and each waits on its own context. A token that the API rejects with 401 is replaced,
+// and the request is sent once more. While the authorization server is down the living token is used to its end, and
+// then callers get the error at once, not a queue.
 //
-// The token goes to https (or loopback) and to the hosts that are allowed, and never to where a redirect leads. No error,
-// log line or printed value holds a secret or a token.
+// The token goes to https (or loopback) and to the hosts that are allowed, and never to where a redirect leads. No
+// error, log line or printed value holds a secret or a token.
 //
 // # How it is made
 //
-// This package gets a token, package cache keeps it fresh, package transport spends it; each can be used without the other
-// two. Package cctest is an authorization server for tests. [docs/architecture.md] follows a request through them, and
-// says which goroutines and locks there are.
+// This package gets a token, package cache keeps it fresh, package transport spends it; each can be used without the
+// other two. Package cctest is an authorization server for tests. [docs/architecture.md] follows a request through
+// them, and says which goroutines and locks there are.
 //
 // # What is stable
 //
-// From v1.0.0 on the exported API changes as Go's own does. A Store may be shared by versions: records say which version
-// wrote them (see package cache), and so do the keys that they lie under. A version that holds other things to shape a
-// token uses other keys: then each token is asked for once more, and none is mistaken for another. Texts of errors, logs
-// and printed values may change: use errors.Is, and the fields of [Error].
+// From v1.0.0 on the exported API changes as Go's own does. A Store may be shared by versions: records say which
+// version wrote them (see package cache), and so do the keys that they lie under. A version that holds other things to
+// shape a token uses other keys: then each token is asked for once more, and none is mistaken for another. Texts of
+// errors, logs and printed values may change: use errors.Is, and the fields of [Error].
 //
 // [docs/providers.md]: https://github.com/ccclient/go-ccclient/blob/main/docs/providers.md
 // [docs/architecture.md]: https://github.com/ccclient/go-ccclient/blob/main/docs/architecture.md

@@ -80,7 +80,7 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		}](err); ok && p.Permanent() {
 			failed.outlook = settled
 		}
-		if failed.outlook == passing && attempts < maxAttempts && sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {
+		if failed.outlook == passing && attempts < maxAttempts && backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {
 			continue
 		}
 		failed.Err = fmt.Errorf("discovery: %w", err)

@@ -33,11 +33,11 @@ func ExampleNew() {
 		Scopes:   []string{"orders:read orders:write"},
 	})
 	fmt.Println(err)
-	// Output:
-	// ccclient.Client{ClientID: "my-service", Server: "as.example.com", Target: ccclient.Target{Scopes: ["orders:read"], Audience: "", Resources: [], EndpointParams: [], Label: ""}}
-	// ccclient: invalid Config: TokenURL: http:// to as.example.com would show the client's credentials to the network: use https, or set InsecureHTTP
-	// Auth: required: for a client id and a secret, ClientSecretBasic(SecretEnv("CLIENT_SECRET"))
-	// Scopes: "orders:read orders:write" has a space: one scope an element
+	// Output: ccclient.Client{ClientID: "my-service", Server: "as.example.com", Target: ccclient.Target{Scopes:
+	// ["orders:read"], Audience: "", Resources: [], EndpointParams: [], Label: ""}} ccclient: invalid Config: TokenURL:
+	// http:// to as.example.com would show the client's credentials to the network: use https, or set InsecureHTTP
+	// Auth: required: for a client id and a secret, ClientSecretBasic(SecretEnv("CLIENT_SECRET")) Scopes: "orders:read
+	// orders:write" has a space: one scope an element
 }
 
 func ExampleClient_HTTPClient() {

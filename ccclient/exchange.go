@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -32,7 +33,7 @@ type exchanger struct {
 
 // newExchanger completes x.
 func newExchanger(x exchanger) *exchanger {
-	x.header = canonicalHeader(x.header)
+	x.header = field.Canonical(x.header)
 	x.retry = x.retry.withDefaults()
 	if x.client.Timeout > 0 {
 		x.retry.AttemptTimeout = min(x.retry.AttemptTimeout, x.client.Timeout)
@@ -99,7 +100,7 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	}
 	form, header := maps.Clone(x.form), x.header.Clone()
 	maps.Copy(form, withoutEmpty(x.credentials.Form))
-	maps.Copy(header, canonicalHeader(x.credentials.Header))
+	maps.Copy(header, field.Canonical(x.credentials.Header))
 	if header.Get("Accept") == "" {
 		header.Set("Accept", "application/json")
 	}

@@ -49,7 +49,7 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint, form url.Values) (*o
 		began := time.Now()
 		tok, e := x.attempt(ctx, ep, form)
 		if e == nil {
-			x.log.attempt(ctx, ep, attempt, time.Since(began), nil, 0)
+			x.log.attempt(ctx, ep.host(), attempt, time.Since(began), nil, 0)
 			return tok, nil
 		}
 		e.Attempts = attempt
@@ -57,11 +57,11 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint, form url.Values) (*o
 			return nil, e.endedBy(ctx)
 		}
 		wait, again := left.take(ctx, e, x.retry)
-		x.log.attempt(ctx, ep, attempt, time.Since(began), e, wait)
+		x.log.attempt(ctx, ep.host(), attempt, time.Since(began), e, wait)
 		if !again {
 			return nil, e
 		}
-		if !sleep(ctx, wait) {
+		if !backoff.Sleep(ctx, wait) {
 			return nil, e.endedBy(ctx)
 		}
 	}
@@ -101,21 +101,6 @@ func timeLeft(ctx context.Context) time.Duration {
 		return time.Until(deadline)
 	}
 	return patience
-}
-
-// sleep reports whether d went by before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // endedBy returns e for when the end of ctx is why there is no further attempt: that must be recognisable, whatever

@@ -10,17 +10,18 @@ import (
 // those that nobody hears of. The zero logger is silent.
 type logger struct{ to *slog.Logger }
 
-// attempt tells of one attempt at a token request; e is nil if it brought a token, wait is the pause before the next one.
-func (l logger) attempt(ctx context.Context, ep endpoint, n int, took time.Duration, e *Error, wait time.Duration) {
+// attempt tells of one attempt at a token request to host; err is nil if it brought a token, wait is the pause before the
+// next one.
+func (l logger) attempt(ctx context.Context, host string, n int, took time.Duration, err error, wait time.Duration) {
 	if l.to == nil || !l.to.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("host", ep.host()), slog.Int("attempt", n), slog.Duration("took", took)}
+	attrs := []slog.Attr{slog.String("host", host), slog.Int("attempt", n), slog.Duration("took", took)}
 	if label, ok := ctx.Value(labelKey{}).(string); ok {
 		attrs = append(attrs, slog.String("label", label))
 	}
-	if e != nil {
-		attrs = append(attrs, slog.String("error", e.Error()), slog.Duration("wait", wait))
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()), slog.Duration("wait", wait))
 	}
 	l.to.LogAttrs(ctx, slog.LevelDebug, "token request", attrs...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -59,10 +60,10 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 
 // connect decides what everything goes through, and which certificate it shows.
 func (r *registration) connect(cfg *Config) (err error) {
-	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.renew() })
-	r.certificate, r.connections = certificate, newConnections(config)
+	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.Renew() })
+	r.certificate, r.connections = certificate, connections.New(config)
 	if cfg.HTTPClient == nil {
-		r.httpClient.Transport, err = r.connections.wrapped(cfg.WrapTransport)
+		r.httpClient.Transport, err = r.connections.Wrapped(cfg.WrapTransport)
 		return err
 	}
 	r.httpClient = *cfg.HTTPClient

@@ -11,8 +11,8 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient"
 )
 
-// Each of these functions has a Config to copy: what is in capitals is to be replaced. It is used against a stand-in that
-// checks what it gets and answers as the provider documents, and what the stand-in should see is returned; see
+// Each of these functions has a Config to copy: what is in capitals is to be replaced. It is used against a stand-in
+// that checks what it gets and answers as the provider documents, and what the stand-in should see is returned; see
 // TestProvidersGetWhatTheyDocument. docs/providers.md shows the Configs and tells what there is to know of each.
 
 func useEntraID() string {

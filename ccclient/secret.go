@@ -3,9 +3,6 @@ package ccclient
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -89,20 +86,4 @@ func (s Secret) get(ctx context.Context) (string, error) {
 		err = errEmptySecret
 	}
 	return secret, err
-}
-
-// A fingerprint tells whether two secrets are equal and nothing else about them: it is keyed with a number that this
-// process alone knows.
-type fingerprint [sha256.Size]byte
-
-var fingerprintKey = func() (key [sha256.Size]byte) {
-	rand.Read(key[:]) // never fails: it ends the program instead
-	return key
-}()
-
-func fingerprintOf(secret string) (f fingerprint) {
-	mac := hmac.New(sha256.New, fingerprintKey[:])
-	mac.Write([]byte(secret))
-	mac.Sum(f[:0])
-	return f
 }

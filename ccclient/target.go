@@ -1,13 +1,14 @@
 package ccclient
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // A Target says what a token is for, where that differs from the Config, or from the Client that [Client.For] is called
@@ -26,13 +27,6 @@ type Target struct {
 	// Label names the token for people, in logs and in the printed Client; keep to a few labels, since metrics may have
 	// one series for each. It does not tell tokens apart: of several labels for the same token the first one stays.
 	Label string
-}
-
-// target is what the tokens of cfg are for.
-func (cfg *Config) target() Target {
-	t := Target{Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams}
-	t = t.inherit(Target{})
-	return t.clone()
 }
 
 // empty reports whether t leaves everything to be inherited.
@@ -85,8 +79,8 @@ func hasEmpty(params url.Values) bool {
 	return false
 }
 
-// clone returns a copy that shares nothing with t, texts included: so whatever a caller of For builds for it can stay on
-// that caller's stack.
+// clone returns a copy that shares nothing with t, texts included: so whatever a caller of For builds for it can stay
+// on that caller's stack.
 func (t *Target) clone() Target {
 	c := Target{
 		Scopes:    copyOf(t.Scopes),
@@ -131,72 +125,10 @@ func (t *Target) form() url.Values {
 	return form
 }
 
-// validate returns what is wrong with t for a client that authenticates with auth.
-func (t *Target) validate(auth Auth) (f faults) {
-	for _, s := range t.Scopes {
-		f.of("Scopes", checkScope(s))
-	}
-	for _, res := range t.Resources {
-		f.of("Resources", checkResource(res))
-	}
-	setBy := make(map[string]string)
-	for _, name := range slices.Concat(foreign.parameters, factsOf(auth).parameters) { // of two methods one is too many
-		setBy[name] = "Auth"
-	}
-	setBy["client_id"] = "ClientID" // whether or not Auth sends it
-	if len(t.Scopes) > 0 {
-		setBy["scope"] = "Scopes"
-	}
-	if t.Audience != "" {
-		setBy["audience"] = "Audience"
-	}
-	if len(t.Resources) > 0 {
-		setBy["resource"] = "Resources"
-	}
-	for _, name := range slices.Sorted(maps.Keys(t.EndpointParams)) {
-		switch by, taken := setBy[name]; {
-		case name == "":
-			f.add("EndpointParams", "a parameter without a name")
-		case taken:
-			f.add("EndpointParams", "%q is what %s sets: use that alone", name, by)
-		case name == "grant_type" && len(t.EndpointParams[name]) != 1:
-			f.add("EndpointParams", "grant_type has %d values, want one", len(t.EndpointParams[name]))
-		}
-	}
-	return f
-}
-
-// checkScope holds a scope to the grammar of RFC 6749, section 3.3.
-func checkScope(s string) error {
-	if s == "" {
-		return errors.New("an empty scope")
-	}
-	for _, c := range []byte(s) {
-		switch {
-		case c == ' ':
-			return fmt.Errorf("%q has a space: one scope an element", s)
-		case c < 0x21 || c > 0x7e || c == '"' || c == '\\':
-			return fmt.Errorf("%q has a character that a scope may not have (RFC 6749, section 3.3)", s)
-		}
-	}
-	return nil
-}
-
-// checkResource holds a resource indicator to RFC 8707, section 2.
-func checkResource(s string) error {
-	switch u, err := url.Parse(s); {
-	case err != nil || !u.IsAbs():
-		return fmt.Errorf("%q is not an absolute URI (RFC 8707, section 2)", s)
-	case strings.Contains(s, "#"):
-		return fmt.Errorf("%q has a fragment (RFC 8707, section 2)", s)
-	}
-	return nil
-}
-
 // Format prints t without the values of EndpointParams, whatever the verb.
 func (t Target) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "ccclient.Target{Scopes: %q, Audience: %q, Resources: %q, EndpointParams: %q, Label: %q}",
-		t.Scopes, t.Audience, t.Resources, names(t.EndpointParams), t.Label)
+		t.Scopes, t.Audience, t.Resources, redact.Names(t.EndpointParams), t.Label)
 }
 
 // LogValue returns what Format prints.
@@ -205,7 +137,7 @@ func (t Target) LogValue() slog.Value {
 		slog.Any("scopes", t.Scopes),
 		slog.String("audience", t.Audience),
 		slog.Any("resources", t.Resources),
-		slog.Any("endpoint_params", names(t.EndpointParams)),
+		slog.Any("endpoint_params", redact.Names(t.EndpointParams)),
 		slog.String("label", t.Label),
 	)
 }

@@ -4,11 +4,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
@@ -70,6 +74,92 @@ func (cfg *Config) validate() (f faults) {
 		f.add("Cache.Logger", "set together with Logger, which is for everything: use that alone")
 	}
 	return append(f, validateCache(&cfg.Cache)...)
+}
+
+// validate returns what is wrong with t for a client that authenticates with auth.
+func (t *Target) validate(auth Auth) (f faults) {
+	for _, s := range t.Scopes {
+		f.of("Scopes", checkScope(s))
+	}
+	for _, res := range t.Resources {
+		f.of("Resources", checkResource(res))
+	}
+	setBy := make(map[string]string)
+	for _, name := range slices.Concat(foreign.parameters, factsOf(auth).parameters) { // of two methods one is too many
+		setBy[name] = "Auth"
+	}
+	setBy["client_id"] = "ClientID" // whether or not Auth sends it
+	if len(t.Scopes) > 0 {
+		setBy["scope"] = "Scopes"
+	}
+	if t.Audience != "" {
+		setBy["audience"] = "Audience"
+	}
+	if len(t.Resources) > 0 {
+		setBy["resource"] = "Resources"
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.EndpointParams)) {
+		switch by, taken := setBy[name]; {
+		case name == "":
+			f.add("EndpointParams", "a parameter without a name")
+		case taken:
+			f.add("EndpointParams", "%q is what %s sets: use that alone", name, by)
+		case name == "grant_type" && len(t.EndpointParams[name]) != 1:
+			f.add("EndpointParams", "grant_type has %d values, want one", len(t.EndpointParams[name]))
+		}
+	}
+	return f
+}
+
+// checkScope holds a scope to the grammar of RFC 6749, section 3.3.
+func checkScope(s string) error {
+	if s == "" {
+		return errors.New("an empty scope")
+	}
+	for _, c := range []byte(s) {
+		switch {
+		case c == ' ':
+			return fmt.Errorf("%q has a space: one scope an element", s)
+		case c < 0x21 || c > 0x7e || c == '"' || c == '\\':
+			return fmt.Errorf("%q has a character that a scope may not have (RFC 6749, section 3.3)", s)
+		}
+	}
+	return nil
+}
+
+// checkResource holds a resource indicator to RFC 8707, section 2.
+func checkResource(s string) error {
+	switch u, err := url.Parse(s); {
+	case err != nil || !u.IsAbs():
+		return fmt.Errorf("%q is not an absolute URI (RFC 8707, section 2)", s)
+	case strings.Contains(s, "#"):
+		return fmt.Errorf("%q has a fragment (RFC 8707, section 2)", s)
+	}
+	return nil
+}
+
+// headerSetBy names what sets a header field of token requests, where that is not left to Config.EndpointHeader.
+var headerSetBy = map[string]string{
+	"Authorization": "Auth",
+	"Content-Type":  "the form",
+	"Dpop":          "DPoPKey",
+}
+
+// headerFaults returns what is wrong with Config.EndpointHeader. It repeats no value.
+func headerFaults(h http.Header) (f faults) {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if err := field.CheckName(name); err != nil {
+			f.add("EndpointHeader", "%w", err)
+		} else if by, taken := headerSetBy[http.CanonicalHeaderKey(name)]; taken {
+			f.add("EndpointHeader", "%s is what %s sets", name, by)
+		}
+		for _, value := range h[name] {
+			if err := field.CheckValue(value); err != nil {
+				f.add("EndpointHeader", "%s: %w", name, err)
+			}
+		}
+	}
+	return f
 }
 
 // validateConnections returns what is wrong with what everything goes through.

@@ -1,7 +1,8 @@
-// Package backoff computes the pauses between attempts.
+// Package backoff computes the pauses between attempts, and makes them.
 package backoff
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -30,4 +31,19 @@ func Full(base, limit time.Duration, n int) time.Duration {
 	}
 	// The uint64 has room for the one more that includes d itself.
 	return time.Duration(rand.Uint64N(uint64(d) + 1))
+}
+
+// Sleep reports whether d went by before ctx ended.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

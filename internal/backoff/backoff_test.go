@@ -1,8 +1,10 @@
 package backoff_test
 
 import (
+	"context"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ccclient/go-ccclient/internal/backoff"
@@ -61,4 +63,20 @@ func TestFullJitterUsesTheWholeRangeAndNoMore(t *testing.T) {
 	if d := backoff.Full(0, 0, 0); d != 0 {
 		t.Errorf("Full(0, 0, 0) = %v", d)
 	}
+}
+
+func TestSleepReportsWhetherTheTimeWentBy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for _, tc := range []struct {
+			pause, took time.Duration
+			whole       bool
+		}{{-1, 0, true}, {0, 0, true}, {time.Second, time.Second, true}, {time.Hour, 59 * time.Second, false}, {0, 0, false}} {
+			began := time.Now()
+			if whole := backoff.Sleep(ctx, tc.pause); whole != tc.whole || time.Since(began) != tc.took {
+				t.Errorf("%v: %v after %v, want %v after %v", tc.pause, whole, time.Since(began), tc.whole, tc.took)
+			}
+		}
+	})
 }

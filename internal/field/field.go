@@ -4,6 +4,7 @@ package field
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,4 +66,15 @@ func CheckValue(value string) error {
 		return errors.New("space at an end of the value of a header field")
 	}
 	return nil
+}
+
+// Canonical returns a copy of h, whose names may be spelt in any case.
+func Canonical(h http.Header) http.Header {
+	c := make(http.Header, len(h))
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		for _, value := range h[name] {
+			c.Add(name, value)
+		}
+	}
+	return c
 }
