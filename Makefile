@@ -1,5 +1,5 @@
 # Everything runs without make, too: see CONTRIBUTING.md.
-.PHONY: test race lint fuzz bench rehearse ci
+.PHONY: test race lint fuzz model bench rehearse ci
 
 FUZZTIME ?= 20s
 TOOL = go tool -modfile=internal/tools/go.mod
@@ -19,6 +19,11 @@ lint:
 
 fuzz: ## every target, as many at a time as there are processors
 	bash .ci/fuzz.sh $(FUZZTIME)
+
+MODELTIME ?= 10m
+
+model: ## fleets in which everything goes wrong, for MODELTIME; a seed that fails is printed and can be played again
+	go test ./cache -run TestModel -model.for=$(MODELTIME) -timeout 0
 
 bench: ## the targets, against x/oauth2
 	go -C internal/bench run .

@@ -12,7 +12,8 @@ import (
 func TestZeroValuesSayWhoMakesThem(t *testing.T) {
 	var c cache.Cache
 	var zero cache.Entry
-	for name, e := range map[string]*cache.Entry{"Entry": &zero, "entry of a zero Cache": c.Entry("key", newServer().fetch)} {
+	for name, e := range map[string]*cache.Entry{"Entry": &zero,
+		"entry of a zero Cache": c.Entry("key", newServer().fetch)} {
 		e.Invalidate(&oauth2.Token{AccessToken: "a"})
 		_, err := e.Token(t.Context())
 		_, refreshErr := e.Refresh(t.Context())

@@ -11,7 +11,7 @@ import (
 // A CoolDown says how long a [Fetch] that failed leaves the server alone, and for which keys.
 type CoolDown struct {
 	RetryAfter time.Duration // the server's word (Retry-After), heeded for an hour at most; 0: none
-	Permanent  bool          // a retry without a change cannot help: 5 s doubling to 60 s, rather than 1 s doubling to 10 s
+	Permanent  bool          // a retry without a change cannot help: from 5 to 60 s, rather than from 1 to 10 s
 	Shared     bool          // it is about all keys of the Cache: they cool down together, and one of them tries again
 }
 
@@ -21,8 +21,9 @@ type CoolDowner interface {
 	CoolDown() CoolDown
 }
 
-// An Outdater is an error of a [Fetch] whose cause may go before its time: a secret that is rotated. While it cools down
-// it is asked, at most once a second, whether its cause has gone; that ends the cool-down. It is found with errors.As.
+// An Outdater is an error of a [Fetch] whose cause may go before its time: a secret that is rotated. While it cools
+// down it is asked, at most once a second, whether its cause has gone; that ends the cool-down. It is found with
+// errors.As.
 type Outdater interface {
 	error
 	Outdated(ctx context.Context) bool
@@ -31,7 +32,7 @@ type Outdater interface {
 const (
 	minRetryAfter = time.Second
 	maxRetryAfter = time.Hour
-	maxDeadPause  = 10 * time.Second // while there is no living token: callers should not wait long for a server that is back
+	maxDeadPause  = 10 * time.Second // while there is no living token: callers wait for a server that is back
 	maxLivePause  = time.Minute      // while there is one, and for permanent errors
 	probeEvery    = time.Second
 )
@@ -61,7 +62,7 @@ type cooldown struct {
 	at   instant // when the last one did
 	draw float64 // for jitter, in [0, 1)
 
-	origin   int64        // names the failure within a fleet: when it happened, by the clock of the host it happened on (ms)
+	origin   int64        // names it within a fleet: when it happened, by the clock of its host (ms)
 	probedAt atomic.Int64 // when somebody last saw whether it may end before its time (instant.mono)
 }
 
@@ -111,12 +112,14 @@ func (f *cooldown) outdated(ctx context.Context, c *Cache) bool {
 	if f.outdater == nil {
 		return false
 	}
-	gone, err := callAside(ctx, c, grace, func(ctx context.Context) (bool, error) { return f.outdater.Outdated(ctx), nil })
+	gone, err := callAside(ctx, c, grace, func(ctx context.Context) (bool, error) {
+		return f.outdater.Outdated(ctx), nil
+	})
 	return err == nil && gone
 }
 
-// pauseAfter says how long to leave the server alone after a row of failures, of which the last said so much, for a draw
-// in [0, 1).
+// pauseAfter says how long to leave the server alone after a row of failures, of which the last said so much, for a
+// draw in [0, 1).
 func pauseAfter(said CoolDown, row int, alive bool, draw float64) time.Duration {
 	if d := said.RetryAfter; d > 0 {
 		// The server's word: never sooner, even if the token runs out. It has no unit below the second; less is what a

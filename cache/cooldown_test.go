@@ -45,7 +45,8 @@ func TestPauseIsCutWhenTheLivingTokenIsRejected(t *testing.T) {
 }
 
 // targets are many keys of one client.
-func targets(t *testing.T, o cache.Options, n int, f func(t *testing.T, s *server, c *cache.Cache, entries []*cache.Entry)) {
+func targets(t *testing.T, o cache.Options, n int, f func(t *testing.T, s *server, c *cache.Cache,
+	entries []*cache.Entry)) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newServer(), cache.New(o)
 		defer c.Close()

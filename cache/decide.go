@@ -10,8 +10,8 @@ package cache
 //	gone                                 wait                  refuse         wait
 //
 // A refresh that is running is not due. Where an expiring token is to be waited for, that is brief if the last fetch
-// failed or if there is a Store: both may take long, and there is a token that can be served. A token that was asked for
-// less than a second ago is not replaced while it lives, however short its life.
+// failed or if there is a Store: both may take long, and there is a token that can be served. A token that was asked
+// for less than a second ago is not replaced while it lives, however short its life.
 //
 // A flight asks the same table before it asks the server, since another may have landed since it was started.
 

@@ -62,7 +62,8 @@ func TestTokenDoesWhatTheTableSays(t *testing.T) {
 					return &oauth2.Token{AccessToken: "new", Expiry: time.Now().Add(life)}, nil
 				})
 				if row.age >= 0 {
-					s, err := c.newSnapshot(&oauth2.Token{AccessToken: "old", Expiry: time.Now().Add(life)}, time.Now(), time.Now())
+					s, err := c.newSnapshot(&oauth2.Token{AccessToken: "old", Expiry: time.Now().Add(life)}, time.Now(),
+						time.Now())
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -133,7 +134,8 @@ func TestDecisionFollowsTheTable(t *testing.T) {
 	for phase, rows := range table {
 		for due, columns := range rows {
 			for bits := range 16 {
-				v := view{phase: phase, due: due, cooling: bits&1 != 0, probeDue: bits&2 != 0, slow: bits&4 != 0, justNow: bits&8 != 0}
+				v := view{phase: phase, due: due, cooling: bits&1 != 0, probeDue: bits&2 != 0, slow: bits&4 != 0,
+					justNow: bits&8 != 0}
 				column := no // A probe without a failure that cools down is none.
 				switch {
 				case v.cooling && v.probeDue:

@@ -1,12 +1,12 @@
-// Package cache keeps tokens fresh. It knows nothing of HTTP: a [Fetch] obtains a token from wherever tokens come from, a
+// Package cache keeps tokens fresh. It knows nothing of HTTP: a [Fetch] gets a token from wherever tokens come from, a
 // [Cache] decides when, and hands the token out to any number of callers.
 //
 // # What it promises
 //
 // A fresh token costs no lock, no allocation and no goroutine: Token loads one pointer and reads both clocks, and notes
-// the use if there are many keys to choose from when room is needed. Callers who need a token that is not there share one
-// fetch; each waits on its own context, and none can fail the others. A token is replaced in the background before it
-// runs out, so that nobody waits for it.
+// the use if there are many keys to choose from when room is needed. Callers who need a token that is not there share
+// one fetch; each waits on its own context, and none can fail the others. A token is replaced in the background before
+// it runs out, so that nobody waits for it.
 //
 // A token that has expired is never handed out, and one that lives is never withheld because a refresh failed. Failures
 // are shared as well: while one cools down, callers get its error at once and the server gets no request.
@@ -23,5 +23,6 @@
 //
 // From v1.0.0 on the exported API changes as Go's own does. So that a fleet can be upgraded one process at a time, a
 // version that writes other records into a Store, sealed or not, reads those of the version before, and takes what it
-// does not know for a miss. Keys are the caller's and go into the Store as they are. Texts of errors and logs may change.
+// does not know for a miss. Keys are the caller's and go into the Store as they are. Texts of errors and logs may
+// change.
 package cache

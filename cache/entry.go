@@ -108,7 +108,7 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 }
 
 // claim books what act is about to do, so that nobody else does it too. e.mu is held.
-func (e *Entry) claim(ctx context.Context, act action, v view, f *cooldown, now instant) (fl *flight, news <-chan struct{}) {
+func (e *Entry) claim(ctx context.Context, act action, v view, f *cooldown, now instant) (*flight, <-chan struct{}) {
 	if e.keeper != nil {
 		e.keeper.lastUse = now
 	}
@@ -131,7 +131,9 @@ var errLookAgain = errors.New("cache: look again")
 
 // wait waits for news of a flight, until ctx ends, or, unless patience is zero, until that has passed. What the flight
 // brings is judged by when it is taken. Whatever comes in its way, a living token is handed out.
-func (e *Entry) wait(ctx context.Context, fl *flight, news <-chan struct{}, patience time.Duration) (*oauth2.Token, error) {
+func (e *Entry) wait(
+	ctx context.Context, fl *flight, news <-chan struct{}, patience time.Duration,
+) (*oauth2.Token, error) {
 	var enough <-chan time.Time
 	if patience > 0 {
 		t := time.NewTimer(patience)
@@ -183,8 +185,9 @@ func (e *Entry) instead(err error) (*oauth2.Token, error) {
 // refreshGrace is how long a fetch may take to say that the context of Refresh's caller has ended.
 const refreshGrace = 10 * time.Millisecond
 
-// Refresh gets a new token whatever is held, and publishes it, also to those who wait for a fetch under way. It joins no
-// flight, heeds no cool-down, and runs on ctx alone: FetchTimeout does not bound it, and its failure cools nothing down.
+// Refresh gets a new token whatever is held, and publishes it, also to those who wait for a fetch under way. It joins
+// no flight, heeds no cool-down, and runs on ctx alone: FetchTimeout does not bound it, and its failure cools nothing
+// down.
 func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	if e.cache == nil {
 		return nil, errZeroEntry

@@ -282,7 +282,8 @@ func TestSameTokenWithoutALifetimeHasNotBecomeYounger(t *testing.T) {
 		start := time.Now()
 		e := c.Entry("key", func(context.Context) (*oauth2.Token, error) {
 			age := time.Since(start)
-			tok := &oauth2.Token{AccessToken: strconv.Itoa(int(age / life)), ExpiresIn: int64((life - age%life) / time.Second)}
+			tok := &oauth2.Token{AccessToken: strconv.Itoa(int(age / life)),
+				ExpiresIn: int64((life - age%life) / time.Second)}
 			if tok.ExpiresIn > 0 {
 				tok.Expiry = time.Now().Add(time.Duration(tok.ExpiresIn) * time.Second)
 			}

@@ -30,6 +30,7 @@ type flight struct {
 	asked  time.Time     // when the server was last asked; zero: not yet
 	probes *cooldown     // the failure of all keys for which it went through the gate; nil: that was open
 	lease  lease         // the right to fetch for the fleet
+	marked time.Time     // until then another process fetches without a lease
 	store  time.Duration // what is left of storeTimeout for the Store's part
 }
 

@@ -85,3 +85,23 @@ func flyOnce(e *Entry) (*snapshot, error) {
 	<-news
 	return fl.token, fl.err
 }
+
+func TestTokenThatDiedBeforeItWasTakenIsNotHandedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New(Options{})
+		defer c.Close()
+		e := c.Entry("key", nil)
+		s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: time.Now().Add(time.Second)}, time.Now(),
+			time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		landed := make(chan struct{})
+		close(landed)
+		fl := &flight{entry: e, token: s, news: landed}
+		time.Sleep(time.Second)
+		if tok, err := e.wait(t.Context(), fl, landed, 0); err != errLookAgain {
+			t.Errorf("got %v, %v for a token that is dead", tok, err)
+		}
+	})
+}

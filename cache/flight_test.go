@@ -370,7 +370,8 @@ func TestCallersDeadlineHoldsAgainstAFetchThatHangs(t *testing.T) {
 			time.Sleep(time.Hour)
 			return nil, errors.New("late")
 		})
-		for name, get := range map[string]func(context.Context) (*oauth2.Token, error){"Token": e.Token, "Refresh": e.Refresh} {
+		for name, get := range map[string]func(context.Context) (*oauth2.Token, error){"Token": e.Token,
+			"Refresh": e.Refresh} {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			start := time.Now()
 			_, err := get(ctx)
@@ -419,4 +420,23 @@ func TestRefreshIsRunningOrDueWhateverJoinsALanding(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestFlightThatNobodyWaitsForIsNotWastedByAnEviction(t *testing.T) {
+	inBubble(t, cache.Options{MaxKeys: 1}, func(t *testing.T, r *rig) {
+		r.delay = 5 * time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := r.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		r.Cache.Entry("other", r.fetch) // evicts the entry in mid-flight
+		again := r.Cache.Entry("key", r.fetch)
+		time.Sleep(10 * time.Second)
+		start := time.Now()
+		if tok, err := again.Token(t.Context()); err != nil || tok.AccessToken != "token-1" || time.Since(start) > 0 {
+			t.Errorf("the new entry gives %v, %v after %v", tok, err, time.Since(start))
+		}
+		r.wantRequests(1)
+	})
 }

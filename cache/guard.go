@@ -15,7 +15,9 @@ const grace = time.Second
 // callAside calls f on a goroutine that can be left behind, so that a panic or a runtime.Goexit in f is an error like
 // others, and an f that ignores its context holds up nobody for longer than grace after ctx has ended. Close joins the
 // goroutine; the caller is inside of begin and end.
-func callAside[T any](ctx context.Context, c *Cache, grace time.Duration, f func(context.Context) (T, error)) (T, error) {
+func callAside[T any](
+	ctx context.Context, c *Cache, grace time.Duration, f func(context.Context) (T, error),
+) (T, error) {
 	type result struct {
 		val T
 		err error

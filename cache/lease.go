@@ -13,28 +13,25 @@ const (
 	maxLeave  = time.Minute // between looks while another process fetches and the token lives
 )
 
-// secondLock is added to a key to name the lock that counts once the first one has not been given back in its time.
-const secondLock = ".2"
-
 // A lease is the right to fetch for all who share a Store. The zero lease is that of somebody who fetches without.
 type lease struct {
 	unlock func(context.Context) error
 	since  time.Time
 }
 
-// acquire takes the right to fetch for fl. While another process has it, acquire waits until that one has put its token,
-// or word of its failure, into the Store, which is the outcome then; or has lost the lock. While the token is only stale
-// nobody waits: the outcome is that token. With no outcome fl is to fetch, with the lease or, if there is no Locker, or
-// none that works, or a lock that is not given back, without.
+// acquire takes the right to fetch for fl. While another process has it, acquire waits until that one has put its
+// token, or word of its failure, into the Store, which is the outcome then; or has lost the lock. While the token is
+// only stale nobody waits: the outcome is that token. With no outcome fl is to fetch, with the lease or, if there is no
+// Locker, or none that works, or a lock that is not given back, without.
 func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done bool) {
 	if l.locker == nil {
 		return outcome{}, false
 	}
-	e, name := fl.entry, fl.entry.key
-	var busySince time.Time
+	e := fl.entry
+	var patience time.Time // when the lock should have been given back; zero: it was not busy yet
 	for poll := firstPoll; ; poll = min(2*poll, maxPoll) {
 		budget := fl.store
-		held, mine, err := l.tryLock(ctx, fl, name)
+		held, mine, err := l.tryLock(ctx, fl)
 		if err != nil {
 			return outcome{}, false
 		}
@@ -43,7 +40,7 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 			if o, ok := l.lookUp(ctx, fl); ok {
 				return o, true
 			}
-			if !busySince.IsZero() && !l.takesWrites(ctx, fl) {
+			if !patience.IsZero() && !l.putMark(ctx, fl) {
 				// The one before has left nothing, and neither could we: let everybody ask, at once.
 				l.release(ctx, fl)
 			}
@@ -53,16 +50,14 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 		if s := e.current.Load(); s.phase(now) == stale {
 			return outcome{token: s, deferUntil: s.deferral(now)}, true
 		}
-		if busySince.IsZero() {
-			busySince = time.Now()
+		if patience.IsZero() {
+			patience = time.Now().Add(l.cache.lockTTL() + maxPoll)
 		}
-		if time.Since(busySince) > l.cache.lockTTL()+maxPoll {
-			if name != e.key {
-				return outcome{}, false
-			}
+		if time.Now().After(patience) && time.Now().After(fl.marked) {
+			// Nobody gives it back. Others who wait for it see the mark, and wait on.
 			l.warn(errNotGivenBack)
-			name, busySince, poll = e.key+secondLock, time.Time{}, firstPoll
-			continue
+			l.putMark(ctx, fl)
+			return outcome{}, false
 		}
 		select {
 		case <-time.After(poll/2 + rand.N(poll/2)):
@@ -80,12 +75,12 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 }
 
 // tryLock takes a lock, or gives it back if it comes when nobody waits for it any more.
-func (l *secondLevel) tryLock(ctx context.Context, fl *flight, name string) (held lease, mine bool, err error) {
+func (l *secondLevel) tryLock(ctx context.Context, fl *flight) (held lease, mine bool, err error) {
 	var late lease
 	var got atomic.Pointer[lease]
 	_, err = callStore(ctx, l, &fl.store, func(ctx context.Context) (struct{}, error) {
 		since := time.Now()
-		unlock, ok, err := l.locker.TryLock(ctx, name, l.cache.lockTTL())
+		unlock, ok, err := l.locker.TryLock(ctx, fl.entry.key, l.cache.lockTTL())
 		if ok && err == nil && !got.CompareAndSwap(nil, &lease{unlock, since}) {
 			err = unlock(context.WithoutCancel(ctx))
 		}

@@ -49,7 +49,8 @@ func TestManyKeysAtAHangingStoreAreOneOutage(t *testing.T) {
 		token := func(key int) {
 			t.Helper()
 			start := time.Now()
-			if _, err := c.Entry(fmt.Sprint(key), s.fetch).Token(t.Context()); err != nil || time.Since(start) > 500*time.Millisecond {
+			if _, err := c.Entry(fmt.Sprint(key), s.fetch).Token(t.Context()); err != nil ||
+				time.Since(start) > 500*time.Millisecond {
 				t.Errorf("%v after %v", err, time.Since(start))
 			}
 		}
@@ -490,7 +491,8 @@ func TestFleetHeedsARetryAfterThatOneOfItGot(t *testing.T) {
 			for _, r := range fleet[1:] {
 				_, err := r.Token(t.Context())
 				var elsewhere *cache.FailedElsewhere
-				if !errors.As(err, &elsewhere) || elsewhere.Detail != "429" || elsewhere.CoolDown().RetryAfter != 10*time.Minute || !elsewhere.At.Equal(s.times[0]) {
+				if !errors.As(err, &elsewhere) || elsewhere.Record != "429" ||
+					elsewhere.CoolDown().RetryAfter != 10*time.Minute || !elsewhere.At.Equal(s.times[0]) {
 					t.Fatalf("got %v (%+v)", err, elsewhere)
 				}
 			}
@@ -513,7 +515,7 @@ type described struct {
 	detail string
 }
 
-func (d *described) MarshalText() ([]byte, error) { return []byte(d.detail), nil }
+func (d *described) Record() string { return d.detail }
 
 func TestWordOfAFailureHoldsNoTextOfTheServer(t *testing.T) {
 	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
@@ -551,5 +553,47 @@ func TestWordOfAFailureDoesNotLastForEver(t *testing.T) {
 		st.Delete(t.Context(), "key")
 		time.Sleep(time.Hour)
 		fleet[0].want("token-1")
+	})
+}
+
+func TestFleetFailsAtOnceThoughTheServerHangs(t *testing.T) {
+	fleet(t, 20, cache.Options{FetchTimeout: 9 * time.Second}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		s.delay = time.Hour // until FetchTimeout
+		start := time.Now()
+		var wg sync.WaitGroup
+		for _, r := range fleet {
+			wg.Go(func() {
+				for time.Since(start) < 5*time.Minute {
+					began := time.Now()
+					r.Token(t.Context())
+					if took := time.Since(began); took > 10*time.Second {
+						t.Errorf("a call took %v, an attempt 9s", took)
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.requests(); n > 150 { // three attempts at a time: a lock is lent for a third of one
+			t.Errorf("%d requests in 5 minutes by 20 processes", n)
+		}
+		t.Logf("%d requests", s.requests())
+	})
+}
+
+func TestRowOfFailuresGoesOnInAnotherProcess(t *testing.T) {
+	fleet(t, 2, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
+		s.err = errors.New("outage")
+		for range 4 {
+			fleet[0].wantError(s.err)
+			synctest.Wait()
+			time.Sleep(10 * time.Second)
+		}
+		fleet[0].wantRequests(4)
+		fleet[1].wantError(s.err) // The pause is over, so it asks.
+		fleet[0].wantRequests(5)
+		time.Sleep(7 * time.Second)
+		fleet[1].wantError(s.err)
+		fleet[0].wantRequests(5) // The fifth pause is no first.
 	})
 }

@@ -11,8 +11,8 @@ const (
 	maxLogging  = 16                    // lines that handlers have not returned from; what comes then is dropped
 )
 
-// log calls the handler on a goroutine that can be left behind: it may itself need a token, of this very key. No mutex is
-// held, and the caller is inside of begin and end.
+// log calls the handler on a goroutine that can be left behind: it may itself need a token, of this very key. No mutex
+// is held, and the caller is inside of begin and end.
 func (c *Cache) log(level slog.Level, msg string, attrs ...slog.Attr) {
 	if c.opt.Logger == nil {
 		return

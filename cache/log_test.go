@@ -99,7 +99,8 @@ func TestHandlerThatHangsHoldsUpNobody(t *testing.T) {
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
 			fleet(t, 0, cache.Options{}, func(t *testing.T, s *server, st *store, _ []*rig) {
-				c := cache.New(cache.Options{Store: st, Logger: slog.New(&handler{func() { time.Sleep(24 * time.Hour) }})})
+				c := cache.New(cache.Options{Store: st,
+					Logger: slog.New(&handler{func() { time.Sleep(24 * time.Hour) }})})
 				e := c.Entry("key", s.fetch)
 				trouble(t, &rig{t: t, server: s, Cache: c, Entry: e}, st)
 				time.Sleep(time.Minute)

@@ -88,7 +88,9 @@ func (m *memory) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-func (m *memory) TryLock(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+func (m *memory) TryLock(
+	ctx context.Context, key string, ttl time.Duration,
+) (func(context.Context) error, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}

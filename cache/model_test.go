@@ -24,10 +24,11 @@ var (
 	modelFor  = flag.Duration("model.for", 0, "play seeds for so long, rather than a few")
 )
 
-// TestModelOfAFleetKeepsTheInvariants lets small fleets live through whatever a seed says: a server that is down, hangs,
-// panics, asks for patience or repeats its token; a Store that is down, slow, hangs, takes no writes, holds rubbish or
-// loses locks, or a lock that nobody gives back; callers that give up, revocations, evictions, kills. The truth about
-// each token is the server's, and every answer is held to it. After that all is well again, and has to look it.
+// TestModelOfAFleetKeepsTheInvariants lets small fleets live through whatever a seed says: a server that is down,
+// hangs, panics, asks for patience or repeats its token; a Store that is down, slow, hangs, takes no writes, holds
+// rubbish or loses locks, or a lock that nobody gives back; callers that give up, revocations, evictions, kills. The
+// truth about each token is the server's, and every answer is held to it. After that all is well again, and has to look
+// it.
 //
 //	go test ./cache -run TestModel -model.for=10m
 //	go test ./cache -run TestModel -model.seed=17 -v
@@ -79,7 +80,8 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), keys: []string{"a", "b", "c"}[:1+seed%3]}
-	w.server = &truth{t: t, life: w.between(time.Second, 100*time.Second), tokens: make(map[string]*issued), blocked: make(map[*process]time.Time)}
+	w.server = &truth{t: t, life: w.between(time.Second, 100*time.Second), tokens: make(map[string]*issued),
+		blocked: make(map[*process]time.Time)}
 	w.store = &faultyStore{Store: cache.Memory(), calls: make(map[*process]int)}
 	w.churn = w.rng.IntN(4) == 0
 	for i := range 1 + w.rng.IntN(5) {
@@ -93,7 +95,8 @@ func (w *world) between(least, most time.Duration) time.Duration {
 }
 
 func (w *world) start(i int) *process {
-	p := &process{world: w, name: fmt.Sprint("process ", i), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 2)), last: make(map[string]*issued)}
+	p := &process{world: w, name: fmt.Sprint("process ", i), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 2)),
+		last: make(map[string]*issued)}
 	o := cache.Options{
 		KeepFresh:    w.rng.IntN(2) == 0,
 		FetchTimeout: 6 * time.Second,
@@ -127,7 +130,8 @@ func (w *world) turmoil() {
 	for range 20 + w.rng.IntN(20) {
 		switch w.rng.IntN(10) {
 		case 0, 1, 2, 3:
-			mode, life, delay := serverMode(w.rng.IntN(int(serverModes))), w.between(time.Millisecond, 60*time.Second), w.between(0, 3*time.Second)
+			mode, life, delay := serverMode(w.rng.IntN(int(serverModes))), w.between(time.Millisecond, 60*time.Second),
+				w.between(0, 3*time.Second)
 			w.server.set(func(s *truth) { s.mode, s.life, s.delay = mode, life, delay })
 		case 4, 5, 6:
 			w.store.set(storeMode(w.rng.IntN(int(storeModes))))
@@ -190,11 +194,14 @@ func (w *world) calm() {
 
 // quiet is a time in which nobody asks. What is kept fresh is there afterwards.
 func (w *world) quiet() {
+	w.server.set(func(s *truth) { s.delay = 1500 * time.Millisecond }) // so that they get into each other's way
 	calls := w.store.count()
 	time.Sleep(3*100*time.Second + w.between(0, 100*time.Second))
 	if n, most := w.store.count()-calls, 100*len(w.fleet)*len(w.keys); n > most {
 		w.t.Errorf("%d calls of the Store in four lives that nobody asks in, want %d at most", n, most)
 	}
+	w.store.set(isDown) // It is there in each process, not in the Store alone.
+	w.server.set(func(s *truth) { s.mode = down })
 	for _, p := range w.fleet {
 		if p.keeps && !p.dead && !w.churn {
 			p.expect(nobodyWaits)
@@ -205,6 +212,9 @@ func (w *world) quiet() {
 		}
 	}
 	synctest.Wait()
+	w.store.set(works)
+	w.server.set(func(s *truth) { s.mode = up })
+	time.Sleep(2 * time.Minute)
 }
 
 // outage has the server down for two lives of a token.
@@ -538,7 +548,8 @@ func (s *truth) answer(ctx context.Context, p *process, key string) (*oauth2.Tok
 	mode, life, delay := s.mode, s.life, s.delay
 	s.note("%s asks for %s (mode %d, forced %v)", p.name, key, mode, ctx.Value(forced{}) != nil)
 	if until := s.blocked[p]; sent.Before(until) && ctx.Value(forced{}) == nil {
-		s.t.Errorf("%s asks for %s %v before it may\n%s", p.name, key, until.Sub(sent), strings.Join(s.history[max(0, len(s.history)-25):], "\n"))
+		s.t.Errorf("%s asks for %s %v before it may\n%s", p.name, key, until.Sub(sent),
+			strings.Join(s.history[max(0, len(s.history)-25):], "\n"))
 	}
 	s.mu.Unlock()
 	switch mode {
@@ -576,7 +587,8 @@ func (s *truth) answer(ctx context.Context, p *process, key string) (*oauth2.Tok
 		for _, i := range slices.Backward(s.latest) {
 			if i.key == key && i.lives() {
 				clear(s.blocked)
-				return &oauth2.Token{AccessToken: i.text, TokenType: "Bearer", ExpiresIn: int64(time.Until(i.ends) / time.Second), Expiry: i.ends}, nil
+				return &oauth2.Token{AccessToken: i.text, TokenType: "Bearer",
+					ExpiresIn: int64(time.Until(i.ends) / time.Second), Expiry: i.ends}, nil
 			}
 		}
 	}
@@ -695,7 +707,9 @@ func (h *handle) Put(ctx context.Context, key string, data []byte, ttl time.Dura
 	return h.Store.Put(context.WithoutCancel(ctx), key, data, ttl)
 }
 
-func (h *handle) TryLock(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+func (h *handle) TryLock(
+	ctx context.Context, key string, ttl time.Duration,
+) (func(context.Context) error, bool, error) {
 	mode, err := h.call(h.p)
 	if err != nil {
 		return nil, false, err

@@ -34,7 +34,7 @@ type Options struct {
 
 	// Store is a second level that outlives the process or is shared by several: a token found there spares a fetch. If
 	// it is a Locker too, all who share it make one fetch. Nil: this process only. A Store that fails or hangs is a
-	// miss, and costs callers half a second at most, once in a while; a caller with a living token never waits for it.
+	// miss, and costs a caller half a second in all, once in a while; a caller with a living token never waits for it.
 	//
 	// It holds tokens: wrap it with Seal unless what lies behind it may read them.
 	Store Store

@@ -159,7 +159,8 @@ func TestEvictForgetsTokenAndKeepsItFreshNoMore(t *testing.T) {
 }
 
 func TestUseIsUseInEveryPhase(t *testing.T) {
-	for name, age := range map[string]time.Duration{"fresh": 0, "stale": 85 * time.Second, "expiring": 95 * time.Second, "gone": 200 * time.Second} {
+	for name, age := range map[string]time.Duration{"fresh": 0, "stale": 85 * time.Second, "expiring": 95 * time.Second,
+		"gone": 200 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			o := cache.Options{MaxKeys: 8}
 			inBubble(t, o, func(t *testing.T, r *rig) {
@@ -178,9 +179,9 @@ func TestUseIsUseInEveryPhase(t *testing.T) {
 						busiest.Token(t.Context())
 					}
 					c.Entry(strconv.Itoa(i), s.fetch).Token(t.Context())
-				}
-				if age <= 100*time.Second && busiest.Evicted() {
-					t.Error("the busiest key made room")
+					if age <= 100*time.Second && busiest.Evicted() {
+						t.Fatalf("the busiest key made room for key %d", i)
+					}
 				}
 			})
 		})

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,10 +16,10 @@ const (
 	recordVersion = 1
 	maxRecord     = 256 << 10 // bytes; what is larger is rubbish
 	maxExtras     = 128       // fields
-	maxDetail     = 1 << 10   // bytes
+	maxRecorded   = 1 << 10   // bytes
 
-	// unsealedLife is how long a token from a Store that is not sealed is believed to live at most: who can write to the
-	// Store cannot pin one for longer.
+	// unsealedLife is how long a token from a Store that is not sealed is believed to live at most: who can write to
+	// the Store cannot pin one for longer.
 	unsealedLife = 24 * time.Hour
 
 	// failureLife is how long after its pause word of a failure stays, so that a row goes on.
@@ -29,8 +28,8 @@ const (
 
 var errRecord = errors.New("cache: not a token record of this version")
 
-// A record is what lies under a key of a Store: a token, with what another process needs to judge it; word of a failure;
-// both; or neither. Times are milliseconds since 1970 by the clock of the host that wrote them.
+// A record is what lies under a key of a Store: a token, with what another process needs to judge it; word of a
+// failure; both; or a mark. Times are milliseconds since 1970 by the clock of the host that wrote them.
 type record struct {
 	Version     int            `json:"v"`
 	AccessToken string         `json:"access_token,omitempty"`
@@ -42,9 +41,10 @@ type record struct {
 	Life        int64          `json:"life,omitempty"` // in milliseconds
 	Extra       map[string]any `json:"extra,omitempty"`
 	Failure     *failureRecord `json:"failure,omitempty"`
+	Mark        uint64         `json:"mark,omitempty"` // the Cache that fetches though nobody gave the lock back
 }
 
-// A failureRecord is word of a failure. It holds no text of a server, only what its error has said in MarshalText.
+// A failureRecord is word of a failure. It holds nothing of its error but what that has put into its Record.
 type failureRecord struct {
 	By         uint64 `json:"by"` // the Cache that failed
 	At         int64  `json:"at"`
@@ -52,15 +52,23 @@ type failureRecord struct {
 	RetryAfter int64  `json:"retry_after,omitempty"` // in milliseconds
 	Permanent  bool   `json:"permanent,omitempty"`
 	Shared     bool   `json:"shared,omitempty"`
-	Detail     string `json:"detail,omitempty"`
+	Record     string `json:"record,omitempty"`
 }
 
 // FailedElsewhere is the error of a Token when another process, which shares the Store, has asked and failed: nobody
-// else asks until that has cooled down. A program's own errors get their details back from Detail.
+// else asks until that has cooled down.
 type FailedElsewhere struct {
 	Cause  CoolDown
 	At     time.Time // when the other process failed
-	Detail string    // what MarshalText (encoding.TextMarshaler) of the other's error returned; empty if it has no such method
+	Record string    // that of the other's error, if it is a Recorder; nobody has looked at what it says
+}
+
+// A Recorder is an error of a [Fetch] that has something to say to the other processes of a fleet: Record goes into the
+// Store and comes out in their [FailedElsewhere]. It holds no secret and no text of a server, and at most 1 KiB. It is
+// found with errors.As.
+type Recorder interface {
+	error
+	Record() string
 }
 
 func (e *FailedElsewhere) Error() string {
@@ -90,7 +98,7 @@ func (c *Cache) writeRecord(s *snapshot, f *cooldown, now time.Time) (data []byt
 		r.Failure = &failureRecord{
 			By: c.id, At: f.origin, Row: f.row,
 			RetryAfter: f.said.RetryAfter.Milliseconds(), Permanent: f.said.Permanent, Shared: f.said.Shared,
-			Detail: detail(f.err),
+			Record: recordOf(f.err),
 		}
 	}
 	data, err = json.Marshal(r)
@@ -98,36 +106,38 @@ func (c *Cache) writeRecord(s *snapshot, f *cooldown, now time.Time) (data []byt
 		return nil, 0, errors.New("cache: the token has an extra field that cannot be stored")
 	}
 	if len(data) > maxRecord {
-		return nil, 0, fmt.Errorf("cache: the token and its extra fields are larger than %d bytes and are not stored", maxRecord)
+		return nil, 0, fmt.Errorf("cache: a token with its extra fields is larger than %d bytes and is not stored", maxRecord)
 	}
 	return data, ttl, nil
 }
 
-func detail(err error) string {
-	m, ok := errors.AsType[interface {
-		error
-		encoding.TextMarshaler
-	}](err)
+// writeMark returns a record of neither.
+func (c *Cache) writeMark(now time.Time) ([]byte, error) {
+	return json.Marshal(record{Version: recordVersion, Written: now.UnixMilli(), Mark: c.id})
+}
+
+func recordOf(err error) string {
+	r, ok := errors.AsType[Recorder](err)
 	if !ok {
 		return ""
 	}
-	text, err := m.MarshalText()
-	if err != nil || len(text) > maxDetail {
-		return ""
+	if text := r.Record(); len(text) <= maxRecorded {
+		return text
 	}
-	return string(text)
+	return ""
 }
 
 // A reading is what a record says to this process.
 type reading struct {
 	token  *snapshot // nil: none that lives
 	failed *cooldown // nil: none
+	marked time.Time // until then another process fetches
 	sent   int64     // when the token was asked for, by the clock of the host that wrote it (ns)
 }
 
 // readRecord judges a record by this host's clock, and by the rules for what a server answers. Where the writer's clock
-// is ahead, so that the record seems to come from the future, the life that was left when it was written counts, so that
-// a token is not believed to live longer than it can.
+// is ahead, so that the record seems to come from the future, the life that was left when it was written counts, so
+// that a token is not believed to live longer than it can.
 func (c *Cache) readRecord(data []byte, now time.Time, sealed bool) (reading, error) {
 	var r record
 	if len(data) > maxRecord || json.Unmarshal(data, &r) != nil || r.Version != recordVersion || !legal(&r) {
@@ -140,7 +150,10 @@ func (c *Cache) readRecord(data []byte, now time.Time, sealed bool) (reading, er
 	if r.AccessToken != "" {
 		found.token = c.readToken(&r, now, sealed)
 	}
-	if found.token == nil && found.failed == nil {
+	if age := now.Sub(time.UnixMilli(r.Written)); r.Mark != 0 && r.Mark != c.id && age >= 0 {
+		found.marked = now.Add(c.lockTTL() - age)
+	}
+	if found.token == nil && found.failed == nil && found.marked.IsZero() {
 		return reading{}, fmt.Errorf("cache: nothing that counts any more: %w", ErrMiss)
 	}
 	return found, nil
@@ -184,7 +197,7 @@ func (c *Cache) readFailure(f *failureRecord, now time.Time) *cooldown {
 		return nil
 	}
 	at := now.Add(-age)
-	err := &FailedElsewhere{Cause: said, At: at, Detail: f.Detail}
+	err := &FailedElsewhere{Cause: said, At: at, Record: f.Record}
 	found := (*cooldown)(nil).after(newFailure(err), c.at(at), rand.Float64())
 	found.row, found.origin = f.Row, f.At
 	found.probedAt.Store(c.at(now).mono)
@@ -195,7 +208,8 @@ func (c *Cache) readFailure(f *failureRecord, now time.Time) *cooldown {
 func legal(r *record) bool {
 	const most = int64(maxLifetime / time.Millisecond)
 	if f := r.Failure; f != nil {
-		if f.Row < 1 || f.Row > 1<<30 || f.RetryAfter < 0 || f.RetryAfter > most || f.At < 0 || f.At > 1<<52 || len(f.Detail) > maxDetail {
+		if f.Row < 1 || f.Row > 1<<30 || f.RetryAfter < 0 || f.RetryAfter > most || f.At < 0 || f.At > 1<<52 ||
+			len(f.Record) > maxRecorded {
 			return false
 		}
 	}
@@ -247,8 +261,8 @@ func (s *snapshot) stagger() {
 	s.ahead = max(s.margin, s.ahead-time.Duration(rand.Float64()*0.05*float64(s.life)))
 }
 
-// extra returns the extra fields of a token. x/oauth2 tells their values by name but not their names; it keeps them in a
-// map.
+// extra returns the extra fields of a token. x/oauth2 tells their values by name but not their names; it keeps them in
+// a map.
 func extra(tok *oauth2.Token) map[string]any {
 	raw := reflect.ValueOf(tok).Elem().FieldByName("raw")
 	if raw.Kind() == reflect.Interface {

@@ -102,21 +102,55 @@ func TestExtraFieldsAreFound(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	c := New(Options{})
 	now := time.Unix(1_700_000_000, 0)
-	s, _ := c.newSnapshot((&oauth2.Token{AccessToken: "a", TokenType: "DPoP", Expiry: now.Add(time.Hour)}).WithExtra(map[string]any{"scope": "a"}), now, now)
+	s, _ := c.newSnapshot((&oauth2.Token{AccessToken: "a", TokenType: "DPoP",
+		Expiry: now.Add(time.Hour)}).WithExtra(map[string]any{"scope": "a"}), now, now)
 	data, _, err := c.writeRecord(s, nil, now)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
+	failed := (*cooldown)(nil).after(newFailure(retryAfterError(time.Minute)), c.at(now), 0)
+	other := New(Options{})
+	for _, s := range []*snapshot{nil, s} {
+		if data, _, err = other.writeRecord(s, failed, now); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	if data, err = other.writeMark(now); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
 	f.Add([]byte(`{"v":1,"access_token":"x","written":1,"refresh":-9223372036854775808,"expiry":9223372036854775807,"life":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		found, err := c.readRecord(data, now, true)
-		s := found.token
+		found, err := c.readRecord(data, now, false)
 		if err != nil {
 			return
 		}
 		at := c.at(now)
-		if s.token.AccessToken == "" || s.token.Expiry.IsZero() || at.until(s.expiry) <= 0 || at.until(s.expiry) > maxLifetime ||
+		if f := found.failed; f != nil {
+			if left := at.until(f.until(nil, at)); left > maxRetryAfter || f.row < 1 || f.at.wall > at.wall ||
+				f.err.Error() == "" {
+				t.Errorf("%q gives a failure that cools down for %v: %+v", data, left, f)
+			}
+		}
+		if left := found.marked.Sub(now); left > c.lockTTL() {
+			t.Errorf("%q marks a fetch for %v", data, left)
+		}
+		s := found.token
+		if s == nil {
+			return
+		}
+		for _, b := range []byte(s.token.AccessToken) {
+			if b < ' ' || b > '~' {
+				t.Errorf("%q gives the token %q", data, s.token.AccessToken)
+			}
+		}
+		if at.until(s.expiry) > unsealedLife {
+			t.Errorf("%q gives a token that lives for %v", data, at.until(s.expiry))
+		}
+		if s.token.AccessToken == "" || s.token.Expiry.IsZero() || at.until(s.expiry) <= 0 ||
+			at.until(s.expiry) > maxLifetime ||
 			s.margin < 0 || s.ahead < s.margin {
 			t.Errorf("%q gives %+v", data, s)
 		}

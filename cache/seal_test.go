@@ -80,7 +80,8 @@ func TestSealDrawsANonceForEachPut(t *testing.T) {
 
 func TestFirstKeySealsAndAllOpen(t *testing.T) {
 	m := cache.Memory()
-	oldest, both, newest := mustSeal(t, m, sealKey(1)), mustSeal(t, m, sealKey(2), sealKey(1)), mustSeal(t, m, sealKey(2))
+	oldest, both, newest := mustSeal(t, m, sealKey(1)), mustSeal(t, m, sealKey(2), sealKey(1)),
+		mustSeal(t, m, sealKey(2))
 
 	mustPut(t, oldest, "k", []byte("old"))
 	if got := mustGet(t, both, "k"); string(got) != "old" {
@@ -326,7 +327,8 @@ func TestParseKeySaysWhatIsWrongAndNotTheKey(t *testing.T) {
 		"long base64": {base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("canary"), 6)), "48 bytes"},
 	} {
 		key, err := cache.ParseKey([]byte(x.text))
-		if err == nil || key != nil || !strings.Contains(err.Error(), x.want) || !strings.Contains(err.Error(), "openssl rand") {
+		if err == nil || key != nil || !strings.Contains(err.Error(), x.want) ||
+			!strings.Contains(err.Error(), "openssl rand") {
 			t.Errorf("%s: %x, %v, want an error that says %q and what to do", name, key, err, x.want)
 		} else if text := strings.TrimSpace(x.text); text != "" && strings.Contains(err.Error(), text) {
 			t.Errorf("%s: the error shows the key: %v", name, err)

@@ -9,8 +9,8 @@ import (
 // storeTimeout bounds one call of a Store, and all of them together that a caller has to wait for.
 const storeTimeout = 500 * time.Millisecond
 
-// A secondLevel is what lies behind a Cache's own memory. It never fails: a Store that is down, slow or holds rubbish is
-// a miss, and is left alone for a while.
+// A secondLevel is what lies behind a Cache's own memory. It never fails: a Store that is down, slow or holds rubbish
+// is a miss, and is left alone for a while.
 type secondLevel struct {
 	cache   *Cache
 	store   Store
@@ -59,8 +59,14 @@ func (l *secondLevel) share(ctx context.Context, fl *flight, o outcome, failed *
 	switch {
 	case o.fetched:
 		l.put(ctx, fl.entry, o.token)
-	case failed != nil && fl.lease.lasts(l.cache):
+	case failed == nil || fl.lease.unlock == nil:
+	case fl.lease.lasts(l.cache):
 		l.putFailure(ctx, fl.entry, failed)
+	default: // The lock may have gone to another, which has had more luck.
+		fl.store = storeTimeout
+		if _, ok := l.lookUp(ctx, fl); !ok {
+			l.putFailure(ctx, fl.entry, failed)
+		}
 	}
 	l.release(ctx, fl)
 }
@@ -81,7 +87,9 @@ func (l *secondLevel) lookUp(ctx context.Context, fl *flight) (outcome, bool) {
 // another process that is cooling down and not known yet.
 func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown) {
 	e := fl.entry
-	data, err := callStore(ctx, l, &fl.store, func(ctx context.Context) ([]byte, error) { return l.store.Get(ctx, e.key) })
+	data, err := callStore(ctx, l, &fl.store, func(ctx context.Context) ([]byte, error) {
+		return l.store.Get(ctx, e.key)
+	})
 	if err != nil {
 		if err == ErrMiss {
 			l.breaker.healthy()
@@ -97,6 +105,7 @@ func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown
 		return nil, nil
 	}
 	l.breaker.healthy()
+	fl.marked = found.marked
 	now := l.cache.at(read)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -166,9 +175,10 @@ func (l *secondLevel) putRecord(ctx context.Context, key string, s *snapshot, f 
 	}
 }
 
-// takesWrites tries whether the Store does. What it writes is a miss to all.
-func (l *secondLevel) takesWrites(ctx context.Context, fl *flight) bool {
-	data, _, err := l.cache.writeRecord(nil, nil, time.Now())
+// putMark tells others who wait that fl's fetch has begun. To all else it is a miss. It reports whether the Store takes
+// writes.
+func (l *secondLevel) putMark(ctx context.Context, fl *flight) bool {
+	data, err := l.cache.writeMark(time.Now())
 	if err != nil {
 		return false
 	}
@@ -185,7 +195,9 @@ var (
 
 // callStore calls the Store, on a goroutine that can be left behind, for limit at most, which it reduces by the time
 // that it took.
-func callStore[T any](ctx context.Context, l *secondLevel, limit *time.Duration, f func(context.Context) (T, error)) (T, error) {
+func callStore[T any](
+	ctx context.Context, l *secondLevel, limit *time.Duration, f func(context.Context) (T, error),
+) (T, error) {
 	var none T
 	if *limit <= 0 || l.breaker.open() {
 		return none, errStoreOff

@@ -253,7 +253,8 @@ func TestSealedRecordThatDoesNotOpenIsAMiss(t *testing.T) {
 			}
 			c := cache.New(cache.Options{Store: sealed, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			defer c.Close()
-			if tok, err := c.Entry("key", s.fetch).Token(t.Context()); err != nil || tok.AccessToken != fmt.Sprint("token-", i+1) {
+			if tok, err := c.Entry("key", s.fetch).Token(t.Context()); err != nil ||
+				tok.AccessToken != fmt.Sprint("token-", i+1) {
 				t.Errorf("got %v, %v", tok, err)
 			}
 		}
@@ -293,7 +294,8 @@ func TestCachedTokenCallsNoStore(t *testing.T) {
 	fleet(t, 1, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
 		fleet[0].want("token-1")
 		n := st.calls.Load()
-		if allocs := testing.AllocsPerRun(1000, func() { fleet[0].Token(t.Context()) }); allocs != 0 || st.calls.Load() != n {
+		if allocs := testing.AllocsPerRun(1000, func() { fleet[0].Token(t.Context()) }); allocs != 0 ||
+			st.calls.Load() != n {
 			t.Errorf("a cached Token costs %v allocations and %d calls of the Store", allocs, st.calls.Load()-n)
 		}
 	})
@@ -327,7 +329,9 @@ func TestLockThatComesTooLateIsGivenBack(t *testing.T) {
 
 type slowLocker struct{ *store }
 
-func (s *slowLocker) TryLock(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+func (s *slowLocker) TryLock(
+	ctx context.Context, key string, ttl time.Duration,
+) (func(context.Context) error, bool, error) {
 	time.Sleep(3 * time.Second)
 	return s.store.TryLock(context.WithoutCancel(ctx), key, time.Hour)
 }
@@ -389,7 +393,8 @@ func TestNobodyWaitsForAPut(t *testing.T) {
 }
 
 func TestStoreCostsACallerHalfASecondInAll(t *testing.T) {
-	for _, slow := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 450 * time.Millisecond, 3 * time.Second} {
+	for _, slow := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 450 * time.Millisecond,
+		3 * time.Second} {
 		t.Run(slow.String(), func(t *testing.T) {
 			fleet(t, 2, cache.Options{}, func(t *testing.T, s *server, st *store, fleet []*rig) {
 				st.hang.Store(int64(slow))
@@ -420,7 +425,8 @@ func TestStoreThatIsSlowIsUsedAllTheSame(t *testing.T) {
 
 func TestRecordThatNoServerCouldHaveAnsweredIsAMiss(t *testing.T) {
 	record := func(change func(r map[string]any)) []byte {
-		r := map[string]any{"v": 1, "access_token": "theirs", "token_type": "Bearer", "written": 946684800000, "refresh": 946684800000 + 800_000, "expiry": 946684800000 + 1000_000, "life": 1000_000}
+		r := map[string]any{"v": 1, "access_token": "theirs", "token_type": "Bearer", "written": 946684800000,
+			"refresh": 946684800000 + 800_000, "expiry": 946684800000 + 1000_000, "life": 1000_000}
 		change(r)
 		data, err := json.Marshal(r)
 		if err != nil {
@@ -476,7 +482,8 @@ func TestTokensOfARecordAreNoExtraFields(t *testing.T) {
 			now, now+3000_000, now+3600_000), time.Hour)
 		tok, err := fleet[0].Token(t.Context())
 		if err != nil || tok.Extra("refresh_token") != nil || tok.Extra("scope") != "s" {
-			t.Errorf("got %v with a refresh token %v and scope %v, %v", tok.AccessToken, tok.Extra("refresh_token"), tok.Extra("scope"), err)
+			t.Errorf("got %v with a refresh token %v and scope %v, %v", tok.AccessToken, tok.Extra("refresh_token"),
+				tok.Extra("scope"), err)
 		}
 	})
 }

@@ -20,8 +20,8 @@ var errNoToken = errors.New("the fetch returned neither a token nor an error")
 // maxLifetime is what a longer lifetime is taken for.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// minRefreshIn is the least time before a refresh while the token lives: a server or a RefreshAt that asks for less would
-// make a stream of requests.
+// minRefreshIn is the least time before a refresh while the token lives: a server or a RefreshAt that asks for less
+// would make a stream of requests.
 const minRefreshIn = time.Second
 
 // A snapshot is a token and the turning points of its life. Only its atomic fields change once it is published.

@@ -99,7 +99,8 @@ func TestExpiresInCountsWhereExpiryIsMissing(t *testing.T) {
 			t.Errorf("expires_in %d: expires after %v, want %v", said, got, want)
 		}
 	}
-	if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", ExpiresIn: -1}, sent, sent); !errors.Is(err, ErrExpired) {
+	if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", ExpiresIn: -1}, sent, sent); !errors.Is(err,
+		ErrExpired) {
 		t.Errorf("expires_in -1 gives %v, want ErrExpired", err)
 	}
 }
@@ -108,7 +109,8 @@ func TestTokenThatComesExpiredIsAnErrorOfItsOwn(t *testing.T) {
 	c := New(Options{})
 	now := time.Now()
 	for _, expiry := range []time.Time{now, now.Add(-time.Second), time.Unix(0, 0)} {
-		if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: expiry}, now, now); !errors.Is(err, ErrExpired) {
+		if _, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: expiry}, now, now); !errors.Is(err,
+			ErrExpired) {
 			t.Errorf("expiry %v gives %v, want ErrExpired", expiry, err)
 		}
 	}
@@ -266,7 +268,8 @@ func TestLifeCountsFromTheSendingThoughTheHostSlept(t *testing.T) {
 
 	// The wall clock was set back in between: the monotonic one has gone on.
 	back := shiftMonotonic(t, sent.Add(-slept), 2*slept)
-	if s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: sent.Add(time.Hour)}, sent, back); !errors.Is(err, ErrExpired) {
+	if s, err := c.newSnapshot(&oauth2.Token{AccessToken: "a", Expiry: sent.Add(time.Hour)}, sent,
+		back); !errors.Is(err, ErrExpired) {
 		t.Errorf("%+v, %v, want ErrExpired", s, err)
 	}
 }
@@ -274,8 +277,10 @@ func TestLifeCountsFromTheSendingThoughTheHostSlept(t *testing.T) {
 func TestNoRefreshIsDueWithinASecondOfTheSending(t *testing.T) {
 	c := New(Options{})
 	sent := time.Now()
-	for _, life := range []time.Duration{time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second, time.Hour} {
-		s, err := c.newSnapshot((&oauth2.Token{AccessToken: "a", Expiry: sent.Add(life)}).WithExtra(map[string]any{"refresh_in": 0.001}), sent, sent)
+	for _, life := range []time.Duration{time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond,
+		2 * time.Second, time.Hour} {
+		s, err := c.newSnapshot((&oauth2.Token{AccessToken: "a",
+			Expiry: sent.Add(life)}).WithExtra(map[string]any{"refresh_in": 0.001}), sent, sent)
 		if err != nil {
 			t.Fatal(err)
 		}

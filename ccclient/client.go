@@ -51,7 +51,9 @@ type registration struct {
 	root        *Client // the one that New returned
 
 	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
+	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
 	httpClient   http.Client       // what everything goes through, token requests and API calls alike
+	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
@@ -122,19 +124,21 @@ func (c *Client) HTTPClient() *http.Client {
 }
 
 // Transport is what HTTPClient does, around a RoundTripper of the caller's. Nil means what HTTPClient goes through: the
-// Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport. The
-// result's fields may be changed before it is used.
+// Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport, of which
+// those that show no client certificate are its Outside. The result's fields may be changed before it is used.
 func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	if !c.made() {
 		return &transport.Transport{Source: c, Base: base}
 	}
 	r := c.registration
+	var outside http.RoundTripper
 	if base == nil {
-		base = r.httpClient.Transport
+		base, outside = r.httpClient.Transport, r.outside
 	}
 	return &transport.Transport{
 		Source:       c,
 		Base:         base,
+		Outside:      outside,
 		AllowedHosts: slices.Clone(r.allowedHosts),
 		InsecureHTTP: r.insecureHTTP,
 		ReplayLimit:  r.replayLimit,
@@ -161,6 +165,9 @@ func (c *Client) Close() error {
 	r.certificate.Close(patience)
 	r.endpoints.close()
 	r.connections.CloseIdleConnections()
+	if r.uncertified != nil {
+		r.uncertified.CloseIdleConnections()
+	}
 	return err
 }
 
@@ -194,7 +201,9 @@ func (c *Client) LogValue() slog.Value {
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registration
 	if err := c.target.validate(r.auth).err("invalid Target"); err != nil {
-		return nil, r.failed(err, settled) // For has no other way to tell.
+		e := r.failed(err, settled) // For has no other way to tell.
+		e.ofTarget = true
+		return nil, e
 	}
 	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
 		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
@@ -213,6 +222,9 @@ func (c *Client) explain(ctx context.Context, err error) error {
 func (c *Client) asError(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
+	}
+	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
+		return c.registration.failedElsewhere(other)
 	}
 	switch {
 	case errors.Is(err, ErrClosed):

@@ -68,11 +68,15 @@ type Config struct {
 	// A certificate that is replaced while the program runs comes from GetClientCertificate, which is asked at
 	// handshakes, at token requests, and by callers of Token once a second, so it should answer from memory. After a
 	// rotation there are new tokens and new connections.
+	//
+	// The certificate is shown where the token may go: to the token endpoint, the issuer, and the API, as far as
+	// AllowedHosts reaches. No redirect takes it elsewhere, and no https proxy is shown it.
 	TLS *tls.Config
 
-	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces,
-	// counts or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated.
-	// New calls WrapTransport once. What it returns sees the client's credentials and the tokens. Together with
+	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces, counts
+	// or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated. New calls
+	// WrapTransport once, and once more if TLS has a client certificate: for connections without it, which API calls go
+	// through that may not have the token. What it returns sees the client's credentials and the tokens. Together with
 	// HTTPClient it is a fault.
 	WrapTransport func(own http.RoundTripper) http.RoundTripper
 

@@ -1,13 +1,22 @@
 package ccclient_test
 
 import (
+	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ccclient/go-ccclient/cache"
@@ -49,7 +58,8 @@ func TestCertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 		{"orders", cctest.TLSClientAuth, "pki", m.issue("pki")},
 		{"self", cctest.SelfSignedTLSClientAuth, "self", &self},
 	} {
-		for how, certificate := range map[string]func(*ccclient.Config){"static": static(tc.certificate), "asked": asked(tc.certificate)} {
+		for how, certificate := range map[string]func(*ccclient.Config){"static": static(tc.certificate),
+			"asked": asked(tc.certificate)} {
 			t.Run(tc.id+" "+how, func(t *testing.T) {
 				before := len(m.as.TokenRequests())
 				c := m.client(func(cfg *ccclient.Config) {
@@ -64,7 +74,8 @@ func TestCertificateAuthenticatesTheClientAndBindsItsTokens(t *testing.T) {
 					t.Errorf("%d token requests, want one and one after the revocation", len(requests))
 				}
 				for _, r := range requests {
-					if r.AuthMethod != tc.method || len(r.Form) != 2 || r.Form.Get("client_id") != tc.id || r.Header.Get("Authorization") != "" {
+					if r.AuthMethod != tc.method || len(r.Form) != 2 || r.Form.Get("client_id") != tc.id ||
+						r.Header.Get("Authorization") != "" {
 						t.Errorf("%s with %v", r.AuthMethod, r.Form)
 					}
 				}
@@ -117,7 +128,8 @@ func TestTokensOfTwoCertificatesAreNotMixedInAStore(t *testing.T) {
 	m := newMutual(t, false, orders)
 	store := cache.Memory()
 	one, two := m.issue("one"), m.issue("two")
-	for _, certificate := range []func(*ccclient.Config){static(one), static(two), asked(one), asked(two), shaken(one), shaken(two), static(one), static(two), asked(one), asked(two)} {
+	for _, certificate := range []func(*ccclient.Config){static(one), static(two), asked(one), asked(two), shaken(one),
+		shaken(two), static(one), static(two), asked(one), asked(two)} {
 		m.call(m.client(func(cfg *ccclient.Config) {
 			certificate(cfg)
 			cfg.Cache.Store = store
@@ -142,7 +154,8 @@ func TestErrorOfUnknownCASaysWhereItGoes(t *testing.T) {
 			}
 		})
 		_, err := c.Token(t.Context())
-		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok || !strings.Contains(err.Error(), "RootCAs in Config.TLS") {
+		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok ||
+			!strings.Contains(err.Error(), "RootCAs in Config.TLS") {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
@@ -180,7 +193,8 @@ func TestCertificateThatCannotBeHadCostsLivingTokenNothing(t *testing.T) {
 		cfg.TLS.GetClientCertificate = source.get
 		cfg.Retry.MaxAttempts = 1
 	})
-	if _, err := c.Refresh(t.Context()); !errors.Is(err, errNoCertificate) || !strings.HasPrefix(err.Error(), "ccclient: ") {
+	if _, err := c.Refresh(t.Context()); !errors.Is(err, errNoCertificate) ||
+		!strings.HasPrefix(err.Error(), "ccclient: ") {
 		t.Fatalf("got %v", err)
 	}
 	source.Store(m.issue("one"))
@@ -210,5 +224,241 @@ func TestCallbackThatNeedsTheHandshakesContextWorks(t *testing.T) {
 	m.call(c)
 	if got := m.handshakes(); slices.Contains(strings.Fields(got), "nobody") {
 		t.Errorf("the resource was shown %s", got)
+	}
+}
+
+// An asking is a server that asks for certificates, redirects to where it is told to, and notes what it was shown.
+type asking struct {
+	*httptest.Server
+	mu    sync.Mutex // guards shown
+	shown []string
+}
+
+func newAsking(t *testing.T, m *mutual, handler http.Handler, names ...string) *asking {
+	t.Helper()
+	a := &asking{Server: httptest.NewUnstartedServer(handler)}
+	own, err := m.as.CA().Issue("server", append(names, "127.0.0.1")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.TLS = &tls.Config{
+		Certificates: []tls.Certificate{own},
+		ClientAuth:   tls.RequestClientCert,
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.shown = append(a.shown, nameIn(cs))
+			return nil
+		},
+	}
+	a.Config.ErrorLog = quiet
+	a.EnableHTTP2 = true
+	a.StartTLS()
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *asking) wantShown(t *testing.T, what, want string) {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if got := strings.Join(a.shown, " "); got != want {
+		t.Errorf("%s: was shown %q, want %q", what, got, want)
+	}
+	a.shown = nil
+}
+
+var redirects = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	if to := r.URL.Query().Get("to"); to != "" {
+		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		return
+	}
+	fmt.Fprint(w, r.Header.Get("Authorization"))
+})
+
+func TestCertificateGoesWhereTheTokenMayGoAndNowhereElse(t *testing.T) {
+	for how, certificate := range map[string]func(*tls.Certificate) func(*ccclient.Config){"static": static,
+		"asked": asked} {
+		for _, wrapped := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, wrapped %v", how, wrapped), func(t *testing.T) {
+				m := newMutual(t, false, orders)
+				home, away := newAsking(t, m, redirects), newAsking(t, m, redirects)
+				c := m.client(func(cfg *ccclient.Config) {
+					certificate(m.issue("orders"))(cfg)
+					cfg.AllowedHosts = []string{strings.TrimPrefix(home.URL, "https://")}
+					cfg.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(0) // which the two ways must not share
+					if wrapped {
+						cfg.WrapTransport = func(own http.RoundTripper) http.RoundTripper {
+							return struct{ http.RoundTripper }{own}
+						}
+					}
+				})
+				get := func(url, authorization string) string {
+					t.Helper()
+					req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					req.Header.Set("Authorization", authorization)
+					resp, err := c.HTTPClient().Do(req)
+					return read(t, resp, err)
+				}
+				if got := get(home.URL, ""); !strings.HasPrefix(got, "200 Bearer ") {
+					t.Error(got)
+				}
+				home.wantShown(t, "home", "orders")
+				if got := get(home.URL+"?to="+away.URL, ""); got != "200 " {
+					t.Error(got)
+				}
+				away.wantShown(t, "a redirect", "nobody")
+				if got := get(away.URL, "Basic mine"); got != "200 Basic mine" {
+					t.Error(got)
+				}
+				away.wantShown(t, "the caller's own Authorization", "") // the connection is used again
+				c.HTTPClient().CloseIdleConnections()
+				if got := get(away.URL, "Basic mine"); got != "200 Basic mine" {
+					t.Error(got)
+				}
+				away.mu.Lock()
+				shown := away.shown
+				away.mu.Unlock()
+				if len(shown) != 1 || !strings.HasPrefix(shown[0], "nobody") { // its own session may be resumed
+					t.Errorf("after that: was shown %q", shown)
+				}
+				if got := get(home.URL, "Basic mine"); got != "200 Basic mine" {
+					t.Error(got)
+				}
+				home.mu.Lock()
+				shown, home.shown = home.shown, nil
+				home.mu.Unlock()
+				if len(shown) != 1 || !strings.HasPrefix(shown[0], "orders") {
+					t.Errorf("the caller's own Authorization at home: was shown %q", shown)
+				}
+				back := away.URL + "?to=" + url.QueryEscape(home.URL)
+				if got := get(home.URL+"?to="+url.QueryEscape(back), ""); got != "200 " {
+					t.Error(got)
+				}
+				home.wantShown(t, "a redirect there and back", "nobody")
+			})
+		}
+	}
+}
+
+// The environment's proxies are read once in a process, so this one is a process of its own.
+func TestCertificateIsNotShownToAnHTTPSProxy(t *testing.T) {
+	const child = "CCCLIENT_TEST_PROXY"
+	if os.Getenv(child) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), child+"=1", "NO_PROXY=", "no_proxy=")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	m := newMutual(t, false, orders)
+	api := newAsking(t, m, redirects, "api.example.test")
+	away := newAsking(t, m, redirects, "away.example.test")
+	servers := map[string]*asking{"api.example.test:443": api, "away.example.test:443": away}
+	proxy := newAsking(t, m, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := servers[r.Host]
+		if r.Method != http.MethodConnect || server == nil {
+			http.Error(w, "no tunnel to "+r.Host, http.StatusForbidden)
+			return
+		}
+		there, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer there.Close()
+		here, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer here.Close()
+		io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { // ends when there is closed
+			io.Copy(there, rw)
+			there.(*net.TCPConn).CloseWrite()
+		}()
+		io.Copy(here, there)
+	}))
+	os.Setenv("HTTPS_PROXY", proxy.URL)
+	os.Setenv("https_proxy", proxy.URL)
+	c := m.client(static(m.issue("orders")))
+	resp, err := c.HTTPClient().Get("https://api.example.test/")
+	if got := read(t, resp, err); !strings.HasPrefix(got, "200 Bearer ") {
+		t.Error(got)
+	}
+	proxy.wantShown(t, "the proxy", "nobody")
+	api.wantShown(t, "the API", "orders")
+	resp, err = c.HTTPClient().Get("https://api.example.test/?to=https://away.example.test/")
+	if got := read(t, resp, err); got != "200 " {
+		t.Error(got)
+	}
+	away.wantShown(t, "a redirect", "nobody")
+	proxy.wantShown(t, "the proxy", "nobody")
+	c.HTTPClient().CloseIdleConnections()
+}
+
+// There are printers that follow pointers, exported or not.
+func TestNoPointerOfAClientLeadsToItsKey(t *testing.T) {
+	m := newMutual(t, false, orders)
+	for how, certificate := range map[string]func(*ccclient.Config){
+		"static": static(m.issue("static")),
+		"two": func(cfg *ccclient.Config) {
+			cfg.TLS.Certificates = []tls.Certificate{*m.issue("one"), *m.issue("two")}
+		},
+	} {
+		c := m.client(certificate) // unused: the goroutines of connections write to what they lead to
+		values := 0
+		keys := make(map[string]bool)
+		follow(reflect.ValueOf(c.HTTPClient()), make(map[[2]string]bool), func(v reflect.Value) {
+			values++
+			if v.Type() == reflect.TypeFor[ecdsa.PrivateKey]() {
+				keys[fmt.Sprint(v)] = true
+			}
+		})
+		if len(keys) > 0 || values < 100 {
+			t.Errorf("%s: %d keys among %d values", how, len(keys), values)
+		}
+	}
+}
+
+// follow visits all that v leads to, by fields, elements and pointers, atomic ones too. Functions keep their secrets.
+func follow(v reflect.Value, seen map[[2]string]bool, visit func(reflect.Value)) {
+	visit(v)
+	switch v.Kind() {
+	case reflect.Pointer:
+		key := [2]string{v.Type().String(), fmt.Sprint(v.Pointer())}
+		if v.IsNil() || seen[key] {
+			return
+		}
+		seen[key] = true
+		follow(v.Elem(), seen, visit)
+	case reflect.Interface:
+		if !v.IsNil() {
+			follow(v.Elem(), seen, visit)
+		}
+	case reflect.Struct:
+		if strings.HasPrefix(v.Type().String(), "atomic.Pointer[") {
+			if p := v.FieldByName("v").UnsafePointer(); p != nil {
+				follow(reflect.NewAt(v.Type().Field(0).Type.Elem().Elem(), p), seen, visit)
+			}
+			return
+		}
+		for i := range v.NumField() {
+			follow(v.Field(i), seen, visit)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() != reflect.Uint8 {
+			for i := range v.Len() {
+				follow(v.Index(i), seen, visit)
+			}
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			follow(it.Value(), seen, visit)
+		}
 	}
 }

@@ -66,6 +66,7 @@ type Error struct {
 
 	client, host string  // who asked whom
 	outlook      outlook // zero: that of StatusCode and Code
+	ofTarget     bool    // what the token is to be for is at fault, and the server was not asked
 	outdated     func(ctx context.Context) bool
 }
 
@@ -115,7 +116,51 @@ func (e *Error) foresees() outlook { return cmp.Or(e.outlook, outlookOf(e.Status
 
 // CoolDown tells package cache how long to leave the server alone.
 func (e *Error) CoolDown() cache.CoolDown {
-	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary()}
+	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary(), Shared: e.concernsClient()}
+}
+
+// concernsClient reports whether other tokens of the same client would meet the same error: the server cannot be reached,
+// is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be for.
+func (e *Error) concernsClient() bool {
+	switch e.Code {
+	case InvalidClient, UnauthorizedClient, TemporarilyUnavailable, ServerError, UseDPoPNonce, InvalidDPoPProof:
+		return true
+	case "":
+		return !e.ofTarget && e.StatusCode/100 != 2
+	}
+	return e.RetryAfter > 0 || e.foresees() == passing || e.StatusCode == http.StatusUnauthorized
+}
+
+// Record tells other processes that share the token store what happened: the status, the outlook and the code, if it is
+// a registered one, and nothing in the server's words. Package cache asks.
+func (e *Error) Record() string {
+	code := e.Code
+	if !code.registered() {
+		code = ""
+	}
+	return fmt.Sprintf("%d %d %s", e.StatusCode, e.foresees(), code)
+}
+
+// failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can make
+// it up, but not have it say anything.
+func (r *registration) failedElsewhere(err *cache.FailedElsewhere) *Error {
+	e := r.failed(err, unclear)
+	e.RetryAfter = err.Cause.RetryAfter
+	if err.Cause.Permanent {
+		e.outlook = settled
+	}
+	status, rest, _ := strings.Cut(err.Record, " ")
+	foreseen, code, _ := strings.Cut(rest, " ")
+	if n, err := strconv.Atoi(status); err == nil && 100 <= n && n <= 599 {
+		e.StatusCode = n
+	}
+	if n, err := strconv.Atoi(foreseen); err == nil && outlook(n) == passing {
+		e.outlook = passing
+	}
+	if code := ErrorCode(code); code.registered() {
+		e.Code = code
+	}
+	return e
 }
 
 // Outdated reports whether the request may do better before its cool-down is over, since the secret or key that was

@@ -64,6 +64,11 @@ func (r *registration) connect(cfg *Config) (err error) {
 	r.certificate, r.connections = certificate, connections.New(config)
 	if cfg.HTTPClient == nil {
 		r.httpClient.Transport, err = r.connections.Wrapped(cfg.WrapTransport)
+		if err != nil || certificate == nil {
+			return err
+		}
+		r.uncertified = r.connections.WithoutCertificate()
+		r.outside, err = r.uncertified.Wrapped(cfg.WrapTransport)
 		return err
 	}
 	r.httpClient = *cfg.HTTPClient

@@ -98,9 +98,19 @@ func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Toke
 		certificate.Check(brief)
 		cancel()
 		if certificate.Last() == with.thumbprint {
-			return tok, err
+			return tok, outdatedBy(err, func(ctx context.Context) bool { return certificate.Recent(ctx) != with.thumbprint })
 		}
 	}
 	with.Evict() // Nobody asks for it any more, KeepFresh aside.
 	return nil, errRotated
+}
+
+// outdatedBy has err, of a fetch that has just ended, outdated also when replaced reports that its certificate was
+// replaced. It cools down the whole client, and so the tokens for the new certificate too.
+func outdatedBy(err error, replaced func(context.Context) bool) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		before := e.outdated
+		e.outdated = func(ctx context.Context) bool { return replaced(ctx) || before != nil && before(ctx) }
+	}
+	return err
 }

@@ -19,10 +19,12 @@ type credential struct {
 	hash  string // of the token, for proofs; empty without DPoP
 }
 
-// credential returns the one of tok.
+// credential returns the one of tok. The last one is kept in a closure, since there are printers that follow pointers.
 func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
-	if cred := t.last.Load(); cred != nil && cred.token == tok {
-		return cred, nil
+	if last := t.last.Load(); last != nil {
+		if cred := (*last)(); cred.token == tok {
+			return cred, nil
+		}
 	}
 	if tok == nil || tok.AccessToken == "" {
 		return nil, faultf("no token: the Source %T returned an empty one", t.Source)
@@ -38,7 +40,8 @@ func (t *Transport) credential(tok *oauth2.Token) (*credential, error) {
 	if t.DPoP != nil {
 		cred.hash = tokenHash(tok.AccessToken)
 	}
-	t.last.Store(cred)
+	last := func() *credential { return cred }
+	t.last.Store(&last)
 	return cred, nil
 }
 
@@ -66,12 +69,15 @@ type authorized struct {
 	value [1]string
 }
 
-// authorize returns a shallow copy of req with the credential in its header. What is not the header map is shared
-// with req, as no RoundTripper may modify it.
-func (c *credential) authorize(req *http.Request) *http.Request {
+// authorize returns a shallow copy of req with the credential in its header, and without what of own is empty. What is
+// not the header map is shared with req, as no RoundTripper may modify it.
+func (c *credential) authorize(req *http.Request, own fields) *http.Request {
 	out := &authorized{Request: *req, value: [1]string{c.value}}
 	if out.Header = maps.Clone(req.Header); out.Header == nil {
 		out.Header = make(http.Header, 2)
+	}
+	if own.empty > 0 {
+		deleteEmpty(out.Header)
 	}
 	out.Header["Authorization"] = out.value[:]
 	return &out.Request

@@ -8,9 +8,11 @@
 //
 //   - The caller's request is not modified, and its body is closed exactly once.
 //   - A token is sent to https URLs and to loopback only, to allowed hosts only, and never to a redirect's target in
-//     another origin, nor to what comes after that. This is decided before a token is asked for.
+//     another origin, nor to what comes after that. This is decided before a token is asked for, by all that net/http
+//     decides by: the URL's host, the Host field and the request line have to agree, or be allowed one by one.
+//   - What may not have the token can go by a way of its own, Outside, that shows no client certificate.
 //   - Nothing is sent without the token, except what a redirect leads elsewhere and what carries an Authorization
-//     header of the caller's own.
+//     header of the caller's own, or with [DPoP] a proof of the caller's own, in any spelling. No field goes out twice.
 //   - A request is sent a second time only if the server has rejected the token of the first, another token is there,
 //     and the body can be sent again. With [DPoP] there is one more for the nonce that a server may ask for.
 //     Otherwise the response is the caller's, untouched.
@@ -19,8 +21,9 @@
 // # Errors
 //
 // The errors of this package begin with "ccclient: ", as all of the module do that a program sees; those of
-// ccclient's Client, which begin so themselves, get no second prefix. An error of Base is returned as it is. Whoever
-// puts an error of this package into one that has the prefix already takes it off with [errors.Unwrap].
+// ccclient's Client, which begin so themselves, get no second prefix. An error of Base is returned as it is, unless
+// it repeats the token (net/http quotes what it cannot read), or is too long or not fit to be printed. Whoever puts
+// an error of this package into one that has the prefix already takes it off with [errors.Unwrap].
 //
 // # What it does not do
 //

@@ -1,13 +1,15 @@
 package transport
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +18,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/ccclient/go-ccclient/internal/hosts"
 	"github.com/ccclient/go-ccclient/internal/jws"
 )
 
@@ -117,17 +118,21 @@ func (d *DPoP) sign(r *http.Request, hash, nonce string) error {
 	if r.URL == nil || r.URL.Host == "" {
 		return faultf("a DPoP proof is for a URL with a host, and the request has none")
 	}
-	if nonce == "" {
-		nonce = d.nonces.get(hosts.Origin(r.URL))
+	origin, path, err := target(r)
+	if err != nil {
+		return err
 	}
-	proof, err := signer.Sign(claims(r, hash, nonce))
+	if nonce == "" {
+		nonce = d.nonces.get(origin)
+	}
+	proof, err := signer.Sign(claims(r.Method, origin+path, hash, nonce))
 	if err != nil {
 		return faultf("DPoP proof: %w", err)
 	}
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
-	delete(r.Header, "DPoP") // a key that was not put there by Header.Set
+	deleteField(r.Header, "DPoP") // under any key: not all are put there by Header.Set
 	r.Header["Dpop"] = []string{proof}
 	return nil
 }
@@ -139,8 +144,16 @@ func (d *DPoP) Learn(resp *http.Response) bool {
 	if d == nil || d.nonces == nil || resp == nil || resp.Request == nil || resp.Request.URL == nil {
 		return false
 	}
-	return d.nonces.learn(resp.Request.URL, resp.Header)
+	return d.nonces.learn(origin(resp.Request), resp.Header)
 }
+
+// Format prints the thumbprint of the key, for every verb.
+func (d *DPoP) Format(f fmt.State, _ rune) { io.WriteString(f, d.text()) }
+
+// MarshalText returns what Format prints, for encoding/json and log/slog.
+func (d *DPoP) MarshalText() ([]byte, error) { return []byte(d.text()), nil }
+
+func (d *DPoP) text() string { return "transport.DPoP(" + d.Thumbprint() + ")" }
 
 var errZeroDPoP = faultf("a DPoP is made by NewDPoP")
 
@@ -154,18 +167,14 @@ func tokenHash(accessToken string) string {
 }
 
 // claims returns the payload of a proof: RFC 9449, section 4.2.
-func claims(r *http.Request, hash, nonce string) []byte {
-	method := r.Method
-	if method == "" {
-		method = http.MethodGet
-	}
+func claims(method, uri, hash, nonce string) []byte {
 	b := make([]byte, 0, 512)
 	b = append(b, `{"jti":"`...)
 	b = append(b, rand.Text()...) // 130 random bits; 96 are asked for
 	b = append(b, `","htm":`...)
-	b = appendString(b, method)
+	b = appendString(b, cmp.Or(method, http.MethodGet))
 	b = append(b, `,"htu":`...)
-	b = appendString(b, target(r))
+	b = appendString(b, uri)
 	b = append(b, `,"iat":`...)
 	b = strconv.AppendInt(b, time.Now().Unix(), 10)
 	if hash != "" {
@@ -178,30 +187,6 @@ func claims(r *http.Request, hash, nonce string) []byte {
 		b = appendString(b, nonce)
 	}
 	return append(b, '}')
-}
-
-// target returns the target URI of r as the server puts it together (RFC 9110, section 7.1), without query and
-// fragment: RFC 9449, section 4.2. It is normalized where the server might be (RFC 3986, section 6.2): the letters of
-// scheme and host, the default port, the empty path.
-func target(r *http.Request) string {
-	u := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host}
-	if r.Host != "" {
-		u.Host = r.Host
-	}
-	path := r.URL.EscapedPath()
-	if r.URL.Opaque != "" { // sent as it is, after the scheme if it begins with "//"
-		if rest, ok := strings.CutPrefix(r.URL.Opaque, "//"); ok {
-			u.Host, path, _ = strings.Cut(rest, "/")
-			path = "/" + path
-		} else {
-			path = r.URL.Opaque
-		}
-		path, _, _ = strings.Cut(path, "?")
-	}
-	if path == "" {
-		path = "/"
-	}
-	return hosts.Origin(&u) + path
 }
 
 // appendString appends s as a JSON string.

@@ -2,12 +2,10 @@ package transport
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 
 	"github.com/ccclient/go-ccclient/internal/challenge"
-	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
 const (
@@ -27,13 +25,12 @@ func (n *nonces) get(origin string) string {
 	return n.of[origin]
 }
 
-// learn keeps the nonce in h, if there is a lawful one, as the latest of u's origin.
-func (n *nonces) learn(u *url.URL, h http.Header) bool {
+// learn keeps the nonce in h, if there is a lawful one, as the latest of the origin. It reports whether there was one.
+func (n *nonces) learn(origin string, h http.Header) bool {
 	nonce := h.Get("DPoP-Nonce")
 	if !validNonce(nonce) {
 		return false
 	}
-	origin := hosts.Origin(u)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.of == nil {

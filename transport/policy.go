@@ -8,43 +8,39 @@ import (
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
-// mayAuthorize decides, before any token is asked for, whether req is to get one. If not, it is either to go out as
-// it is, or an error.
-func (t *Transport) mayAuthorize(req *http.Request) (bool, error) {
-	switch {
-	case req.URL == nil:
-		return false, faultf("the request has no URL")
-	case ownCredential(req.Header):
-		return false, nil
-	case req.Response != nil && leftOrigin(req):
-		return false, nil
-	}
-	if err := t.allowed(req.URL); err != nil {
-		if req.Response != nil {
-			err = nil // A redirect is followed, only not with the token.
-		}
-		return false, err
-	}
-	if t.Source == nil {
-		return false, faultf("the Transport has no Source to get a token from")
-	}
-	return true, nil
-}
+// passage is how a request may go out.
+type passage int
 
-// ownCredential reports whether the caller has set the header that the token is for, be it by a map key in lower
-// case.
-func ownCredential(h http.Header) bool {
-	//lint:ignore SA1008 A map may hold what Header.Set never writes.
-	return anyNotEmpty(h["Authorization"]) || anyNotEmpty(h["authorization"])
-}
+const (
+	outside   passage = iota // with nothing of ours: neither the token nor the certificate of Base
+	asItIs                   // without the token, to where it might go
+	withToken                // as the caller wants
+)
 
-func anyNotEmpty(values []string) bool {
-	for _, v := range values {
-		if v != "" {
-			return true
-		}
+// passage decides, before any token is asked for, how req goes out. An error means that it does not.
+func (t *Transport) passage(req *http.Request, own fields) (passage, error) {
+	if req.URL == nil {
+		return outside, faultf("the request has no URL")
 	}
-	return false
+	if err := own.check(); err != nil {
+		return outside, err
+	}
+	if req.Response != nil && leftOrigin(req) {
+		return outside, nil
+	}
+	err := t.allowed(req, own)
+	switch own := own.authorizations > 0 || own.proofs > 0 && t.DPoP != nil; {
+	case err != nil && (own || req.Response != nil):
+		// The caller's own are the caller's to give; a redirect is followed, only not with the token.
+		return outside, nil
+	case err != nil:
+		return outside, err
+	case own:
+		return asItIs, nil
+	case t.Source == nil:
+		return outside, faultf("the Transport has no Source to get a token from")
+	}
+	return withToken, nil
 }
 
 // maxHops bounds the walk along a chain of redirects; http.Client follows 10 by default.
@@ -60,15 +56,16 @@ func leftOrigin(req *http.Request) bool {
 			return false
 		}
 		hop = hop.Response.Request
-		if hop == nil || hop.URL == nil || !hosts.SameOrigin(hop.URL, req.URL) {
+		if hop == nil || hop.URL == nil || !sameServer(hop, req) || checkTarget(hop) != nil {
 			return true
 		}
 	}
 	return true
 }
 
-// allowed says why no token may go to u, if so.
-func (t *Transport) allowed(u *url.URL) error {
+// allowed returns why no token may go where req goes, nil if it may.
+func (t *Transport) allowed(req *http.Request, own fields) error {
+	u := req.URL
 	switch secure := hosts.Secure(u, t.InsecureHTTP); {
 	case !secure && u.Scheme == "http":
 		return fmt.Errorf("%w: http to %.100q, which InsecureHTTP would allow", ErrInsecure, u.Host)
@@ -77,13 +74,32 @@ func (t *Transport) allowed(u *url.URL) error {
 	case u.Host == "":
 		return faultf("the request's URL has no host")
 	}
-	if len(t.AllowedHosts) == 0 || hosts.Match(t.AllowedHosts, u) {
+	if err := checkTarget(req); err != nil {
+		return err
+	}
+	if own.host {
+		return fmt.Errorf("%w: a Host field in the header names another server; set the request's Host",
+			ErrHostNotAllowed)
+	}
+	if len(t.AllowedHosts) == 0 {
 		return nil
 	}
+	if !hosts.Match(t.AllowedHosts, u) {
+		return t.notAllowed(u.Host)
+	}
+	if req.Host != "" && req.Host != u.Host &&
+		!hosts.Match(t.AllowedHosts, &url.URL{Scheme: u.Scheme, Host: req.Host}) {
+		return t.notAllowed(req.Host)
+	}
+	return nil
+}
+
+// notAllowed returns the error for a host that is none of AllowedHosts, which may be a pattern's fault.
+func (t *Transport) notAllowed(host string) error {
 	for _, pattern := range t.AllowedHosts {
 		if err := hosts.Validate(pattern); err != nil {
-			return fmt.Errorf("%w: %.100q; AllowedHosts: %w", ErrHostNotAllowed, u.Host, err)
+			return fmt.Errorf("%w: %.100q; AllowedHosts: %w", ErrHostNotAllowed, host, err)
 		}
 	}
-	return fmt.Errorf("%w: %.100q is none of AllowedHosts", ErrHostNotAllowed, u.Host)
+	return fmt.Errorf("%w: %.100q is none of AllowedHosts", ErrHostNotAllowed, host)
 }

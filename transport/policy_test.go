@@ -2,8 +2,11 @@ package transport_test
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -164,7 +167,7 @@ func TestRedirectToWhereNoTokenMayGoIsFollowedWithoutIt(t *testing.T) {
 }
 
 func TestCallersOwnAuthorizationIsLeftAlone(t *testing.T) {
-	for _, key := range []string{"Authorization", "authorization"} {
+	for _, key := range []string{"Authorization", "authorization", "AUTHORIZATION", "aUTHORIZATION"} {
 		b, s := answers(reply{status: 401}), bearer("token")
 		req := request(t, "GET", "http://a.example/", nil)
 		req.Header[key] = []string{"Basic eDp5"}
@@ -178,12 +181,138 @@ func TestCallersOwnAuthorizationIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestEmptyAuthorizationIsNotTheCallersOwn(t *testing.T) {
-	b := answers()
+func TestWhatMayNotHaveTheTokenGoesOutside(t *testing.T) {
+	const own = "Basic mine"
+	for _, tc := range []struct {
+		name          string
+		chain         []string
+		authorization string
+		allowed       string
+		want          string // "base", "outside" or "error"
+	}{
+		{"a request", []string{"https://a.example/"}, "", "a.example", "base"},
+		{"a redirect at home", []string{"https://a.example/", "https://a.example/2"}, "", "a.example", "base"},
+		{"a redirect away", []string{"https://a.example/", "https://b.example/"}, "", "a.example b.example", "outside"},
+		{"away and back", []string{"https://a.example/", "https://b.example/", "https://a.example/"}, "", "",
+			"outside"},
+		{"down to http", []string{"https://a.example/", "http://a.example/"}, "", "", "outside"},
+		{"away with the caller's own", []string{"https://a.example/", "https://b.example/"}, own, "", "outside"},
+		{"the caller's own", []string{"https://a.example/"}, own, "a.example", "base"},
+		{"the caller's own to any host", []string{"https://a.example/"}, own, "", "base"},
+		{"the caller's own to another host", []string{"https://b.example/"}, own, "a.example", "outside"},
+		{"the caller's own over http", []string{"http://a.example/"}, own, "", "outside"},
+		{"the caller's own, redirected", []string{"https://b.example/", "https://b.example/2"}, own, "a.example",
+			"outside"},
+		{"another host", []string{"https://b.example/"}, "", "a.example", "error"},
+	} {
+		base, away, s := answers(), answers(), bearer("token")
+		tr := &transport.Transport{Source: s, Base: base, Outside: away, AllowedHosts: strings.Fields(tc.allowed)}
+		req := redirected(t, tc.chain...)
+		if tc.authorization != "" {
+			req.Header.Set("Authorization", tc.authorization)
+		}
+		_, err := tr.RoundTrip(req)
+		equal(t, tc.name+": error", err != nil, tc.want == "error")
+		equal(t, tc.name+": by Base", len(base.seen), map[string]int{"base": 1}[tc.want])
+		equal(t, tc.name+": outside", len(away.seen), map[string]int{"outside": 1}[tc.want])
+		if tc.want == "outside" {
+			equal(t, tc.name, away.authorizations(), tc.authorization)
+			equal(t, tc.name+": tokens asked for", s.asked, 0)
+			tr.Outside = nil
+			roundTrip(t, tr, req)
+			equal(t, tc.name+": by Base, there being no Outside", len(base.seen), 1)
+		}
+	}
 	req := request(t, "GET", "https://a.example/", nil)
-	req.Header["Authorization"] = []string{""}
-	roundTrip(t, &transport.Transport{Source: bearer("token"), Base: b}, req)
-	equal(t, "Authorization", b.authorizations(), "Bearer token")
+	req.URL.Opaque = "//b.example/"
+	req.Header.Set("Authorization", own)
+	base, away := answers(), answers()
+	roundTrip(t, &transport.Transport{Source: bearer("token"), Base: base, Outside: away}, req)
+	equal(t, "an Opaque: outside", len(away.seen), 1)
+}
+
+func TestCallersOwnProofIsLeftAlone(t *testing.T) {
+	for _, key := range []string{"Dpop", "DPoP", "dpop", "DPOP"} {
+		b, s := answers(reply{status: 401, header: challenges(`DPoP error="invalid_dpop_proof"`)}), bound("token")
+		req := request(t, "GET", "https://a.example/", nil)
+		req.Header[key] = []string{"proof"}
+		roundTrip(t, &transport.Transport{Source: s, Base: b, DPoP: newDPoP(t, p256(t))}, req)
+		equal(t, "tokens asked for", s.asked, 0)
+		equal(t, "headers", len(b.seen[0].header), 1)
+		equal(t, key, b.seen[0].header[key][0], "proof")
+		// Without DPoP the field means nothing to the Transport.
+		b = answers()
+		roundTrip(t, &transport.Transport{Source: bearer("token"), Base: b}, req)
+		equal(t, "Authorization", b.authorizations(), "Bearer token")
+		equal(t, key, b.seen[0].header[key][0], "proof")
+	}
+}
+
+// sent returns the values of all fields that a server takes for name.
+func sent(h http.Header, name string) []string {
+	var all []string
+	for key, values := range h {
+		if strings.EqualFold(key, name) {
+			all = append(all, values...)
+		}
+	}
+	return all
+}
+
+func TestCallersOwnFieldsGoOutOnce(t *testing.T) {
+	for _, tc := range []struct {
+		header http.Header
+		want   string // empty: an error
+	}{
+		{http.Header{"Authorization": {"a"}, "authorization": {"b"}}, ""},
+		{http.Header{"AUTHORIZATION": {"a"}, "authorization": {"", "b"}}, ""},
+		{http.Header{"Authorization": {"a"}, "Dpop": {"p"}, "dpop": {"q"}}, ""},
+		{http.Header{"DPoP": {"p"}, "dpop": {"q"}}, ""},
+		{http.Header{"Authorization": {""}, "authorization": {"b"}}, "b"},
+		{http.Header{"Authorization": {"a"}, "AUTHORIZATION": nil, "dpop": {""}}, "a"},
+		{http.Header{"Authorization": {"DPoP a"}, "dpop": {"q"}, "DPoP": {""}}, "DPoP a q"},
+	} {
+		for _, chain := range [][]string{{"https://a.example/"}, {"https://b.example/", "https://a.example/"}} {
+			b, s := answers(), bound("token")
+			req := redirected(t, chain...)
+			req.Header = tc.header
+			before := tc.header.Clone()
+			_, err := (&transport.Transport{Source: s, Base: b, DPoP: newDPoP(t, p256(t))}).RoundTrip(req)
+			equal(t, "tokens asked for", s.asked, 0)
+			if (err != nil) != (tc.want == "") || len(b.seen) != map[bool]int{false: 1}[tc.want == ""] {
+				t.Errorf("%v: %v, %d requests", tc.header, err, len(b.seen))
+				continue
+			}
+			if tc.want != "" {
+				h := b.seen[0].header
+				got := strings.Join(append(sent(h, "Authorization"), sent(h, "DPoP")...), " ")
+				equal(t, fmt.Sprint(tc.header), got, tc.want)
+			}
+			if !maps.EqualFunc(before, req.Header, slices.Equal) {
+				t.Errorf("the caller's header is %v, and was %v", req.Header, before)
+			}
+		}
+	}
+}
+
+func TestEmptyFieldIsNotTheCallersOwnAndGoesOutOnce(t *testing.T) {
+	for _, authorization := range []string{"Authorization", "authorization", "AUTHORIZATION"} {
+		for _, proof := range []string{"Dpop", "DPoP", "dpop"} {
+			b := answers(reply{status: 401}, reply{status: 200})
+			req := request(t, "GET", "https://a.example/", nil)
+			req.Header[authorization], req.Header[proof] = []string{""}, nil
+			roundTrip(t, &transport.Transport{Source: bound("first", "second"), Base: b, DPoP: newDPoP(t, p256(t))},
+				req)
+			equal(t, "requests", len(b.seen), 2)
+			for i, token := range []string{"DPoP first", "DPoP second"} {
+				h := b.seen[i].header
+				equal(t, authorization, strings.Join(sent(h, "Authorization"), ", "), token)
+				equal(t, proof, len(sent(h, "DPoP")), 1)
+				equal(t, "fields", len(h), 2)
+			}
+			equal(t, "fields of the caller's request", len(req.Header), 2)
+		}
+	}
 }
 
 func TestUnsendableRequestIsAClearErrorAndItsBodyIsClosed(t *testing.T) {

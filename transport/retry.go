@@ -33,7 +33,7 @@ func (t *Transport) retryRejected(
 			return resp, nil
 		}
 		drain(resp)
-		if resp, err = t.send(out, req); err != nil {
+		if resp, err = t.spend(next, out, req); err != nil {
 			return nil, err
 		}
 		cred = next
@@ -66,7 +66,7 @@ func (t *Transport) renew(ctx context.Context, cred *credential, useful bool) *c
 
 // again returns req with a fresh copy of its body and with cred, ready to be sent. An empty nonce means the latest.
 func (t *Transport) again(req *http.Request, body replay, cred *credential, nonce string) (*http.Request, error) {
-	out := cred.authorize(req)
+	out := cred.authorize(req, countFields(req.Header))
 	if err := body.rewind(out); err != nil {
 		return nil, err
 	}

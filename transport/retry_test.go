@@ -3,11 +3,16 @@ package transport_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
@@ -143,6 +148,50 @@ func TestEndlessAnswerDoesNotHoldUpTheRetry(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	})
+}
+
+func TestErrorOfTheBaseDoesNotRepeatTheToken(t *testing.T) {
+	const token = "canary-token"
+	for name, script := range map[string][]reply{
+		"first": {{err: fmt.Errorf("malformed HTTP status code %q: %w", "Bearer "+token, context.DeadlineExceeded)}},
+		"second": {{status: 401}, {err: fmt.Errorf("malformed HTTP status code %q: %w", "Bearer other-"+token,
+			context.DeadlineExceeded)}},
+	} {
+		tr := &transport.Transport{Source: bearer(token, "other-"+token), Base: answers(script...)}
+		_, err := tr.RoundTrip(request(t, "GET", "https://a.example/", nil))
+		if err == nil || strings.Contains(err.Error(), token) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for err != nil {
+			if err = errors.Unwrap(err); err != nil && strings.Contains(err.Error(), token) {
+				t.Errorf("%s: inside: %v", name, err)
+			}
+		}
+	}
+}
+
+func TestErrorOfTheBaseIsOneLineOfSaneLength(t *testing.T) {
+	for _, text := range []string{
+		"407 \x1b[2J\u202eProxy\r\nAuthentication\u2028Required\xff", strings.Repeat("é", 10_000),
+		strings.Repeat("\x00", 10_000),
+	} {
+		inside := fmt.Errorf("%s: %w", text, context.DeadlineExceeded)
+		for name, req := range map[string]*http.Request{
+			"authorized": request(t, "GET", "https://a.example/", nil),
+			"outside":    redirected(t, "https://b.example/", "https://a.example/"),
+		} {
+			tr := &transport.Transport{Source: bearer("canary-token"), Base: answers(reply{err: inside})}
+			_, err := tr.RoundTrip(req)
+			if err == nil || len(err.Error()) > 1010 || !utf8.ValidString(err.Error()) ||
+				strings.ContainsFunc(err.Error(), func(c rune) bool { return !unicode.IsPrint(c) }) {
+				t.Errorf("%s: %.100q", name, err)
+			}
+			timeout, ok := err.(interface{ Timeout() bool })
+			if !errors.Is(err, inside) || !ok || !timeout.Timeout() {
+				t.Errorf("%s: it is not what it was: %.100q", name, err)
+			}
+		}
+	}
 }
 
 func TestErrorOfTheBaseIsReturnedAsItIs(t *testing.T) {

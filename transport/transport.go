@@ -2,13 +2,14 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/oauth2"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // Source returns the token for a request. It is asked once for each, on the request's context, and once more after a
@@ -32,8 +33,14 @@ type Transport struct {
 	// Base sends the authorized requests. Nil means http.DefaultTransport.
 	Base http.RoundTripper
 
+	// Outside sends what may not have the token: requests that a redirect has led away from where the first one went,
+	// and those with an Authorization header of the caller's own to where the token may not go. It is for a Base that
+	// shows a client certificate, which must not go there either. Nil means Base.
+	Outside http.RoundTripper
+
 	// AllowedHosts are the only hosts that may have the token: "api.example.com" (any port), "host:8443",
-	// "*.example.com" (one or more labels, not example.com itself). Empty means any.
+	// "*.example.com" (one or more labels, not example.com itself). Empty means any. A request whose Host is not that
+	// of its URL is for both, so both must be allowed.
 	AllowedHosts []string
 
 	// InsecureHTTP allows http URLs beyond loopback, where anybody on the way can take the token.
@@ -52,52 +59,7 @@ type Transport struct {
 	// may be.
 	DPoP *DPoP
 
-	last atomic.Pointer[credential]
-}
-
-// prefix is what every error of this module has in front, once.
-const prefix = "ccclient: "
-
-var (
-	// ErrInsecure means that a request was not sent because its URL is neither https nor loopback.
-	ErrInsecure = errors.New(prefix + "a token must not go over an insecure connection")
-
-	// ErrHostNotAllowed means that a request was not sent because its host is not one of AllowedHosts.
-	ErrHostNotAllowed = errors.New(prefix + "the host may not have the token")
-
-	// ErrTokenType means that a request was not sent because the source's token is of a type that does not fit: one
-	// that is not bound where DPoP was asked for (which would be a downgrade), one that is where it was not, or one
-	// that is neither Bearer nor DPoP and so not understood (RFC 6749, section 7.1).
-	ErrTokenType = errors.New(prefix + "the token is of the wrong type")
-)
-
-// fault is an error of this package. Unwrap takes the prefix off, for whoever puts one into an error that has it.
-type fault struct{ err error }
-
-func faultf(format string, args ...any) error { return &fault{fmt.Errorf(format, args...)} }
-
-func (e *fault) Error() string { return prefix + e.err.Error() }
-func (e *fault) Unwrap() error { return e.err }
-
-// tokenError is the failure of a Source. It is a timeout if that is one: an url.Error says of itself what the error
-// directly inside of it says, and does not unwrap that.
-type tokenError struct{ err error }
-
-func (e *tokenError) Error() string {
-	if text := e.err.Error(); strings.HasPrefix(text, prefix) {
-		return text // ccclient's own say all there is to say
-	}
-	return prefix + "no token: " + e.err.Error()
-}
-
-func (e *tokenError) Unwrap() error { return e.err }
-
-func (e *tokenError) Timeout() bool {
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](e.err)
-	return ok && t.Timeout()
+	last atomic.Pointer[func() *credential] // the one that was spent last
 }
 
 // RoundTrip sends req with a token, and, if that is rejected, once more with another. A req with an Authorization
@@ -106,13 +68,16 @@ func (e *tokenError) Timeout() bool {
 // Errors are the Source's and the Base's, wrapped or as they are, or one of those above; nothing was sent if the
 // cause was not the Base.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	authorize, err := t.mayAuthorize(req)
-	if err != nil {
+	own := countFields(req.Header)
+	how, err := t.passage(req, own)
+	switch {
+	case err != nil:
 		closeBody(req)
 		return nil, err
-	}
-	if !authorize {
-		return t.send(req, req)
+	case how == outside:
+		return send(t.outside(), own.withoutEmpty(req), req)
+	case how == asItIs:
+		return send(t.base(), own.withoutEmpty(req), req)
 	}
 	tok, err := t.Source.Token(req.Context())
 	if err != nil {
@@ -124,7 +89,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	out := cred.authorize(req)
+	out := cred.authorize(req, own)
 	body, err := t.prepareBody(out)
 	if err != nil {
 		return nil, err
@@ -135,21 +100,30 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	resp, err := t.send(out, req)
+	resp, err := t.spend(cred, out, req)
 	if err != nil {
 		return nil, err
 	}
 	return t.retryRejected(req, body, cred, resp)
 }
 
-// send sends out in the name of req.
-func (t *Transport) send(out, req *http.Request) (*http.Response, error) {
-	resp, err := t.base().RoundTrip(out)
+// spend sends out, which has cred, in the name of req. An error of net/http may quote what a server echoes.
+func (t *Transport) spend(cred *credential, out, req *http.Request) (*http.Response, error) {
+	resp, err := send(t.base(), out, req)
+	if _, ours := err.(*fault); err != nil && !ours {
+		err = redact.New(cred.token.AccessToken).Scrub(err)
+	}
+	return resp, err
+}
+
+// send sends out through rt in the name of req.
+func send(rt http.RoundTripper, out, req *http.Request) (*http.Response, error) {
+	resp, err := rt.RoundTrip(out)
 	if err != nil {
-		return nil, err
+		return nil, fit(err)
 	}
 	if resp == nil {
-		return nil, faultf("%T, the Base, returned neither a response nor an error", t.base())
+		return nil, faultf("%T, the Base, returned neither a response nor an error", rt)
 	}
 	resp.Request = req // not the clone: that one holds the token, and responses get logged
 	return resp, nil
@@ -162,9 +136,31 @@ func (t *Transport) base() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// CloseIdleConnections closes the idle connections of Base, if that can do so.
-func (t *Transport) CloseIdleConnections() {
-	if base, ok := t.base().(interface{ CloseIdleConnections() }); ok {
-		base.CloseIdleConnections()
+func (t *Transport) outside() http.RoundTripper {
+	if t.Outside != nil {
+		return t.Outside
 	}
+	return t.base()
+}
+
+// CloseIdleConnections closes the idle connections of Base and of Outside, if they can do so.
+func (t *Transport) CloseIdleConnections() {
+	for _, rt := range []http.RoundTripper{t.base(), t.Outside} {
+		if rt, ok := rt.(interface{ CloseIdleConnections() }); ok {
+			rt.CloseIdleConnections()
+		}
+	}
+}
+
+// Format prints the hosts that may have tokens, for every verb: Source may be a type that fmt would print.
+func (t *Transport) Format(f fmt.State, _ rune) { io.WriteString(f, t.text()) }
+
+// MarshalText returns what Format prints, for encoding/json and log/slog.
+func (t *Transport) MarshalText() ([]byte, error) { return []byte(t.text()), nil }
+
+func (t *Transport) text() string {
+	if t == nil {
+		t = new(Transport)
+	}
+	return fmt.Sprintf("transport.Transport{AllowedHosts: %q, DPoP: %v}", t.AllowedHosts, t.DPoP != nil)
 }

@@ -1,10 +1,14 @@
 package transport_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"reflect"
@@ -74,9 +78,12 @@ func TestErrorsOfAClientHaveOnePrefix(t *testing.T) {
 		"the token holds a character":                                                {Source: token("a b", "")},
 		"the host may not have the token: ":                                          {AllowedHosts: []string{"b.example"}},
 		"the host may not have the token: \"a.example\"; AllowedHosts: host pattern": {AllowedHosts: []string{"*"}},
-		"a DPoP is made by NewDPoP":                                                  {Source: token("t", "DPoP"), DPoP: new(transport.DPoP)},
-		"transport_test.roundTripper, the Base, returned neither":                    {Source: bearer("t"), Base: silent},
-		"read the request's body: unexpected EOF":                                    {Source: bearer("t"), ReplayLimit: 10},
+		"a DPoP is made by NewDPoP": {Source: token("t", "DPoP"),
+			DPoP: new(transport.DPoP)},
+		"transport_test.roundTripper, the Base, returned neither": {Source: bearer("t"),
+			Base: silent},
+		"read the request's body: unexpected EOF": {Source: bearer("t"),
+			ReplayLimit: 10},
 	} {
 		req := request(t, "POST", "https://a.example/", iotest.ErrReader(io.ErrUnexpectedEOF))
 		_, err := (&http.Client{Transport: tr}).Do(req)
@@ -146,35 +153,137 @@ func TestIdleConnectionsOfTheBaseAreClosed(t *testing.T) {
 	i := new(idler)
 	(&http.Client{Transport: &transport.Transport{Base: i}}).CloseIdleConnections()
 	equal(t, "closed", i.closed, 1)
+	(&http.Client{Transport: &transport.Transport{Base: i, Outside: i}}).CloseIdleConnections()
+	equal(t, "closed, with those of Outside", i.closed, 3)
 	(&transport.Transport{Base: answers()}).CloseIdleConnections() // It has none to close.
+}
+
+// static is a Source that fmt would print.
+type constant string
+
+func (c constant) Token(context.Context) (*oauth2.Token, error) {
+	return &oauth2.Token{AccessToken: string(c)}, nil
 }
 
 func TestNothingPrintsATokenOrAKey(t *testing.T) {
 	const canary = "canary-token"
 	key := p256(t)
-	dpop, err := transport.NewDPoP(key)
+	private, err := key.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
+	secrets := []string{canary, fmt.Sprint(private)[1:20], fmt.Sprintf("%x", private), fmt.Sprintf("%X", private),
+		new(big.Int).SetBytes(private).String()}
+	dpop := newDPoP(t, key)
+	dpop.Learn(&http.Response{Request: request(t, "GET", "https://a.example/", nil),
+		Header: http.Header{"Dpop-Nonce": {"nonce"}}})
 	for _, tr := range []*transport.Transport{
-		{Source: bearer(canary), Base: answers(reply{status: 401})},
+		{Source: constant(canary), Base: answers(reply{status: 401})},
+		{Source: constant(canary), Base: answers(reply{status: 401}), AllowedHosts: []string{"a.example"}},
 		{Source: bound(canary), Base: answers(reply{status: 401}), DPoP: dpop},
 	} {
-		req := request(t, "GET", "https://a.example/", nil)
-		resp, _ := roundTrip(t, tr, req)
-		private, err := key.Bytes()
-		if err != nil {
-			t.Fatal(err)
+		resp, _ := roundTrip(t, tr, request(t, "GET", "https://a.example/", nil))
+		tr.Base = nil // it holds what it was sent
+		values := []any{tr, dpop, resp, resp.Request, struct {
+			T *transport.Transport
+			D *transport.DPoP
+		}{tr, dpop}}
+		if s, ok := tr.Source.(constant); ok {
+			walk(t, reflect.ValueOf(dpop), secrets)
+			tr.Source = sourceFunc(s.Token)
+			walk(t, reflect.ValueOf(tr), secrets)
+			tr.Source = s
 		}
-		for _, verb := range []string{"%v", "%+v", "%#v"} {
-			printed := fmt.Sprintf(strings.Repeat(verb+" ", 4), tr, dpop, resp, resp.Request)
-			for _, secret := range []string{canary, fmt.Sprint(private)[1:20], fmt.Sprintf("%x", private)} {
-				if strings.Contains(printed, secret) {
-					t.Errorf("%s prints %s", verb, secret)
+		for _, v := range values {
+			for verb := range strings.SplitSeq("v +v #v s q d x X t 5.2v", " ") {
+				hasNone(t, "%"+verb, fmt.Sprintf("%"+verb, v), secrets)
+			}
+			if text, err := json.Marshal(v); err == nil {
+				hasNone(t, "JSON", string(text), secrets)
+			} else {
+				hasNone(t, "JSON error", err.Error(), secrets)
+			}
+			var log bytes.Buffer
+			slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v, "group", slog.GroupValue(slog.Any("v", v)))
+			slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+			hasNone(t, "slog", log.String(), secrets)
+		}
+	}
+}
+
+func TestPrintedFormsSayWhatTheyAre(t *testing.T) {
+	d := newDPoP(t, p256(t))
+	tr := &transport.Transport{AllowedHosts: []string{"api.example.com"}, DPoP: d}
+	equal(t, "Transport", fmt.Sprint(tr), `transport.Transport{AllowedHosts: ["api.example.com"], DPoP: true}`)
+	equal(t, "DPoP", fmt.Sprintf("%+v", d), "transport.DPoP("+d.Thumbprint()+")")
+	text, err := json.Marshal(map[string]any{"t": tr, "d": d})
+	if want := `{"d":"transport.DPoP(` + d.Thumbprint() +
+		`)","t":"transport.Transport{AllowedHosts: [\"api.example.com\"], DPoP: true}"}`; err != nil ||
+		string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+	equal(t, "zero", fmt.Sprint(new(transport.DPoP), (*transport.DPoP)(nil), (*transport.Transport)(nil)),
+		"transport.DPoP() transport.DPoP() transport.Transport{AllowedHosts: [], DPoP: false}")
+}
+
+func hasNone(t *testing.T, what, text string, secrets []string) {
+	t.Helper()
+	for _, secret := range secrets {
+		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", secret)) ||
+			strings.Contains(text, fmt.Sprintf("%X", secret)) {
+			t.Errorf("%s shows %q", what, secret)
+		}
+	}
+}
+
+// walk follows every pointer, as some printers do, into fields that are not exported too, and atomic pointers.
+func walk(t *testing.T, v reflect.Value, secrets []string) {
+	seen := make(map[string]bool)
+	var follow func(path string, v reflect.Value)
+	follow = func(path string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.String:
+			hasNone(t, path, v.String(), secrets)
+		case reflect.Pointer, reflect.Interface:
+			if v.IsNil() || v.Kind() == reflect.Pointer && seen[fmt.Sprint(v.Type(), v.Pointer())] {
+				return
+			}
+			if v.Kind() == reflect.Pointer {
+				seen[fmt.Sprint(v.Type(), v.Pointer())] = true
+			}
+			follow(path+".*", v.Elem())
+		case reflect.Struct:
+			// what it points to is known by its type
+			if name := v.Type().String(); strings.HasPrefix(name, "atomic.Pointer[") {
+				p := v.FieldByName("v").UnsafePointer()
+				if p != nil {
+					follow(path+".Load()", reflect.NewAt(v.Type().Field(0).Type.Elem().Elem(), p))
 				}
+				return
+			}
+			for i := range v.NumField() {
+				follow(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+		case reflect.Slice, reflect.Array:
+			if v.Type().Elem().Kind() == reflect.Uint8 {
+				b := make([]byte, v.Len())
+				for i := range b {
+					b[i] = byte(v.Index(i).Uint())
+				}
+				hasNone(t, path, fmt.Sprintf("%s %x %d", b, b, b), secrets)
+				return
+			}
+			for i := range v.Len() {
+				follow(fmt.Sprint(path, "[", i, "]"), v.Index(i))
+			}
+		case reflect.Map:
+			for it := v.MapRange(); it.Next(); {
+				follow(path+".key", it.Key())
+				follow(path+".value", it.Value())
 			}
 		}
 	}
+	follow(v.Type().String(), v)
 }
 
 func TestCachedRoundTripCostsThreeAllocationsAnd720Bytes(t *testing.T) {

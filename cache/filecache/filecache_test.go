@@ -298,7 +298,8 @@ func TestWhatKilledWritersLeftIsSwept(t *testing.T) {
 	s := open(t, dir)
 	put(t, s, "k", "v", time.Hour)
 	record := only(t, dir)
-	foreign := []string{"README", "guard.tmp", "abc.AAAA.tmp", filepath.Base(record) + ".a.b.tmp", filepath.Base(record) + ".bak"}
+	foreign := []string{"README", "guard.tmp", "abc.AAAA.tmp", filepath.Base(record) + ".a.b.tmp",
+		filepath.Base(record) + ".bak"}
 	writing := record + ".BBBB.tmp"
 	left := []string{record + ".AAAA.tmp", record + ".AAAA.held", record + ".lock"}
 	for _, name := range foreign {

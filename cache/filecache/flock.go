@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// A lockFile is a file of the store that the operating system locks for one holder at a time, and unlocks when that dies.
-// It is opened through the store's directory, so no path is looked up twice.
+// A lockFile is a file of the store that the operating system locks for one holder at a time, and unlocks when that
+// dies. It is opened through the store's directory, so no path is looked up twice.
 type lockFile struct {
 	f    *os.File
 	name string

@@ -14,7 +14,8 @@ func tryLock(f *os.File) (bool, error) {
 	var lockErr error
 	err = c.Control(func(fd uintptr) {
 		const all = ^uint32(0)
-		lockErr = windows.LockFileEx(windows.Handle(fd), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
+		lockErr = windows.LockFileEx(windows.Handle(fd),
+			windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
 			0, all, all, new(windows.Overlapped))
 	})
 	switch {

@@ -25,7 +25,9 @@ import (
 
 // TryLock takes the lock of key, for this process alone, for at most ttl. It is released early when the process dies.
 // It waits at most for another process that is just changing something in the directory.
-func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unlock func(context.Context) error, ok bool, err error) {
+func (s *Store) TryLock(
+	ctx context.Context, key string, ttl time.Duration,
+) (unlock func(context.Context) error, ok bool, err error) {
 	if ttl <= 0 {
 		return nil, false, errTTL
 	}
@@ -115,7 +117,8 @@ func readLease(root *os.Root, lease string) (holder string, expires time.Time) {
 		return "", time.Time{}
 	}
 	holder = string(data)
-	if hash := strings.TrimSuffix(lease, suffixLease); kindOf(holder) != suffixHeld || !strings.HasPrefix(holder, hash) {
+	if hash := strings.TrimSuffix(lease, suffixLease); kindOf(holder) != suffixHeld ||
+		!strings.HasPrefix(holder, hash) {
 		return "", time.Time{}
 	}
 	return holder, expires

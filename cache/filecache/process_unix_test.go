@@ -432,7 +432,8 @@ func TestLinkInTheDirectoryLeadsNowhereElse(t *testing.T) {
 func TestDirectoryPutInThePlaceOfTheStoresStaysAsItWas(t *testing.T) {
 	base := t.TempDir()
 	dir, elsewhere := filepath.Join(base, "tokens"), filepath.Join(base, "elsewhere")
-	if err := errors.Join(os.Mkdir(elsewhere, 0o700), os.WriteFile(filepath.Join(elsewhere, "precious"), nil, 0o600)); err != nil {
+	if err := errors.Join(os.Mkdir(elsewhere, 0o700), os.WriteFile(filepath.Join(elsewhere, "precious"), nil,
+		0o600)); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, dir)
@@ -455,7 +456,8 @@ func TestGuardAndLocksAreNotMadeThroughLinks(t *testing.T) {
 	dir := newDir(t)
 	s := open(t, dir)
 	outside := filepath.Join(filepath.Dir(dir), "outside")
-	if err := errors.Join(os.Remove(filepath.Join(dir, "guard")), os.Symlink(outside, filepath.Join(dir, "guard"))); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := errors.Join(os.Remove(filepath.Join(dir, "guard")),
+		os.Symlink(outside, filepath.Join(dir, "guard"))); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
 	os.Symlink(outside, filepath.Join(dir, "guard"))

@@ -100,7 +100,8 @@ func TestKilledServerIsAnErrorUntilItIsBack(t *testing.T) {
 
 // patient is a client that would itself wait for minutes.
 func patient(t testing.TB, s *redistest.Server) *redis.Client {
-	return client(t, redis.NewClient(&redis.Options{Addr: s.Addr, ReadTimeout: 5 * time.Minute, WriteTimeout: 5 * time.Minute}))
+	return client(t, redis.NewClient(&redis.Options{Addr: s.Addr, ReadTimeout: 5 * time.Minute,
+		WriteTimeout: 5 * time.Minute}))
 }
 
 func TestPausedServerCostsNoMoreThanTheContextAllows(t *testing.T) {
@@ -246,7 +247,8 @@ func TestReadOnlyServerStillServesReads(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	admin := single(t, server)
-	s := rediscache.New(client(t, redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})), rediscache.Options{})
+	s := rediscache.New(client(t, redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})),
+		rediscache.Options{})
 	put(t, s, "k", "v")
 	if err := admin.ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil { // where no master is
 		t.Fatal(err)
@@ -265,7 +267,8 @@ func TestServerOutOfMemoryStillServesReads(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--maxmemory-policy", "noeviction")
 	admin := single(t, server)
-	s := rediscache.New(client(t, redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})), rediscache.Options{})
+	s := rediscache.New(client(t, redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})),
+		rediscache.Options{})
 	put(t, s, "k", "v")
 	if err := admin.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)
@@ -307,7 +310,8 @@ func TestUserWithoutPermissionIsToldWhich(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	limitUser(t, single(t, server), "~other:* -@all +get +hello")
-	s := rediscache.New(client(t, redis.NewClient(&redis.Options{Addr: server.Addr, Username: "tokens", Password: "password"})), rediscache.Options{})
+	s := rediscache.New(client(t, redis.NewClient(&redis.Options{Addr: server.Addr, Username: "tokens",
+		Password: "password"})), rediscache.Options{})
 	wantErrors(t, s, "Get Put Delete TryLock", says("NOPERM"))
 }
 
@@ -362,7 +366,8 @@ func TestSentinelFailoverIsFollowed(t *testing.T) {
 		return err
 	})
 	sentinel := startSentinel(t, host, port)
-	c := client(t, redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "tokens", SentinelAddrs: []string{sentinel}}))
+	c := client(t, redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "tokens",
+		SentinelAddrs: []string{sentinel}}))
 	s := rediscache.New(c, rediscache.Options{})
 	eventually(t, "the sentinel knows the replica", func() error {
 		probe := client(t, redis.NewSentinelClient(&redis.Options{Addr: sentinel}))

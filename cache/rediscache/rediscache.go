@@ -139,7 +139,9 @@ return 0`)
 const undoTimeout = 2 * time.Second
 
 // TryLock takes the lock of key, in all of the fleet, for at most ttl, which is rounded up to whole milliseconds.
-func (s *Store) TryLock(ctx context.Context, key string, ttl time.Duration) (unlock func(context.Context) error, ok bool, err error) {
+func (s *Store) TryLock(
+	ctx context.Context, key string, ttl time.Duration,
+) (unlock func(context.Context) error, ok bool, err error) {
 	if ttl <= 0 {
 		return nil, false, errTTL
 	}

@@ -75,7 +75,8 @@ func TestRedisStoreIsSharedByTheClientsOfAServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	storetest.RunShared(t, func(t *testing.T) (a, b cache.Store) {
-		return rediscache.New(single(t, server), rediscache.Options{}), rediscache.New(single(t, server), rediscache.Options{})
+		return rediscache.New(single(t, server), rediscache.Options{}),
+			rediscache.New(single(t, server), rediscache.Options{})
 	})
 }
 
@@ -95,7 +96,8 @@ func TestRedisClusterIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartCluster(t)
 	storetest.RunShared(t, func(t *testing.T) (a, b cache.Store) {
-		return rediscache.New(cluster(t, servers), rediscache.Options{}), rediscache.New(cluster(t, servers), rediscache.Options{})
+		return rediscache.New(cluster(t, servers), rediscache.Options{}),
+			rediscache.New(cluster(t, servers), rediscache.Options{})
 	})
 }
 
@@ -176,7 +178,8 @@ func TestKeysHaveThePrefixAndEndWithTheirTTL(t *testing.T) {
 			t.Fatalf("TryLock = %t, %v", ok, err)
 		}
 		for _, key := range []string{want + "data:k", want + "lock:k"} {
-			if ttl, err := admin.PTTL(t.Context(), key).Result(); err != nil || ttl <= 59*time.Minute || ttl > time.Hour {
+			if ttl, err := admin.PTTL(t.Context(), key).Result(); err != nil || ttl <= 59*time.Minute ||
+				ttl > time.Hour {
 				t.Errorf("%s has a ttl of %v, %v, want an hour", key, ttl, err)
 			}
 		}
@@ -196,7 +199,8 @@ func TestTTLIsRoundedUpToMilliseconds(t *testing.T) {
 		}
 	}))
 	s := rediscache.New(admin, rediscache.Options{})
-	for _, ttl := range []time.Duration{1, time.Millisecond, time.Millisecond + 1, time.Second, 100 * 365 * 24 * time.Hour} {
+	for _, ttl := range []time.Duration{1, time.Millisecond, time.Millisecond + 1, time.Second,
+		100 * 365 * 24 * time.Hour} {
 		if err := s.Put(t.Context(), "k", nil, ttl); err != nil {
 			t.Errorf("Put for %v: %v", ttl, err)
 		}
@@ -225,7 +229,8 @@ func TestPrintingARedisStoreShowsNoCredentials(t *testing.T) {
 	c := client(t, redis.NewClient(&redis.Options{Username: "tokens", Password: "canary-password"}))
 	s := rediscache.New(c, rediscache.Options{})
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		if printed := fmt.Sprintf(verb, s); strings.Contains(printed, "canary") || strings.Contains(printed, fmt.Sprintf("%x", "canary")) {
+		if printed := fmt.Sprintf(verb, s); strings.Contains(printed, "canary") ||
+			strings.Contains(printed, fmt.Sprintf("%x", "canary")) {
 			t.Errorf("%s prints %s", verb, printed)
 		}
 	}

@@ -11,12 +11,15 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 )
 
+// An unlock gives a lock back.
+type unlock = func(context.Context) error
+
 // fake is a Store and Locker whose methods can be replaced one by one.
 type fake struct {
 	get     func(ctx context.Context, key string) ([]byte, error)
 	put     func(ctx context.Context, key string, data []byte, ttl time.Duration) error
 	del     func(ctx context.Context, key string) error
-	tryLock func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error)
+	tryLock func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error)
 }
 
 func (f *fake) Get(ctx context.Context, key string) ([]byte, error) { return f.get(ctx, key) }
@@ -24,7 +27,7 @@ func (f *fake) Put(ctx context.Context, key string, data []byte, ttl time.Durati
 	return f.put(ctx, key, data, ttl)
 }
 func (f *fake) Delete(ctx context.Context, key string) error { return f.del(ctx, key) }
-func (f *fake) TryLock(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+func (f *fake) TryLock(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 	return f.tryLock(ctx, key, ttl)
 }
 
@@ -42,7 +45,7 @@ func renamed(rename func(string) string) func(f *fake) {
 			return g.put(ctx, rename(key), data, ttl)
 		}
 		f.del = func(ctx context.Context, key string) error { return g.del(ctx, rename(key)) }
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			return g.tryLock(ctx, rename(key), ttl)
 		}
 	}
@@ -63,7 +66,7 @@ func heldFor(change func(time.Duration) time.Duration) func(f *fake) {
 		f.put = func(ctx context.Context, key string, data []byte, ttl time.Duration) error {
 			return put(ctx, key, data, change(ttl))
 		}
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			return tryLock(ctx, key, change(ttl))
 		}
 	}
@@ -92,7 +95,7 @@ func mapLocks(noExpiry, anyoneUnlocks, secondUnlockFrees bool) func(f *fake) {
 		type owner struct{ expires time.Time }
 		var mu sync.Mutex
 		locks := map[string]*owner{}
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, false, err
 			}
@@ -206,10 +209,12 @@ var brokenStores = []struct {
 			ttl = 1000 * time.Hour
 		}
 		return ttl
-	}), []string{"DataExpires", "PutReplacesTheTTL", "TheShortestTTLIsATTL", "ALockExpires", "AFormerOwnerLeavesTheNewOwnersLockAlone"}},
+	}), []string{"DataExpires", "PutReplacesTheTTL", "TheShortestTTLIsATTL", "ALockExpires",
+		"AFormerOwnerLeavesTheNewOwnersLockAlone"}},
 	{"everything expires soon", heldFor(func(ttl time.Duration) time.Duration { return min(ttl, short/2) }),
 		[]string{"DataExpires", "PutReplacesTheTTL", "ALockExpires"}},
-	{"a ttl is whole seconds, rounded down", heldFor(func(ttl time.Duration) time.Duration { return ttl.Truncate(time.Second) }),
+	{"a ttl is whole seconds, rounded down",
+		heldFor(func(ttl time.Duration) time.Duration { return ttl.Truncate(time.Second) }),
 		[]string{"DataExpires", "TheShortestTTLIsATTL"}},
 	{"a second put keeps the first ttl", func(f *fake) {
 		put := f.put
@@ -234,7 +239,7 @@ var brokenStores = []struct {
 			return g.put(context.WithoutCancel(ctx), key, data, ttl)
 		}
 		f.del = func(ctx context.Context, key string) error { return g.del(context.WithoutCancel(ctx), key) }
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			return g.tryLock(context.WithoutCancel(ctx), key, ttl)
 		}
 	}, []string{"AnEndedContextIsTheError", "AnEndedContextIsTheErrorOfTryLock"}},
@@ -277,13 +282,14 @@ var brokenStores = []struct {
 	}, []string{"ConcurrentReadersSeeWholeData"}},
 
 	{"a lock excludes nobody", func(f *fake) {
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			return func(context.Context) error { return nil }, ctx.Err() == nil, ctx.Err()
 		}
-	}, []string{"ALockExcludesOthers", "OfManyAtOnceOneGetsTheLock", "NeverTwoHoldTheLock", "AnUnlockHasItsOwnContext", "UnlockingTwiceDoesNoHarm"}},
+	}, []string{"ALockExcludesOthers", "OfManyAtOnceOneGetsTheLock", "NeverTwoHoldTheLock", "AnUnlockHasItsOwnContext",
+		"UnlockingTwiceDoesNoHarm"}},
 	{"taking a lock is not atomic", func(f *fake) {
 		tryLock := f.tryLock
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			unlock, ok, err := tryLock(ctx, key, ttl)
 			if !ok || err != nil {
 				return unlock, ok, err
@@ -300,14 +306,14 @@ var brokenStores = []struct {
 	}, []string{"OfManyAtOnceOneGetsTheLock", "NeverTwoHoldTheLock"}},
 	{"a lock is for good", func(f *fake) {
 		tryLock := f.tryLock
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			_, ok, err := tryLock(ctx, key, ttl)
 			return func(context.Context) error { return nil }, ok, err
 		}
 	}, []string{"ALockExcludesOthers", "AnUnlockHasItsOwnContext"}},
 	{"a held lock is an error", func(f *fake) {
 		tryLock := f.tryLock
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			unlock, ok, err := tryLock(ctx, key, ttl)
 			if !ok && err == nil {
 				err = errors.New("somebody holds it")
@@ -317,14 +323,14 @@ var brokenStores = []struct {
 	}, []string{"ALockExcludesOthers"}},
 	{"no unlock", func(f *fake) {
 		tryLock := f.tryLock
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			_, ok, err := tryLock(ctx, key, ttl)
 			return nil, ok, err
 		}
 	}, []string{"ALockExcludesOthers"}},
 	{"there is one lock for all keys", func(f *fake) {
 		tryLock := f.tryLock
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			return tryLock(ctx, "lock", ttl)
 		}
 	}, []string{"LocksOfDifferentKeysAreIndependent"}},
@@ -333,7 +339,7 @@ var brokenStores = []struct {
 	{"unlocking twice unlocks the next", mapLocks(false, false, true), []string{"UnlockingTwiceDoesNoHarm"}},
 	{"unlocking late locks for good", func(f *fake) {
 		tryLock := f.tryLock
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			start := time.Now()
 			unlock, ok, err := tryLock(ctx, key, ttl)
 			return func(ctx context.Context) error {
@@ -347,7 +353,7 @@ var brokenStores = []struct {
 	}, []string{"UnlockAfterExpiryLeavesTheKeyFree"}},
 	{"a lock ends with its context", func(f *fake) {
 		tryLock := f.tryLock
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			unlock, ok, err := tryLock(ctx, key, ttl)
 			if ok {
 				context.AfterFunc(ctx, func() { unlock(ctx) })
@@ -357,17 +363,18 @@ var brokenStores = []struct {
 	}, []string{"AnUnlockHasItsOwnContext"}},
 	{"a lock is data", func(f *fake) {
 		g := *f
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			if _, err := g.get(ctx, key); !errors.Is(err, cache.ErrMiss) {
 				return nil, false, err
 			}
-			return func(ctx context.Context) error { return g.del(ctx, key) }, true, g.put(ctx, key, []byte("locked"), ttl)
+			return func(ctx context.Context) error { return g.del(ctx, key) }, true,
+				g.put(ctx, key, []byte("locked"), ttl)
 		}
 	}, []string{"LocksAndDataDoNotCollide"}},
 	{"delete unlocks", func(f *fake) {
 		del, tryLock := f.del, f.tryLock
 		var unlocks sync.Map
-		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+		f.tryLock = func(ctx context.Context, key string, ttl time.Duration) (unlock, bool, error) {
 			unlock, ok, err := tryLock(ctx, key, ttl)
 			if ok {
 				unlocks.Store(key, unlock)

@@ -144,7 +144,8 @@ func TestEd25519ByItsNewerName(t *testing.T) {
 			base64.RawURLEncoding.EncodeToString(payload)
 		signature := ed25519.Sign(key, []byte(input))
 		signature[0] ^= test.flip
-		if got := assert(t, s, jwtBearer, input+"."+base64.RawURLEncoding.EncodeToString(signature)); got.status != test.status {
+		got := assert(t, s, jwtBearer, input+"."+base64.RawURLEncoding.EncodeToString(signature))
+		if got.status != test.status {
 			t.Errorf("%s: %d %s", test.header, got.status, got.body)
 		}
 	}

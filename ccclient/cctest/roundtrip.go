@@ -2,6 +2,7 @@ package cctest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
 // RoundTripper returns one that reaches the server without sockets, whatever the host: for testing/synctest, where a
@@ -90,9 +93,7 @@ func serverRequest(r *http.Request) *http.Request {
 	if sr.Method == "" {
 		sr.Method = http.MethodGet
 	}
-	if sr.Host == "" {
-		sr.Host = r.URL.Host
-	}
+	sr.Host = hosts.AsSent(cmp.Or(r.Host, r.URL.Host))
 	if sr.Header == nil {
 		sr.Header = make(http.Header)
 	}

@@ -73,9 +73,7 @@ const xmargin = 10 * time.Second
 type xclient struct {
 	arena  arena
 	source oauth2.TokenSource
-
-	mu   sync.Mutex // guards keys
-	keys map[string]*xclient
+	keys   sync.Map // of *xclient, by scope
 }
 
 func enterXOAuth2(a arena) contestant { return newXClient(a) }
@@ -95,7 +93,7 @@ func newXClient(a arena, scopes ...string) *xclient {
 		// it gets the margin that the library has: a tenth.
 		source = oauth2.ReuseTokenSourceWithExpiry(nil, source, a.life/10)
 	}
-	return &xclient{arena: a, source: source, keys: make(map[string]*xclient)}
+	return &xclient{arena: a, source: source}
 }
 
 func (x *xclient) Token(context.Context) (*oauth2.Token, error) { return x.source.Token() }
@@ -105,14 +103,11 @@ func (x *xclient) Transport(base http.RoundTripper) http.RoundTripper {
 }
 
 func (x *xclient) For(scope string) contestant {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	key := x.keys[scope]
-	if key == nil {
-		key = newXClient(x.arena, scope)
-		x.keys[scope] = key
+	if key, ok := x.keys.Load(scope); ok {
+		return key.(*xclient)
 	}
-	return key
+	key, _ := x.keys.LoadOrStore(scope, newXClient(x.arena, scope))
+	return key.(*xclient)
 }
 
 // least is what nothing that knows of an expiry and leaves requests alone can

@@ -2,6 +2,7 @@
 package connections
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -12,37 +13,110 @@ import (
 
 // A Pool is the library's own connections, which can be replaced as a whole. It is an [http.RoundTripper].
 type Pool struct {
-	config *tls.Config // nil: the defaults
-	pool   atomic.Pointer[http.Transport]
+	config *tls.Config // nil: the defaults. It holds no key: there are printers that follow pointers
+	pool   atomic.Pointer[transports]
 }
 
-// New returns a pool of connections with this configuration, which the caller does not change any more.
+// transports keep the connections.
+type transports struct {
+	direct   *http.Transport // also through proxies of other kinds
+	tlsProxy *http.Transport // through https proxies
+}
+
+// New returns a pool of connections with this configuration, which the caller does not change any more; nil: the
+// defaults.
 func New(config *tls.Config) *Pool {
-	p := &Pool{config: config}
+	p := &Pool{config: withHiddenKeys(config)}
 	p.pool.Store(p.open())
 	return p
 }
 
-// open makes a pool for a server that calls a few hosts very often: net/http's own keeps two idle connections a host
-// and would dial anew for every caller beyond that.
-func (p *Pool) open() *http.Transport {
-	t := &http.Transport{
+// WithoutCertificate returns a pool like p whose connections show no client certificate.
+func (p *Pool) WithoutCertificate() *Pool { return New(withoutCertificate(p.config)) }
+
+// withHiddenKeys returns a copy of config that has its certificates in a function.
+func withHiddenKeys(config *tls.Config) *tls.Config {
+	if config == nil {
+		return nil
+	}
+	config = config.Clone()
+	if all := config.Certificates; config.GetClientCertificate == nil && len(all) > 0 {
+		config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			for i := range all { // as crypto/tls chooses
+				if info.SupportsCertificate(&all[i]) == nil {
+					return &all[i], nil
+				}
+			}
+			return new(tls.Certificate), nil
+		}
+	}
+	config.Certificates = nil
+	return config
+}
+
+// withoutCertificate returns a copy of config for connections that show no client certificate. It has sessions of its
+// own: a resumed one would speak for the certificate that was shown when it began.
+func withoutCertificate(config *tls.Config) *tls.Config {
+	if config == nil {
+		return new(tls.Config)
+	}
+	config = config.Clone()
+	config.Certificates, config.GetClientCertificate = nil, nil
+	if config.ClientSessionCache != nil {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
+	return config
+}
+
+// open makes transports for a server that calls a few hosts very often: net/http's own keeps two idle connections a
+// host and would dial anew for every caller beyond that.
+func (p *Pool) open() *transports {
+	config := p.config.Clone()
+	if config != nil && config.ClientSessionCache != nil {
+		// A resumed session would speak for the certificate that was shown when it began.
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	}
+	t := &transports{direct: newTransport(config), tlsProxy: newTransport(config)}
+	t.tlsProxy.DialTLSContext = dialProxy(withoutCertificate(config))
+	return t
+}
+
+func newTransport(config *tls.Config) *http.Transport {
+	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       config.Clone(),
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   100,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}
-	if p.config != nil {
-		t.TLSClientConfig = p.config.Clone()
-		if t.TLSClientConfig.ClientSessionCache != nil {
-			// A resumed session would speak for the certificate that was shown when it began.
-			t.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+}
+
+var dialer = &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+
+// dialProxy returns what dials https proxies: for an http.Transport whose requests all go through one, that is what
+// DialTLSContext is for. Left to itself, it would show a proxy the certificate that is meant for the server behind it,
+// and speak HTTP/2 with one that offers it, which it cannot.
+func dialProxy(config *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	config.ServerName = "" // that of the server behind
+	config.NextProtos = nil
+	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext
+}
+
+func (t *transports) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL != nil {
+		if proxy, err := http.ProxyFromEnvironment(r); err == nil && proxy != nil && proxy.Scheme == "https" {
+			return t.tlsProxy.RoundTrip(r)
 		}
 	}
-	return t
+	return t.direct.RoundTrip(r)
+}
+
+func (t *transports) CloseIdleConnections() {
+	t.direct.CloseIdleConnections()
+	t.tlsProxy.CloseIdleConnections()
 }
 
 // Renew makes sure that no new request goes over a connection opened before. Those in use are left to finish, and then

@@ -175,7 +175,7 @@ func (d *Discoverer) runFlight(ctx context.Context, f *flight) {
 	err := fmt.Errorf("issuer %q: the fetch of its metadata ended without an answer", d.issuer)
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("issuer %q: panic while fetching its metadata: %v", d.issuer, p)
+			err = fmt.Errorf("issuer %q: panic while fetching its metadata: %s", d.issuer, oneLine(fmt.Sprint(p)))
 		}
 		d.endFlight(f, good, err)
 	}()

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ccclient/go-ccclient/internal/discovery"
 )
@@ -204,6 +206,31 @@ func TestErrorNamesTheIssuerAndWhatWasMetWhere(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestForeignTextReachesNoErrorOfDiscovery(t *testing.T) {
+	const hostile = "evil\r\n\x1b[2J\u202e\u2028\u0085\x00\xff"
+	long := strings.Repeat("<", 100_000)
+	for _, text := range []string{hostile, long} {
+		for name, answers := range map[string]func(*http.Request) (*http.Response, error){
+			"an error":   fail(fmt.Errorf("malformed HTTP response %s", text)),
+			"a panic":    func(*http.Request) (*http.Response, error) { panic(text) },
+			"a page":     answer(200, text),
+			"a redirect": answer(302, "", "Location", "https://"+text+".example/"),
+			"an issuer":  answer(200, fmt.Sprintf(`{"issuer":%q}`, text)),
+		} {
+			bubble(t, answers, func(t *testing.T, s *server, d *discovery.Discoverer) {
+				_, err := d.Metadata(t.Context())
+				if err == nil {
+					t.Fatal("no error")
+				}
+				if got := err.Error(); !utf8.ValidString(got) || len(got) > 1500 ||
+					strings.ContainsFunc(got, func(c rune) bool { return !unicode.IsPrint(c) }) {
+					t.Errorf("%s: %.300q", name, got)
+				}
+			})
+		}
 	}
 }
 

@@ -84,6 +84,7 @@ func redirectHost(resp *http.Response) string {
 // noAnswer is a request that got no whole response.
 type noAnswer struct{ error }
 
+func (e *noAnswer) Error() string { return oneLine(e.error.Error()) }
 func (e *noAnswer) Unwrap() error { return e.error }
 
 // status is an answer that is not 200.

@@ -1,12 +1,18 @@
 package discovery
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestWellKnownPlaces(t *testing.T) {
@@ -100,7 +106,8 @@ func TestMetadataDocuments(t *testing.T) {
 			"token_endpoint is not a string, or empty"},
 		"relative token endpoint": {`{"issuer":"https://as.example.com","token_endpoint":"/token"}`,
 			"not an absolute https URL"},
-		"endpoint without TLS":   {`{"issuer":"https://as.example.com","token_endpoint":"http://as.example.com/token"}`, "only https"},
+		"endpoint without TLS": {`{"issuer":"https://as.example.com","token_endpoint":"http://as.example.com/token"}`,
+			"the issuer is https"},
 		"endpoint with fragment": {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/token#"}`, "fragment"},
 		"endpoint with password": {`{"issuer":"https://as.example.com","token_endpoint":"https://u:p@as.example.com/token"}`, "password"},
 		"endpoint not a URL": {`{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/%zz"}`,
@@ -121,6 +128,131 @@ func TestMetadataDocuments(t *testing.T) {
 			t.Errorf("%s: an error of %d bytes", name, len(err.Error()))
 		}
 	}
+}
+
+func TestHTTPSIssuerNamesNoHTTPEndpoint(t *testing.T) {
+	for _, tc := range []struct {
+		issuer, endpoint string
+		insecureHTTP     bool
+		good             bool
+	}{
+		{"https://as.example.com", "https://other.example/token", false, true},
+		{"https://as.example.com", "http://localhost:8080/token", false, false},
+		{"https://as.example.com", "http://127.0.0.1/token", true, false},
+		{"https://as.example.com", "http://as.example.com/token", true, false},
+		{"https://localhost", "http://localhost/token", false, false},
+		{"http://localhost:8080", "http://localhost:8080/token", false, true},
+		{"http://localhost:8080", "http://[::1]/token", false, true},
+		{"http://localhost:8080", "https://as.example.com/token", false, true},
+		{"http://localhost:8080", "http://as.example.com/token", false, false},
+		{"http://localhost:8080", "http://LocalHost:8080/token", false, false},
+		{"http://as.example.com", "http://as.example.com/token", true, true},
+	} {
+		for name, doc := range map[string]string{
+			"endpoint": fmt.Sprintf(`{"issuer":%q,"token_endpoint":%q}`, tc.issuer, tc.endpoint),
+			"alias": fmt.Sprintf(`{"issuer":%q,"token_endpoint":"https://as.example.com/t","mtls_endpoint_aliases":{"token_endpoint":%q}}`,
+				tc.issuer, tc.endpoint),
+		} {
+			if _, err := parse([]byte(doc), tc.issuer, tc.insecureHTTP); (err == nil) != tc.good {
+				t.Errorf("%s %s of %s, InsecureHTTP %v: %v", name, tc.endpoint, tc.issuer, tc.insecureHTTP, err)
+			}
+		}
+	}
+}
+
+// hostile is text that would break a line, turn it around, or clear a terminal.
+const hostile = "evil\r\n\x1b[2J\u202e\u2028\u0085\x00\xff"
+
+// fit reports whether an error's text is one line of sane length that a terminal shows as it is.
+func fit(text string) bool {
+	return utf8.ValidString(text) && len(text) < 1500 &&
+		strings.IndexFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) < 0
+}
+
+func TestForeignTextReachesNoErrorAsItIs(t *testing.T) {
+	const issuer = "https://as.example.com"
+	long := strings.Repeat("<", 100_000)
+	quoted := func(s string) string { // as JSON, whatever it holds
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for _, text := range []string{hostile, long} {
+		for name, doc := range map[string]string{
+			"no JSON":        text,
+			"half JSON":      `{"issuer":` + text,
+			"issuer":         `{"issuer":` + quoted(text) + `}`,
+			"endpoint":       `{"issuer":"https://as.example.com","token_endpoint":` + quoted(text) + `}`,
+			"endpoint, http": `{"issuer":"https://as.example.com","token_endpoint":` + quoted("http://"+text) + `}`,
+			"endpoint, #": `{"issuer":"https://as.example.com","token_endpoint":` +
+				quoted("https://a.example/#"+text) + `}`,
+			"host": `{"issuer":"https://as.example.com","token_endpoint":` + quoted("https://"+text+"/t") +
+				`}`,
+			"path": `{"issuer":"https://as.example.com","token_endpoint":` +
+				quoted("https://a.example/"+text) + `}`,
+			"alias": `{"issuer":"https://as.example.com","token_endpoint":"https://a.example","mtls_endpoint_aliases":{"token_endpoint":` +
+				quoted("https://"+text) + `}}`,
+		} {
+			if _, err := parse([]byte(doc), issuer, false); err == nil || !fit(err.Error()) {
+				t.Errorf("%s: %.300q", name, fmt.Sprint(err))
+			}
+		}
+		m, err := parse([]byte(`{"issuer":"https://as.example.com","token_endpoint":"https://a.example",`+
+			`"token_endpoint_auth_methods_supported":[`+quoted(text)+`,"client_secret_post"],`+
+			`"dpop_signing_alg_values_supported":[`+quoted(text)+`]}`), issuer, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Supports("client_secret_basic"); err == nil || !fit(err.Error()) {
+			t.Errorf("Supports: %.300q", err)
+		}
+		if !slices.Equal(m.AuthMethods, []string{"client_secret_post"}) || len(m.DPoPAlgs) != 0 {
+			t.Errorf("%.300q", fmt.Sprint(m))
+		}
+	}
+}
+
+func TestDocumentCostsMemoryOfItsOwnSize(t *testing.T) {
+	const head = `{"issuer":"https://as.example.com","token_endpoint":"https://a.example"`
+	fill := func(open, item, end string) string {
+		return head + open + strings.Repeat(item, (maxBody-len(head)-len(open)-len(end))/len(item)) + end
+	}
+	for name, doc := range map[string]string{
+		"members":      fill(`,"":0`, `,"":0`, `}`),
+		"more members": head + manyMembers(150_000) + `}`,
+		"a list":       fill(`,"grant_types_supported":[""`, `,""`, `]}`),
+		"lists":        fill(``, `,"grant_types_supported":["","","","","","","",""]`, `}`),
+		"aliases":      fill(`,"mtls_endpoint_aliases":{"":0`, `,"":0`, `}}`),
+		"depth":        fill(`,"x":`, `[`, ``),
+		"objects":      fill(`,"x":[{}`, `,{}`, `]}`),
+		"a string":     fill(`,"x":"`, `x`, `"}`),
+		"escapes":      fill(`,"x":"`, `\u0041`, `"}`),
+		"nothing":      fill(``, ` `, ``) + `}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, err := parse([]byte(doc), "https://as.example.com", false)
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 12 {
+			t.Errorf("%s: a document of %d bytes took %d MiB", name, len(doc), took)
+		}
+		if m != nil && (len(m.GrantTypes) > maxList || m.TokenEndpoint != "https://a.example") {
+			t.Errorf("%s: %d grant types", name, len(m.GrantTypes))
+		}
+		if tooMuch := strings.Contains(name, "members") || name == "depth" || name == "lists"; (err != nil) != tooMuch {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func manyMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"%x":0`, i)
+	}
+	return b.String()
 }
 
 func TestEveryUsefulMemberIsRead(t *testing.T) {
@@ -209,8 +341,8 @@ func FuzzMetadata(f *testing.F) {
 		const issuer = "https://server.example.com"
 		m, err := parse(data, issuer, false)
 		if err != nil {
-			if len(err.Error()) > 1000 {
-				t.Errorf("an error of %d bytes", len(err.Error()))
+			if !fit(err.Error()) {
+				t.Errorf("unfit: %.1000q", err)
 			}
 			return
 		}
@@ -221,13 +353,15 @@ func FuzzMetadata(f *testing.F) {
 			if u == "" && u != m.TokenEndpoint {
 				continue
 			}
-			if err := checkEndpoint(u, false); err != nil {
+			if err := checkEndpoint(u, issuer, false); err != nil {
 				t.Errorf("endpoint %q: %v", u, err)
 			}
 			if _, err := http.NewRequest(http.MethodPost, u, nil); err != nil {
 				t.Errorf("endpoint %q: %v", u, err)
 			}
 		}
-		m.Supports("client_secret_basic")
+		if err := m.Supports("client_secret_basic"); err != nil && !fit(err.Error()) {
+			t.Errorf("unfit: %.1000q", err)
+		}
 	})
 }

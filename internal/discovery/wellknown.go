@@ -44,7 +44,8 @@ func checkURL(u *url.URL, insecureHTTP bool) error {
 	case u.User != nil:
 		return errors.New("a URL with a user name or password in it")
 	case !hosts.Secure(u, insecureHTTP):
-		return fmt.Errorf("http:// to host %q: only https is safe beyond loopback (InsecureHTTP allows it)", shorten(u.Host))
+		return fmt.Errorf("http:// to host %q: only https is safe beyond loopback (InsecureHTTP allows it)",
+			shorten(u.Host))
 	}
 	return nil
 }

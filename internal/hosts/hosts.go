@@ -3,6 +3,7 @@
 package hosts
 
 import (
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -52,6 +53,24 @@ func Origin(u *url.URL) string {
 		return scheme + "://" + host
 	}
 	return scheme + "://" + host + ":" + p
+}
+
+// AsSent returns a host, with its port if it has one, as net/http writes it into the Host field: names that are not
+// ASCII in punycode, addresses without their zone (RFC 6874), and nothing of what can be no host.
+func AsSent(host string) string {
+	if !strings.ContainsFunc(host, func(c rune) bool {
+		return c <= ' ' || c > '~' ||
+			strings.ContainsRune("%/\\?#@", c)
+	}) {
+		return host
+	}
+	var sent strings.Builder
+	if err := (&http.Request{URL: &url.URL{Scheme: "http", Host: host}}).Write(&sent); err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(sent.String(), "\r\nHost: ")
+	host, _, _ = strings.Cut(rest, "\r\n")
+	return host
 }
 
 func port(u *url.URL) string {

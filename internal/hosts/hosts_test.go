@@ -1,9 +1,14 @@
 package hosts_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
@@ -95,6 +100,41 @@ func TestOriginIsWrittenInItsShortestForm(t *testing.T) {
 	}
 }
 
+func TestHostIsAsNetHTTPSendsIt(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		io.WriteString(w, r.Host)
+	}))
+	defer server.Close()
+	for host, want := range map[string]string{
+		"api.example.com": "api.example.com", "API.example.com:8443": "API.example.com:8443", "[::1]:80": "[::1]:80",
+		"bücher.example": "xn--bcher-kva.example", "BÜCHER.example:8443": "xn--BCHER-2pa.example:8443",
+		"[fe80::1%eth0]:8080": "[fe80::1]:8080", "[fe80::1%25eth0]": "[fe80::1]",
+		"evil.example/": "", "a b": "", "a\r\nb": "", "a\x00": "",
+	} {
+		if got := hosts.AsSent(host); got != want {
+			t.Errorf("AsSent(%q) = %q, want %q", host, got, want)
+		}
+		if want == "" {
+			continue // a server refuses it
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || string(got) != want {
+			t.Errorf("%q: a server got %q, %v; want %q", host, got, err, want)
+		}
+	}
+}
+
 func TestPatternAllowsWhatItSays(t *testing.T) {
 	for _, tc := range []struct {
 		pattern string
@@ -127,6 +167,33 @@ func TestPatternAllowsWhatItSays(t *testing.T) {
 		for u := range strings.FieldsSeq(tc.refused) {
 			if hosts.Match([]string{tc.pattern}, parse(t, u)) {
 				t.Errorf("%q allows %s", tc.pattern, u)
+			}
+		}
+	}
+}
+
+func TestPatternMatchesNothingThatIsNoHostName(t *testing.T) {
+	for pattern, refused := range map[string][]string{
+		"*.example.com": {
+			"[fe80::1%a.example.com]", "[::1%.example.com]", "[fe80::1%eth0.example.com]:443", "fe80::1%a.example.com",
+			"a:1.example.com",
+			"evil.example/.example.com", "evil.example?.example.com", "evil.example#.example.com",
+			"evil.example\\.example.com",
+			"user@a.example.com", "a b.example.com", "a\x00.example.com", "a\r\n.example.com", "%2e.example.com",
+			"*.example.com",
+			"a..example.com", ".example.com", "a.example.com..", "a.example.com:443:443", "a\u2044b.example.com",
+			"evil\u3002.example.com",
+			"a\u202e.example.com", "a\xff.example.com", "[a.example.com", "a].example.com", "a,b.example.com",
+			"a.example.com ",
+		},
+		"*.0.0.1": {"127.0.0.1", "127.0.0.1.", "[::ffff:127.0.0.1]"},
+		// with a dot it is a name, which the DNS is asked for
+		"192.0.2.1": {"192.0.2.1.", "[192.0.2.1%x]", "192.0.2.1%x"},
+		"fe80::1":   {"[fe80::1%eth0]", "[fe80::1%25eth0]"},
+	} {
+		for _, host := range refused {
+			if hosts.Match([]string{pattern}, &url.URL{Scheme: "https", Host: host}) {
+				t.Errorf("%q allows %q", pattern, host)
 			}
 		}
 	}
@@ -176,8 +243,18 @@ func FuzzPattern(f *testing.F) {
 		if match && hosts.Validate(pattern) != nil {
 			t.Errorf("the broken pattern %q allows %q", pattern, host)
 		}
-		if match && u.Hostname() == "" {
-			t.Errorf("%q allows no host at all", pattern)
+		if match && !plain(u.Hostname()) {
+			t.Errorf("%q allows %q", pattern, host)
 		}
 	})
+}
+
+// plain reports whether a host is an address without a zone, or made of what a name may have.
+func plain(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Zone() == ""
+	}
+	return host != "" && strings.IndexFunc(host, func(r rune) bool {
+		return r != '.' && r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
+	}) < 0
 }

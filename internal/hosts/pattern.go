@@ -6,14 +6,24 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Match reports whether one of the patterns allows the server of u. A pattern is a host on any port
 // ("api.example.com", "192.0.2.1", "2001:db8::1"), a host on one port ("host:8443", "[2001:db8::1]:8443"), or, with
 // "*." before it, all names below that host, whatever the number of labels, but not the host itself. A pattern that
-// [Validate] rejects allows nothing.
+// [Validate] rejects allows nothing, and no pattern allows what is neither a host name nor an address: an IPv6 zone may
+// end in the letters of a name that is allowed.
 func Match(patterns []string, u *url.URL) bool {
-	host, port := strings.TrimSuffix(u.Hostname(), "."), port(u)
+	host, port := u.Hostname(), port(u)
+	if addr, ok := address(host); ok {
+		if addr.Zone() != "" {
+			return false
+		}
+	} else if host = strings.TrimSuffix(host, "."); !validName(host) {
+		return false
+	}
 	for _, text := range patterns {
 		if p, err := parse(text); err == nil && p.match(host, port) {
 			return true
@@ -38,17 +48,16 @@ func (p pattern) match(host, port string) bool {
 	if p.port != "" && p.port != port {
 		return false
 	}
+	// An IPv6 address can be written in several ways.
+	if addr, ok := address(host); ok {
+		allowed, ok := address(p.host)
+		return ok && !p.below && allowed == addr
+	}
 	if p.below {
 		n := len(host) - len(p.host) - 1
 		return n > 0 && host[n] == '.' && equalFold(host[n+1:], p.host)
 	}
-	if equalFold(p.host, host) {
-		return true
-	}
-	// An IPv6 address can be written in several ways.
-	a, okA := address(p.host)
-	b, okB := address(host)
-	return okA && okB && a == b
+	return equalFold(host, p.host)
 }
 
 func parse(text string) (pattern, error) {
@@ -107,17 +116,22 @@ func validPort(s string) bool {
 	return err == nil && n > 0 && s[0] != '0'
 }
 
-// validName is lenient, as hosts files are: underscores pass, and so does what is not ASCII.
+// validName is lenient, as hosts files are: underscores pass, and so do the letters and digits of any script. What is
+// an address, with a final dot or without, is no name.
 func validName(s string) bool {
+	if _, ok := address(s); ok {
+		return false
+	}
 	empty := true // the label so far
-	for i := range len(s) {
-		switch c := s[i]; {
+	for _, c := range s {
+		switch {
 		case c == '.':
 			if empty {
 				return false
 			}
 			empty = true
-		case c >= 0x80, c == '-', c == '_', '0' <= c && c <= '9', 'a' <= lowerByte(c) && lowerByte(c) <= 'z':
+		case c == '-', c == '_', '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z',
+			c >= utf8.RuneSelf && (unicode.IsLetter(c) || unicode.IsMark(c) || unicode.IsDigit(c)):
 			empty = false
 		default:
 			return false

@@ -160,7 +160,8 @@ func (s *Server) run() error {
 		return err
 	}
 	s.cmd = exec.Command("redis-server", append([]string{
-		"--bind", "127.0.0.1", "--dir", s.dir, "--logfile", log, "--save", "", "--appendonly", "no", "--daemonize", "no",
+		"--bind", "127.0.0.1", "--dir", s.dir, "--logfile", log, "--save", "",
+		"--appendonly", "no", "--daemonize", "no",
 	}, s.args...)...)
 	if err := s.cmd.Start(); err != nil {
 		return err
