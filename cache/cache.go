@@ -76,7 +76,12 @@ func (c *Cache) Entry(key string, f Fetch) *Entry { return c.Adopt(new(Entry), k
 
 // Adopt is Entry with room for the entry that the caller has, in a struct of its own say: e becomes the entry of key,
 // unless key has one already. It must be zero, and stay where it is.
-func (c *Cache) Adopt(e *Entry, key string, f Fetch) *Entry {
+func (c *Cache) Adopt(e *Entry, key string, f Fetch) *Entry { return c.adopt(e, key, f, false) }
+
+// AdoptLocal is Adopt for a token that stays in this process: it goes into no Store, and no lock is taken for it.
+func (c *Cache) AdoptLocal(e *Entry, key string, f Fetch) *Entry { return c.adopt(e, key, f, true) }
+
+func (c *Cache) adopt(e *Entry, key string, f Fetch, local bool) *Entry {
 	if c.life == nil {
 		e.key = key
 		return e
@@ -87,7 +92,7 @@ func (c *Cache) Adopt(e *Entry, key string, f Fetch) *Entry {
 		c.mu.Unlock()
 		return known
 	}
-	e.cache, e.key, e.fetch = c, key, f
+	e.cache, e.key, e.fetch, e.local = c, key, f, local
 	victims := c.insert(e)
 	c.mu.Unlock()
 	c.evict(victims)

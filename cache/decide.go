@@ -74,7 +74,7 @@ func decide(v view) action {
 
 // view returns what a decision depends on, and the failure that is cooling down, if one is. e.mu is held.
 func (e *Entry) view(now instant) (view, *cooldown) {
-	s, store := e.current.Load(), e.cache.second != nil
+	s, store := e.current.Load(), e.secondLevel() != nil
 	f := e.coolingDown(now)
 	v := view{
 		phase:   s.phase(now),

@@ -29,6 +29,7 @@ type Entry struct {
 	fetch   Fetch
 	stamp   uint64 // used, as the heap knows it; Cache.mu guards it
 	evicted bool   // not among Cache.entries; mu guards it
+	local   bool   // it goes into no Store; fixed
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
 	failed     *cooldown   // of this key since the last success; nil: none
@@ -223,11 +224,11 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	if again {
 		c.logSameTokenAgain(e.key)
 	}
-	if c.second != nil {
+	if l := serving.secondLevel(); l != nil {
 		c.join()
 		go func() { // Nobody waits for it, but Close.
 			defer c.end()
-			c.second.put(context.WithoutCancel(ctx), serving, s)
+			l.put(context.WithoutCancel(ctx), serving, s)
 		}()
 	}
 	return s.token, nil
@@ -260,6 +261,14 @@ func (e *Entry) lockServing() *Entry {
 		}
 		e = other
 	}
+}
+
+// secondLevel returns where e's token is shared, nil if nowhere.
+func (e *Entry) secondLevel() *secondLevel {
+	if e.local {
+		return nil
+	}
+	return e.cache.second
 }
 
 // forget drops the token of an entry that is no longer among the cache's.

@@ -107,15 +107,15 @@ func (fl *flight) run(ctx context.Context) {
 
 	o := fl.find(ctx)
 	failed := fl.land(&o)
-	if c.second != nil {
-		c.second.share(ctx, fl, o, failed)
+	if l := fl.entry.secondLevel(); l != nil {
+		l.share(ctx, fl, o, failed)
 	}
 }
 
 // find gets a token as the table in decide.go says: from the second level if there is one, or from the server.
 func (fl *flight) find(ctx context.Context) outcome {
 	e := fl.entry
-	c := e.cache
+	c, second := e.cache, e.secondLevel()
 	for {
 		e.mu.Lock()
 		now := c.now()
@@ -131,8 +131,8 @@ func (fl *flight) find(ctx context.Context) outcome {
 		case refuse:
 			return outcome{err: f.err}
 		}
-		if c.second != nil {
-			if o, ok := c.second.lookUp(ctx, fl); ok {
+		if second != nil {
+			if o, ok := second.lookUp(ctx, fl); ok {
 				return o
 			}
 		}
@@ -154,10 +154,10 @@ func (fl *flight) find(ctx context.Context) outcome {
 		if probes {
 			fl.probes = shared
 		}
-		if c.second == nil {
+		if second == nil {
 			return fl.fetchNew(ctx)
 		}
-		if o := c.second.find(ctx, fl); o.err != errLookAgain {
+		if o := second.find(ctx, fl); o.err != errLookAgain {
 			return o
 		}
 		fl.leaveGate()

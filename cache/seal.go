@@ -27,6 +27,9 @@ const sealVersion = 1
 //
 // A record that no key opens is a miss: the error of Get is ErrMiss and says why. The result is a Locker if and only if
 // s is one; the names of keys and locks go through as they are.
+//
+// It is a [KeyedHasher] too, by the first of the keys: while a rotation is under way, those who have not got it yet share
+// no token whose key holds a secret with those who have.
 func Seal(s Store, keys ...[]byte) (Store, error) {
 	var faults []error
 	if s == nil {
@@ -52,6 +55,10 @@ func Seal(s Store, keys ...[]byte) (Store, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	hash, err := keyedHash(keys[0])
+	if err != nil {
+		return nil, fmt.Errorf("cache: seal: %w", err)
+	}
 
 	// The ciphers hold the expanded keys, so they live in closures only: fmt prints fields, exported or not, but never
 	// what a func captured.
@@ -59,6 +66,7 @@ func Seal(s Store, keys ...[]byte) (Store, error) {
 		store: s,
 		seal:  func(key string, data []byte) []byte { return sealRecord(aeads[0], key, data) },
 		open:  func(key string, record []byte) ([]byte, error) { return openRecord(aeads, key, record) },
+		hash:  hash,
 	}
 	if l, ok := s.(Locker); ok {
 		return &sealedLocker{sealed: base, Locker: l}, nil
@@ -70,6 +78,7 @@ type sealed struct {
 	store Store
 	seal  func(key string, data []byte) []byte
 	open  func(key string, record []byte) ([]byte, error)
+	hash  func(data []byte) []byte
 }
 
 type sealedLocker struct {
@@ -92,6 +101,9 @@ func (s *sealed) Put(ctx context.Context, key string, data []byte, ttl time.Dura
 func (s *sealed) Delete(ctx context.Context, key string) error {
 	return s.store.Delete(ctx, key)
 }
+
+// KeyedHash returns a hash under a key that is derived from the one that seals.
+func (s *sealed) KeyedHash(data []byte) []byte { return s.hash(data) }
 
 // newAEAD returns AES-GCM with a random 96-bit nonce, drawn anew for each record and put in front of it.
 func newAEAD(key []byte) (cipher.AEAD, error) {

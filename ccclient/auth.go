@@ -36,8 +36,8 @@ import (
 //
 //	Identity() string
 //
-// whose result, the same for the Client's life and not secret, becomes part of the cache key: equal identities at the
-// same server, with the same client id, share their tokens.
+// whose result, not secret, becomes part of the cache key: Auths of one type with equal identities, at the same server
+// and with the same client id, share their tokens. New calls it once. An empty identity is none.
 type Auth interface {
 	// Authenticate returns what proves that r comes from the client. It is a function of r: what it does to r's map and
 	// slice has no effect. An error fails the attempt.
@@ -132,8 +132,7 @@ type facts struct {
 	certificate bool     // it takes a client certificate
 	signs       bool     // it signs assertions, as AssertionOptions say
 	remedy      string   // what to do when the server refuses the client
-	identity    []string // what of it shapes a token, for the cache key: its name, a key id; nothing secret
-	identified  bool     // identity is all of it: its tokens may be shared
+	identity    []string // what of it shapes a token, for the cache key: its name, a key id; nothing secret. Empty: unknown
 	fault       error    // what is wrong with its configuration, for New to report
 }
 
@@ -154,17 +153,26 @@ func factsOf(a Auth) facts {
 		if a == nil {
 			f.fault = errNilAuthFunc
 		}
-	case interface{ Identity() string }:
-		f.identity, f.identified = []string{"", a.Identity()}, true // "" is no method of the library
 	}
 	return f
 }
 
-// identityOf returns what of a goes into the cache key. It reports whether that tells all its tokens apart: if not,
-// they must not go into a Store.
-func identityOf(a Auth) (identity []string, ok bool) {
-	f := factsOf(a)
-	return f.identity, f.identified
+// identityOf returns what of a goes into the cache key: nothing if that does not tell all its tokens apart, so that they
+// must not go into a Store.
+func identityOf(a Auth) (identity []string, err error) {
+	own, ok := a.(interface{ Identity() string })
+	if !ok {
+		return factsOf(a).identity, nil
+	}
+	defer func() {
+		if recover() != nil { // with a value that may hold a secret
+			identity, err = nil, fmt.Errorf("the method Identity of %T panicked", a)
+		}
+	}()
+	if id := own.Identity(); id != "" {
+		identity = []string{"", fmt.Sprintf("%T", a), id} // "" is no method of the library
+	}
+	return identity, nil
 }
 
 // A method is an Auth of this package's own. Everything that is secret lives in its closures: fmt prints struct fields
@@ -183,7 +191,6 @@ type method struct {
 // newMethod returns a method whose tokens are told apart by its name and f.identity.
 func newMethod(f facts) *method {
 	f.identity = append([]string{f.name}, f.identity...)
-	f.identified = true
 	return &method{facts: f}
 }
 

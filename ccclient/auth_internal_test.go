@@ -53,8 +53,8 @@ func TestMethodsCarryTheirOwnFacts(t *testing.T) {
 			f.fault != nil || f.remedy == "" {
 			t.Errorf("%s: %+v", tc.name, f)
 		}
-		if identity, ok := identityOf(tc.auth); !ok || !slices.Equal(identity, tc.identity) {
-			t.Errorf("%s: identity %q, %v; want %q", tc.name, identity, ok, tc.identity)
+		if identity, err := identityOf(tc.auth); err != nil || !slices.Equal(identity, tc.identity) {
+			t.Errorf("%s: identity %q, %v; want %q", tc.name, identity, err, tc.identity)
 		}
 		if f.certificate != (tc.name == "tls_client_auth") {
 			t.Errorf("%s: certificate %v", tc.name, f.certificate)
@@ -64,13 +64,13 @@ func TestMethodsCarryTheirOwnFacts(t *testing.T) {
 
 func TestForeignAuthIsIdentifiedByWhatItSaysAlone(t *testing.T) {
 	prove := AuthFunc(func(context.Context, Request) (Credentials, error) { return Credentials{}, nil })
-	if identity, ok := identityOf(prove); ok || len(identity) != 0 {
-		t.Errorf("an AuthFunc: %q, %v", identity, ok)
+	if identity, err := identityOf(prove); err != nil || len(identity) != 0 {
+		t.Errorf("an AuthFunc: %q, %v", identity, err)
 	}
-	identity, ok := identityOf(tenant{prove, "client_secret_basic"})
-	if !ok || slices.Equal(identity, []string{"client_secret_basic"}) ||
+	identity, err := identityOf(tenant{prove, "client_secret_basic"})
+	if err != nil || slices.Equal(identity, []string{"client_secret_basic"}) ||
 		!slices.Contains(identity, "client_secret_basic") {
-		t.Errorf("with an identity: %q, %v", identity, ok)
+		t.Errorf("with an identity: %q, %v", identity, err)
 	}
 	for _, auth := range []Auth{nil, prove, tenant{prove, "a"}} {
 		if f := factsOf(auth); f.name == "" || f.certificate || len(f.listed) > 0 || f.fault != nil ||

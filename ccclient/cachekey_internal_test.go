@@ -2,6 +2,7 @@ package ccclient
 
 import (
 	"crypto/tls"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,9 +12,11 @@ import (
 
 func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 	secret := SecretString("canary")
+	secretAuth := AuthFunc(ClientSecretBasic(secret).Authenticate)
 	base := func() Config {
 		return Config{TokenURL: "https://a/t", ClientID: "id", Auth: ClientSecretBasic(secret)}
 	}
+	hash := secretHashOf(nil)
 	key := func(change func(*Config)) string {
 		cfg := base()
 		if change != nil {
@@ -22,7 +25,13 @@ func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 		r := Target{
 			Scopes: cfg.Scopes, Audience: cfg.Audience, Resources: cfg.Resources, EndpointParams: cfg.EndpointParams,
 		}
-		return string(r.key(nil, cfg.clientKey(nil, nil)))
+		identity, err := identityOf(cfg.Auth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, _ := cfg.clientKey(identity, nil, nil, hash)
+		k, _ := r.key(nil, own, hash)
+		return string(k)
 	}
 	seen := map[string]string{key(nil): "base"}
 	for name, change := range map[string]func(*Config){
@@ -44,6 +53,22 @@ func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 		"parameter's values":    func(c *Config) { c.EndpointParams = url.Values{"a": {"b", "c"}} },
 		"parameters":            func(c *Config) { c.EndpointParams = url.Values{"a": {"b"}, "c": {}} },
 		"parameter's name":      func(c *Config) { c.EndpointParams = url.Values{"ab": {""}} },
+		"secret parameter":      func(c *Config) { c.EndpointParams = url.Values{"api_key": {"a"}} },
+		"its value":             func(c *Config) { c.EndpointParams = url.Values{"api_key": {"b"}} },
+		"its values":            func(c *Config) { c.EndpointParams = url.Values{"api_key": {"a", "b"}} },
+		"its name":              func(c *Config) { c.EndpointParams = url.Values{"api-key": {"a"}} },
+		"header field":          func(c *Config) { c.EndpointHeader = http.Header{"X-Tenant": {"a"}} },
+		"its other value":       func(c *Config) { c.EndpointHeader = http.Header{"X-Tenant": {"b"}} },
+		"secret header field":   func(c *Config) { c.EndpointHeader = http.Header{"X-Api-Key": {"a"}} },
+		"its other secret":      func(c *Config) { c.EndpointHeader = http.Header{"X-Api-Key": {"b"}} },
+		"query":                 func(c *Config) { c.TokenURL = "https://a/t?a" },
+		"another query":         func(c *Config) { c.TokenURL = "https://a/t?b" },
+		"user info":             func(c *Config) { c.TokenURL = "https://a@a/t" },
+		"empty query":           func(c *Config) { c.TokenURL = "https://a/t?" },
+		"identity":              func(c *Config) { c.Auth = tenant{secretAuth, "a"} },
+		"another identity":      func(c *Config) { c.Auth = tenant{secretAuth, "b"} },
+		"identity of a method":  func(c *Config) { c.Auth = tenant{secretAuth, "client_secret_basic"} },
+		"another type's":        func(c *Config) { c.Auth = struct{ tenant }{tenant{secretAuth, "a"}} },
 	} {
 		k := key(change)
 		if other, twice := seen[k]; twice {
@@ -67,7 +92,33 @@ func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 	}
 	withCert := base()
 	shown, _ := clientcert.New(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{{1}}}}}, nil)
-	if string(withCert.clientKey(nil, shown)) == string(withCert.clientKey(nil, nil)) {
+	with, _ := withCert.clientKey(nil, nil, shown, hash)
+	without, _ := withCert.clientKey(nil, nil, nil, hash)
+	if string(with) == string(without) {
 		t.Error("the certificate does not matter")
 	}
+}
+
+// No two URLs are alike, and no query is open.
+func FuzzURLsGoIntoKeysWhole(f *testing.F) {
+	f.Add("https://a/t", "https://a/t?")
+	f.Add("https://a/t?x=1", "https://a/t?x=2")
+	f.Add("https://u:p@a/t", "https://a/t")
+	f.Add("https://a/t?", "https://a/t?#?")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		var h, g keyHash
+		h.url(a)
+		g.url(b)
+		if equal := string(h.open) == string(g.open) && string(h.secret) == string(g.secret); equal && a != b {
+			ua, _ := url.Parse(a)
+			ub, _ := url.Parse(b)
+			if ua == nil || ub == nil || ua.String() != ub.String() { // as they are sent
+				t.Errorf("%q and %q are alike", a, b)
+			}
+		}
+		if u, err := url.Parse(a); err == nil && len(u.RawQuery) > 8 && strings.Count(a, u.RawQuery) == 1 &&
+			strings.Contains(string(h.open), u.RawQuery) {
+			t.Errorf("the query of %q is open", a)
+		}
+	})
 }

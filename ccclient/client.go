@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -32,6 +34,7 @@ type Client struct {
 	registered func() *registration // shared with all clients that For makes of this one
 	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
 	params     func() url.Values    // EndpointParams of target; nil: none
+	local      bool                 // the token goes into no Store: its key would give away a secret
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes
@@ -41,6 +44,8 @@ type registration struct {
 	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
 	host        string // that of server, as errors have it
 	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
+	secretHash  secretHash
+	stored      bool // tokens go into a Store
 	auth        Auth
 	endpoints   endpoints
 	exchanger   *exchanger
@@ -60,6 +65,8 @@ type registration struct {
 	replayLimit  int64
 
 	derived memo // the clients that For made
+
+	warnedOfLocal atomic.Bool
 }
 
 // Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
@@ -157,6 +164,9 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	}
 }
 
+// closePatience is how long Close waits for what ignores that it is to end.
+const closePatience = 5 * time.Second
+
 // Close ends background work, also that of clients which For made, and joins it. It is idempotent. On a client that For
 // made it does nothing.
 func (c *Client) Close() error {
@@ -167,7 +177,10 @@ func (c *Client) Close() error {
 	if c != r.root {
 		return nil
 	}
+	patience, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
 	err := r.cache.Close()
+	r.certificate.Close(patience)
 	r.endpoints.close()
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
@@ -216,6 +229,9 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 		e := r.failed(err, settled) // For has no other way to tell.
 		e.ofTarget = true
 		return nil, e
+	}
+	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
+		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	ctx = withHeld(withLabel(ctx, target.Label), c.tokens.Held)
 	return r.endpoints.fetch(ctx, r.exchanger, target.form())

@@ -57,8 +57,13 @@ type Config struct {
 	//
 	// New copies it, with the http.DefaultTransport of that moment if its Transport is nil. Its Timeout bounds each
 	// attempt at a token request, beside Retry.AttemptTimeout. Its redirect policy and cookie jar are not used for
-	// token requests, since a token endpoint that redirects is an error. A client certificate for [TLSClientAuth] is
-	// inside of its Transport then; of how that rotates the library knows nothing.
+	// token requests, since a token endpoint that redirects is an error.
+	//
+	// A client certificate is inside of its Transport then. In an *http.Transport it is seen, also behind wrappers that
+	// have a method Unwrap() http.RoundTripper: it is part of the cache key, and one from GetClientCertificate is
+	// followed as in TLS, but for connections in use, which only New's own can leave. What cannot be seen, such as a
+	// certificate in another RoundTripper or a DialTLSContext, or a header field that one adds, tells no tokens apart:
+	// two Clients that differ in nothing else need a Store, or a prefix in it, of their own.
 	HTTPClient *http.Client
 
 	// TLS configures the library's own connections, for token requests and those of [Client.HTTPClient] alike. Private
@@ -105,7 +110,9 @@ type Config struct {
 
 	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be
 	// set here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity,
-	// see [Auth]; otherwise New warns that they do not.
+	// see [Auth]. Nor does a token go into it whose key would hold a secret that whoever reads the Store's keys could
+	// guess at: where TokenURL has a query, or EndpointParams or EndpointHeader a name that speaks of a secret, a key or
+	// a token. A Store from [cache.Seal] hashes those with a key, and takes such tokens. Otherwise there is a warning.
 	Cache cache.Options
 
 	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.

@@ -28,15 +28,16 @@ func (c *Client) For(t Target) *Client {
 
 // client returns a new Client for t, which is complete and not shared.
 func (r *registration) client(t Target) *Client {
-	key := string(t.key(nil, r.key))
+	sum, secret := t.key(nil, r.key, r.secretHash)
+	key, local := string(sum), secret && !r.secretHash.shared
 	var params func() url.Values
 	if given := t.EndpointParams; len(given) > 0 {
 		params = func() url.Values { return given }
 		t.EndpointParams = nil
 	}
 	if r.certificate.Rotates() {
-		c := &Client{registered: r.self, params: params, target: t}
-		c.tokens = &rotating{registered: r.self, key: key, fetch: c.fetch}
+		c := &Client{registered: r.self, params: params, target: t, local: local}
+		c.tokens = &rotating{registered: r.self, key: key, local: local, fetch: c.fetch}
 		return c
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
@@ -44,7 +45,15 @@ func (r *registration) client(t Target) *Client {
 	c := &struct {
 		Client
 		entry cache.Entry
-	}{Client: Client{registered: r.self, params: params, target: t}}
-	c.tokens = r.cache.Adopt(&c.entry, key, c.fetch)
+	}{Client: Client{registered: r.self, params: params, target: t, local: local}}
+	c.tokens = r.adopt(&c.entry, key, local, c.fetch)
 	return &c.Client
+}
+
+// adopt makes entry that of a key, unless there is one.
+func (r *registration) adopt(entry *cache.Entry, key string, local bool, fetch cache.Fetch) *cache.Entry {
+	if local {
+		return r.cache.AdoptLocal(entry, key, fetch)
+	}
+	return r.cache.Adopt(entry, key, fetch)
 }

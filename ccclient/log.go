@@ -33,12 +33,15 @@ func (l logger) metadataKept(err error) {
 	}
 }
 
-// storeUnused tells that tokens go into no Store.
-func (l logger) storeUnused() {
+// storeUnused tells that tokens go into no Store, and why.
+func (l logger) storeUnused(why string) {
 	if l.to != nil {
-		l.to.Warn("tokens do not go into Cache.Store: Auth has no method Identity() string to tell them apart")
+		l.to.Warn("tokens do not go into Cache.Store: " + why)
 	}
 }
+
+// sealHint is what to do where a Store's keys would have to hold a secret.
+const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
 
 // labelKey is for the Label of the Target that a token request is made for.
 type labelKey struct{}

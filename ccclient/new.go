@@ -2,6 +2,7 @@ package ccclient
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 // at once, each with the name of its field.
 func New(cfg Config) (*Client, error) {
 	f := cfg.validate()
+	identity, err := identityOf(cfg.Auth)
+	f.of("Auth", err)
 	r := newRegistration(&cfg)
 	f.of("DPoPKey", r.bindTokens(&cfg))
 	f.of("WrapTransport", r.connect(&cfg))
@@ -25,7 +28,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("ccclient: %w", err)
 	}
 	r.prepareExchanges(&cfg)
-	r.openCache(&cfg)
+	r.openCache(&cfg, identity)
 	target := cfg.target()
 	r.root = r.client(target)
 	return r.root, nil
@@ -57,7 +60,7 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 	return nil
 }
 
-// connect decides what everything goes through.
+// connect decides what everything goes through, and which certificate it shows.
 func (r *registration) connect(cfg *Config) (err error) {
 	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.Renew() })
 	r.certificate, r.connections, r.link = certificate, connections.New(config), newLink(cfg, certificate)
@@ -76,6 +79,7 @@ func (r *registration) connect(cfg *Config) (err error) {
 		// request that went through that would wait for itself.
 		r.httpClient.Transport = http.DefaultTransport
 	}
+	r.certificate, _ = clientcert.New(tlsConfigOf(r.httpClient.Transport), r.httpClient.CloseIdleConnections)
 	return nil
 }
 
@@ -93,15 +97,45 @@ func (r *registration) prepareExchanges(cfg *Config) {
 	})
 }
 
-// openCache opens the cache in which the tokens are kept.
-func (r *registration) openCache(cfg *Config) {
-	r.key = cfg.clientKey(r.dpop, r.certificate)
+// tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It looks
+// into wrappers that can be unwrapped, in the way of errors or in that of Kubernetes' client-go.
+func tlsConfigOf(t http.RoundTripper) *tls.Config {
+	for range 16 { // One may lead back to itself.
+		switch wrapper := t.(type) {
+		case *http.Transport:
+			if wrapper == nil {
+				return nil
+			}
+			return wrapper.Clone().TLSClientConfig // The field itself is written to by the first request.
+		case interface{ Unwrap() http.RoundTripper }:
+			t = wrapper.Unwrap()
+		case interface{ WrappedRoundTripper() http.RoundTripper }:
+			t = wrapper.WrappedRoundTripper()
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// openCache opens the cache in which the tokens are kept; identity is that of Auth.
+func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
 	o.Logger = cfg.logger()
-	if _, identified := identityOf(cfg.Auth); o.Store != nil && !identified {
+	log := logger{o.Logger}
+	var secret bool
+	r.secretHash = secretHashOf(o.Store)
+	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
+	switch {
+	case o.Store == nil:
+	case len(identity) == 0:
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
-		logger{cfg.logger()}.storeUnused()
+		log.storeUnused("Auth has no Identity to tell them apart")
+	case secret && !r.secretHash.shared:
+		o.Store = nil // Its keys would show whether a guess at the secret is right.
+		log.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
 	}
+	r.stored = o.Store != nil
 	r.cache = cache.New(o)
 	r.derived.init(r.cache.MaxKeys())
 }

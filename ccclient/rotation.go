@@ -3,7 +3,9 @@ package ccclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -16,6 +18,7 @@ import (
 type rotating struct {
 	registered func() *registration
 	key        string      // of the target
+	local      bool        // see Client
 	fetch      cache.Fetch // gets a token with whatever certificate is shown
 
 	current atomic.Pointer[certified] // nil: none yet
@@ -51,6 +54,9 @@ type getter func(*cache.Entry, context.Context) (*oauth2.Token, error)
 
 // withCurrent calls get with the entry of the certificate that is shown now, and again when that rotated meanwhile.
 func (k *rotating) withCurrent(ctx context.Context, get getter) (tok *oauth2.Token, err error) {
+	if ctx == nil { // as an entry takes it
+		ctx = context.Background()
+	}
 	for range clientcert.RotationBurst + 2 { // more rotations are not followed so soon
 		tok, err = get(k.entryFor(k.registered().certificate.Recent(ctx)), ctx)
 		if !errors.Is(err, errRotated) {
@@ -81,9 +87,8 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 		return now.Entry
 	}
 	next := &certified{thumbprint: thumbprint}
-	next.Entry = k.registered().cache.Entry(certifiedKey(k.key, thumbprint), func(ctx context.Context) (*oauth2.Token, error) {
-		return k.fetchWith(ctx, next)
-	})
+	fetch := func(ctx context.Context) (*oauth2.Token, error) { return k.fetchWith(ctx, next) }
+	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.local, fetch)
 	k.current.Store(next)
 	return next.Entry
 }
@@ -92,12 +97,15 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 // certificate's key is bound to no other.
 func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
 	certificate := k.registered().certificate
-	certificate.Check()
+	if !certificate.Check(ctx) && ctx.Err() != nil {
+		return nil, k.registered().failed(fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err()), passing)
+	}
 	if certificate.Last() == with.thumbprint {
 		tok, err := k.fetch(ctx)
-		if err != nil {
-			certificate.Check() // perhaps the old one was refused
-		}
+		// Perhaps the old one was refused; and connections of Config.HTTPClient do not tell when they show another.
+		brief, cancel := context.WithTimeout(ctx, time.Second)
+		certificate.Check(brief)
+		cancel()
 		if certificate.Last() == with.thumbprint {
 			return tok, outdatedBy(err, func(ctx context.Context) bool { return certificate.Recent(ctx) != with.thumbprint })
 		}

@@ -13,7 +13,8 @@ import (
 // that rotates needs no restart. An error or an empty secret fails the token request; a token that is still alive goes
 // on being used.
 //
-// A Secret must be safe for concurrent use and should heed ctx. Any function will do: one that asks a vault, for
+// A Secret must be safe for concurrent use and should heed ctx, but not choose by it for whom it answers: the token is
+// handed to all. Any function will do: one that asks a vault, for
 // instance.
 type Secret func(ctx context.Context) (string, error)
 

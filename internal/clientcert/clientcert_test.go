@@ -97,19 +97,19 @@ func TestRecentChecksOnceASecond(t *testing.T) {
 func TestFirstCertificateIsNoRotation(t *testing.T) {
 	s := &source{}
 	c, _, rotations := rotating(s)
-	if c.Check() || c.Last() != "" {
+	if c.Check(t.Context()) || c.Last() != "" {
 		t.Error("an error is an answer")
 	}
 	s.cert = cert(1)
-	if !c.Check() || c.Last() != thumbprint(1) || *rotations != 0 {
+	if !c.Check(t.Context()) || c.Last() != thumbprint(1) || *rotations != 0 {
 		t.Errorf("%q after %d rotations", c.Last(), *rotations)
 	}
 	s.cert = nil
-	if c.Check() || c.Last() != thumbprint(1) {
+	if c.Check(t.Context()) || c.Last() != thumbprint(1) {
 		t.Errorf("an error is a rotation to %q", c.Last())
 	}
 	s.cert = &tls.Certificate{}
-	if c.Check() || c.Last() != thumbprint(1) {
+	if c.Check(t.Context()) || c.Last() != thumbprint(1) {
 		t.Errorf("an empty certificate is a rotation to %q", c.Last())
 	}
 }
@@ -118,10 +118,10 @@ func TestRotationsAreFollowedABurstAtOnceThenOneASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{cert: cert(0)}
 		c, _, rotations := rotating(s)
-		c.Check()
+		c.Check(t.Context())
 		for n := 1; n <= 20; n++ { // another at each call
 			s.cert = cert(n)
-			c.Check()
+			c.Check(t.Context())
 		}
 		if *rotations != clientcert.RotationBurst || c.Last() != thumbprint(clientcert.RotationBurst) {
 			t.Errorf("%d rotations at once", *rotations)
@@ -129,7 +129,7 @@ func TestRotationsAreFollowedABurstAtOnceThenOneASecond(t *testing.T) {
 		for n := 21; n <= 120; n++ {
 			time.Sleep(100 * time.Millisecond)
 			s.cert = cert(n)
-			c.Check()
+			c.Check(t.Context())
 		}
 		if got := *rotations - clientcert.RotationBurst; got != 10 {
 			t.Errorf("%d rotations in ten seconds", got)
@@ -138,7 +138,7 @@ func TestRotationsAreFollowedABurstAtOnceThenOneASecond(t *testing.T) {
 		before := *rotations
 		for n := 200; n < 220; n++ {
 			s.cert = cert(n)
-			c.Check()
+			c.Check(t.Context())
 		}
 		if *rotations-before != clientcert.RotationBurst {
 			t.Errorf("%d rotations at once after a rest", *rotations-before)
@@ -150,9 +150,9 @@ func TestRotationIsToldBeforeItIsSeen(t *testing.T) {
 	s, seen := &source{cert: cert(1)}, ""
 	var c *clientcert.Certificate
 	c, _ = clientcert.New(&tls.Config{GetClientCertificate: s.get}, func() { seen = c.Last() })
-	c.Check()
+	c.Check(t.Context())
 	s.cert = cert(2)
-	c.Check()
+	c.Check(t.Context())
 	if seen != thumbprint(1) || c.Last() != thumbprint(2) {
 		t.Errorf("%q was seen while the rotation was told, %q afterwards", seen, c.Last())
 	}
@@ -182,8 +182,7 @@ func TestChoiceByServerIsNoRotation(t *testing.T) {
 	}
 	c, config := clientcert.New(&tls.Config{GetClientCertificate: get}, func() { t.Error("a rotation") })
 	for _, cas := range [][][]byte{nil, {[]byte("ca")}, nil} {
-		if _, err := config.GetClientCertificate(&tls.CertificateRequestInfo{AcceptableCAs: cas}); err != nil ||
-			c.Last() != thumbprint(1) {
+		if _, err := config.GetClientCertificate(&tls.CertificateRequestInfo{AcceptableCAs: cas}); err != nil || c.Last() != thumbprint(1) {
 			t.Errorf("%v; seen: %q", err, c.Last())
 		}
 	}
@@ -198,7 +197,7 @@ func TestCallbackThatPanicsOutsideOfHandshakesIsFollowed(t *testing.T) {
 		return cert(inHandshake), nil
 	}
 	c, config := clientcert.New(&tls.Config{GetClientCertificate: get}, func() {})
-	if c.Check() || c.Recent(t.Context()) != "" {
+	if c.Check(t.Context()) || c.Recent(t.Context()) != "" {
 		t.Errorf("a panic is an answer: %q", c.Last())
 	}
 	for inHandshake = 1; inHandshake <= 2; inHandshake++ {
