@@ -18,7 +18,7 @@ const (
 	tokenURL = "https://as.example/token"
 	apiURL   = "https://api.example/things"
 	id       = "client"
-	secret   = "correct horse"
+	secret   = "correct-horse"
 )
 
 // config is what the Configs of both packages do.
