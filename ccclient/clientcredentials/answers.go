@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/ccclient"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -23,6 +25,9 @@ type answers struct {
 	own     http.RoundTripper       // the library's own connections; nil: through
 	through atomic.Pointer[through] // otherwise, as of the last look
 	auth    *authentication         // nil: Configure chose another
+
+	owner  weak.Pointer[state] // who the requests are made for
+	retire func()              // closes the client
 
 	granted atomic.Pointer[[]*answer] // the latest, newest first
 	refused atomic.Pointer[refusal]   // the latest
@@ -42,6 +47,16 @@ const maxGranted = 4
 
 // RoundTrip sends a token request.
 func (a *answers) RoundTrip(req *http.Request) (*http.Response, error) {
+	if a.owner.Value() == nil {
+		// KeepFresh refreshes for a program that has forgotten its source. Close waits for this very request, so it has a
+		// goroutine of its own, which ends with it. (A cleanup of the runtime's would come sooner, but outside of the
+		// synctest bubble that the client may be in, and break it.)
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		go a.retire()
+		return nil, ccclient.ErrClosed
+	}
 	if req.Method != http.MethodPost {
 		return a.sender().RoundTrip(req) // metadata
 	}
@@ -133,10 +148,14 @@ func (r *response) granted() bool {
 // mayPass reports whether r is a failure that says nothing of the style: the next attempt will do for the other.
 func (r *response) mayPass() bool {
 	switch r.StatusCode {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return r.StatusCode >= 500
+	refusal, _ := r.members.Refusal()
+	settled := tokenresponse.Registered(refusal.Code) && refusal.Code != "server_error" &&
+		refusal.Code != "temporarily_unavailable" // which package ccclient does not attempt again
+	return r.StatusCode >= 500 && !settled
 }
 
 // refuses reports whether r, which brings no token, may be the word of a server that wants the other style.

@@ -6,10 +6,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+	"weak"
 
 	"golang.org/x/oauth2"
 
@@ -95,9 +95,9 @@ func (s *source) build() *state {
 	if st.answers.own == nil {
 		st.transport.Base = &base{s}
 	}
-	// What runs for KeepFresh would outlive the program's interest in it. Nobody waits for it any more, so nobody joins
-	// it; it ends by itself.
-	runtime.AddCleanup(st, func(c *ccclient.Client) { go c.Close() }, st.client)
+	client := st.client
+	st.answers.owner = weak.Make(st)
+	st.answers.retire = func() { client.Close() }
 	return st
 }
 

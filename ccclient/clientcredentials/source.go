@@ -22,7 +22,7 @@ type source struct {
 }
 
 // A state is what a source made of its Config's fields. Another one takes its place when these have changed. Nothing that
-// the client refers to may refer to it, since the client is closed when it is garbage.
+// the client refers to may refer to it, since the client ends when it is garbage: see answers.RoundTrip.
 type state struct {
 	settings   settings
 	err        error // what is wrong with them; the rest is not set then, but for httpClient
