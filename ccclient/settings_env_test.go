@@ -65,12 +65,18 @@ func TestSecretAndKeyComeFromVariableOrFile(t *testing.T) {
 			if strings.HasPrefix(c.variable, "CLIENT_SECRET") {
 				setenv(t, "T_", "AUTH_METHOD=client_secret_post")
 			}
+			if strings.HasPrefix(c.variable, "PRIVATE_KEY") {
+				setenv(t, "T_", "KEY_ID=k1")
+			}
 			cfg, err := ccclient.ConfigFromEnv("T_")
 			if err != nil {
 				t.Fatal(err)
 			}
-			c2 := authenticated(t, cfg.Auth, asIssuer)
-			got := c2.Form.Get("client_secret") + c2.Form.Get("client_assertion")
+			form := authenticated(t, cfg.Auth, asIssuer).Form
+			got := form.Get("client_secret") + form.Get("client_assertion")
+			if strings.HasPrefix(c.variable, "PRIVATE_KEY") && joseHeader(got)["kid"] != "k1" {
+				t.Errorf("the key id is lost: %v", joseHeader(got))
+			}
 			if got == "" || c.proves != "" && got != c.proves {
 				t.Errorf("%s: %q", c.variable, got)
 			}
