@@ -18,9 +18,9 @@ import (
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
-// explain says of a refusal what to do about it, and what its cause is beyond what the server said, where that can be
+// hint says of a refusal what its cause is beyond what the server said, and what to do about it, where that can be
 // known. broken is why the answer's body could not be read, if so.
-func (x *exchange) explain(
+func (x *exchange) hint(
 	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
 ) (hint string, cause error) {
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
@@ -59,7 +59,9 @@ func (x *exchange) explain(
 	case e.Code == UnauthorizedClient && !aboutCredentials(e):
 		return fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", grant), nil
 	case e.Code == UnauthorizedClient:
-		return fmt.Sprintf("%s; then allow grant_type %q for this client at the server", x.refusedClient(e, r), grant), nil
+		return fmt.Sprintf(
+			"%s; then allow grant_type %q for this client at the server", x.refusedClient(e, r), grant,
+		), nil
 	case errors.Is(e, InvalidClient), e.Code == AccessDenied && e.StatusCode == http.StatusUnauthorized,
 		!e.Code.registered() && (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusNotFound):
 		return x.refusedClient(e, r), nil
@@ -106,8 +108,8 @@ func misplaced(e *Error, page bool) bool {
 
 // bare reports whether the server said nothing of why: a number in place of a code is the status again.
 func bare(e *Error) bool {
-	return (e.Code == "" || e.Code == InvalidRequest || e.Code == InvalidGrant || e.Code == ErrorCode(strconv.Itoa(e.StatusCode))) &&
-		e.Description == ""
+	return (e.Code == "" || e.Code == InvalidRequest || e.Code == InvalidGrant ||
+		e.Code == ErrorCode(strconv.Itoa(e.StatusCode))) && e.Description == ""
 }
 
 // aboutClient reports whether a 404 with words of its own is about the client, which is not known (OpenStack Keystone
@@ -174,7 +176,9 @@ func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (hint 
 	case to.Host != from.Host:
 		return hint, fmt.Errorf("the token endpoint redirects (%d) to host %s", a.Status, host)
 	case to.Scheme != from.Scheme:
-		return hint, fmt.Errorf("the token endpoint redirects (%d) to %s on host %s", a.Status, r.Clean(to.Scheme), host)
+		return hint, fmt.Errorf(
+			"the token endpoint redirects (%d) to %s on host %s", a.Status, r.Clean(to.Scheme), host,
+		)
 	}
 	return hint, fmt.Errorf("the token endpoint redirects (%d) to another path on host %s", a.Status, host)
 }
