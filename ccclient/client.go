@@ -34,6 +34,7 @@ type Client struct {
 	registered func() *registration // shared with all clients that For makes of this one
 	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
 	params     func() url.Values    // EndpointParams of target; nil: none
+	news       newsOf               // of the requests for the token
 	local      bool                 // the token goes into no Store: its key would give away a secret
 }
 
@@ -233,8 +234,13 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
 		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
-	ctx = withHeld(withLabel(ctx, target.Label), c.tokens.Held)
-	return r.endpoints.fetch(ctx, r.exchanger, target.form())
+	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.tokens.Held), &c.news)
+	form := target.form()
+	tok, err := r.endpoints.fetch(ctx, r.exchanger, form)
+	if err == nil {
+		c.noteGranted(form, tok)
+	}
+	return tok, err
 }
 
 // explain makes of err what callers see. It costs a cached token nothing.
@@ -251,6 +257,9 @@ func (c *Client) asError(ctx context.Context, err error) error {
 	}
 	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
 		return c.registered().failedElsewhere(other)
+	}
+	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
+		return c.gaveUp(gaveUp)
 	}
 	switch {
 	case errors.Is(err, ErrClosed):

@@ -89,9 +89,12 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		}
 		o, hint := x.link.judge(err, "Issuer", false)
 		failed.outlook = cmp.Or(o, failed.outlook)
-		pause := backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)
-		if failed.outlook == passing && attempts < maxAttempts && backoff.Sleep(ctx, pause) {
-			continue
+		if failed.outlook == passing && attempts < maxAttempts {
+			met := &Error{client: failed.client, host: failed.host, Err: fmt.Errorf("discovery: %w", err)}
+			noteFailure(ctx, x.concealEarly(ctx, met))
+			if backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {
+				continue
+			}
 		}
 		failed.Err = fmt.Errorf("discovery: %w", err)
 		if failed.Hint = hint; hint == "" && permanent {

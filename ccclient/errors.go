@@ -71,10 +71,13 @@ type Error struct {
 	outdated     func(ctx context.Context) bool
 }
 
+// errorPrefix is what the text of every error begins with that this package returns.
+const errorPrefix = "ccclient: "
+
 // Error tells in one line who asked whom, what came of it and what to do: code, words, cause and hint.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("ccclient: token request")
+	b.WriteString(errorPrefix + "token request")
 	if e.client != "" {
 		fmt.Fprintf(&b, " of client %q", e.client)
 	}
