@@ -28,8 +28,8 @@ const sealVersion = 1
 // A record that no key opens is a miss: the error of Get is ErrMiss and says why. The result is a Locker if and only if
 // s is one; the names of keys and locks go through as they are.
 //
-// It is a [KeyedHasher] too, by the first of the keys: while a rotation is under way, those who have not got it yet share
-// no token whose key holds a secret with those who have.
+// It is a [KeyedHasher] too, by the first of the keys: while a rotation is under way, those who have not got it yet
+// share no token whose key holds a secret with those who have.
 func Seal(s Store, keys ...[]byte) (Store, error) {
 	var faults []error
 	if s == nil {

@@ -157,8 +157,8 @@ func factsOf(a Auth) facts {
 	return f
 }
 
-// identityOf returns what of a goes into the cache key: nothing if that does not tell all its tokens apart, so that they
-// must not go into a Store.
+// identityOf returns what of a goes into the cache key: nothing if that does not tell all its tokens apart, so that
+// they must not go into a Store.
 func identityOf(a Auth) (identity []string, err error) {
 	own, ok := a.(interface{ Identity() string })
 	if !ok {

@@ -17,8 +17,8 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-// keyVersion changes when what a key covers changes, so that stores shared with other versions of the library do not mix
-// tokens up. The keys of version 1 are stable from v0.1.0 on.
+// keyVersion changes when what a key covers changes, so that stores shared with other versions of the library do not
+// mix tokens up. The keys of version 1 are stable from v0.1.0 on.
 const keyVersion = "ccclient/1"
 
 // A keyHash collects what shapes a token. Every part goes in with its length, every list with its count, so that no two

@@ -61,7 +61,9 @@ func seal(t *testing.T, s cache.Store, key byte) cache.Store {
 }
 
 // two returns how many token requests two clients make, one after the other, each with a Store and a change.
-func two(t *testing.T, stores [2]cache.Store, change [2]func(*ccclient.Config), target ccclient.Target) (n int, log string) {
+func two(
+	t *testing.T, stores [2]cache.Store, change [2]func(*ccclient.Config), target ccclient.Target,
+) (n int, log string) {
 	t.Helper()
 	var buf bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {

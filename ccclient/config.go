@@ -78,11 +78,11 @@ type Config struct {
 	// AllowedHosts reaches. No redirect takes it elsewhere, and no https proxy is shown it.
 	TLS *tls.Config
 
-	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces, counts
-	// or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated. New calls
-	// WrapTransport once, and once more if TLS has a client certificate: for connections without it, which API calls go
-	// through that may not have the token. What it returns sees the client's credentials and the tokens. Together with
-	// HTTPClient it is a fault.
+	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces,
+	// counts or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated.
+	// New calls WrapTransport once, and once more if TLS has a client certificate: for connections without it, which
+	// API calls go through that may not have the token. What it returns sees the client's credentials and the tokens.
+	// Together with HTTPClient it is a fault.
 	WrapTransport func(own http.RoundTripper) http.RoundTripper
 
 	// DPoPKey, if set, binds tokens to this key (RFC 9449): P-256, P-384, P-521, RSA from 2048 bits, or Ed25519.
@@ -111,8 +111,9 @@ type Config struct {
 	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be
 	// set here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity,
 	// see [Auth]. Nor does a token go into it whose key would hold a secret that whoever reads the Store's keys could
-	// guess at: where TokenURL has a query, or EndpointParams or EndpointHeader a name that speaks of a secret, a key or
-	// a token. A Store from [cache.Seal] hashes those with a key, and takes such tokens. Otherwise there is a warning.
+	// guess at: where TokenURL has a query, or EndpointParams or EndpointHeader a name that speaks of a secret, a key
+	// or a token. A Store from [cache.Seal] hashes those with a key, and takes such tokens. Otherwise there is a
+	// warning.
 	Cache cache.Options
 
 	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.

@@ -49,7 +49,9 @@ func (m *moody) RoundTrip(r *http.Request) (*http.Response, error) {
 		header = make(http.Header)
 	}
 	header.Set("Content-Type", "application/json")
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
+	return &http.Response{
+		StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(answer)), Request: r,
+	}, nil
 }
 
 func (m *moody) read(context.Context) (string, error) {

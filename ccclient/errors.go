@@ -122,8 +122,9 @@ func (e *Error) CoolDown() cache.CoolDown {
 		Local: e.ofTarget || e.unasked}
 }
 
-// concernsClient reports whether other tokens of the same client would meet the same error: the server cannot be reached,
-// is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be for.
+// concernsClient reports whether other tokens of the same client would meet the same error: the server cannot be
+// reached, is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be
+// for.
 func (e *Error) concernsClient() bool {
 	switch e.Code {
 	case InvalidClient, UnauthorizedClient, TemporarilyUnavailable, ServerError, UseDPoPNonce, InvalidDPoPProof:
@@ -144,8 +145,8 @@ func (e *Error) Record() string {
 	return fmt.Sprintf("%d %d %s", e.StatusCode, e.foresees(), code)
 }
 
-// failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can make
-// it up, but not have it say anything.
+// failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can
+// make it up, but not have it say anything.
 func (r *registration) failedElsewhere(err *cache.FailedElsewhere) *Error {
 	e := r.failed(err, unclear)
 	e.RetryAfter = err.Cause.RetryAfter

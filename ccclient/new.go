@@ -14,8 +14,8 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-// New makes a Client. It does no I/O; the first token is asked for when it is needed. Its error lists every fault of cfg
-// at once, each with the name of its field.
+// New makes a Client. It does no I/O; the first token is asked for when it is needed. Its error lists every fault of
+// cfg at once, each with the name of its field.
 func New(cfg Config) (*Client, error) {
 	f := cfg.validate()
 	identity, err := identityOf(cfg.Auth)
@@ -92,13 +92,14 @@ func (r *registration) locate(cfg *Config) (err error) {
 // prepareExchanges says how token requests are made.
 func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
-		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry, dpop: r.dpop,
+		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
+		dpop: r.dpop,
 		link: r.link, log: logger{cfg.logger()},
 	})
 }
 
-// tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It looks
-// into wrappers that can be unwrapped, in the way of errors or in that of Kubernetes' client-go.
+// tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It
+// looks into wrappers that can be unwrapped, in the way of errors or in that of Kubernetes' client-go.
 func tlsConfigOf(t http.RoundTripper) *tls.Config {
 	for range 16 { // One may lead back to itself.
 		switch wrapper := t.(type) {
