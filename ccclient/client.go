@@ -105,8 +105,8 @@ func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
 // from [Client.HTTPClient] do this by themselves.
 func (c *Client) Invalidate(rejected *oauth2.Token) { c.kept().Invalidate(rejected) }
 
-// TokenSource returns an oauth2.TokenSource for whatever takes one. It keeps no context: a call waits as long as a token
-// request may take, see FetchTimeout in [cache.Options].
+// TokenSource returns an oauth2.TokenSource for whatever takes one. It keeps no context: a call waits as long as a
+// token request may take, see FetchTimeout in [cache.Options].
 func (c *Client) TokenSource() oauth2.TokenSource { return tokenSource{c} }
 
 type tokenSource struct{ c *Client }
@@ -122,12 +122,12 @@ func (s tokenSource) MarshalText() ([]byte, error) { return s.c.MarshalText() }
 
 func (s tokenSource) Token() (*oauth2.Token, error) { return s.c.Token(context.Background()) }
 
-// HTTPClient returns an http.Client that authorizes each request with a token, and, when the server rejects that, gets a
-// new one and repeats the request once. It is the caller's to modify; its connections are shared by all that this Client
-// returns.
+// HTTPClient returns an http.Client that authorizes each request with a token, and, when the server rejects that,
+// gets a new one and repeats the request once. It is the caller's to modify; its connections are shared by all that
+// this Client returns.
 //
-// It is a copy of Config.HTTPClient, with its Timeout, Jar and CheckRedirect, around whose Transport the token is added.
-// Without one it has no timeout, which would cut long downloads: use the request's context.
+// It is a copy of Config.HTTPClient, with its Timeout, Jar and CheckRedirect, around whose Transport the token is
+// added. Without one it has no timeout, which would cut long downloads: use the request's context.
 //
 // See package transport for which hosts get the token, and when a request is repeated.
 func (c *Client) HTTPClient() *http.Client {

@@ -68,6 +68,7 @@ type Error struct {
 	outlook      outlook // zero: that of StatusCode and Code
 	misplaced    bool    // there may be no token endpoint where it was looked for
 	ofTarget     bool    // what the token is to be for is at fault, and the server was not asked
+	unasked      bool    // the server was not asked; another process of a fleet may have what was lacking
 	outdated     func(ctx context.Context) bool
 }
 
@@ -120,11 +121,13 @@ func (e *Error) foresees() outlook { return cmp.Or(e.outlook, outlookOf(e.Status
 
 // CoolDown tells package cache how long to leave the server alone.
 func (e *Error) CoolDown() cache.CoolDown {
-	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary(), Shared: e.concernsClient()}
+	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary(), Shared: e.concernsClient(),
+		Local: e.ofTarget || e.unasked}
 }
 
 // concernsClient reports whether other tokens of the same client would meet the same error: the server cannot be
-// reached, is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be for.
+// reached, is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be
+// for.
 func (e *Error) concernsClient() bool {
 	switch e.Code {
 	case InvalidClient, UnauthorizedClient, TemporarilyUnavailable, ServerError, UseDPoPNonce, InvalidDPoPProof:

@@ -131,7 +131,7 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	req.Header = header
 	if x.dpop != nil {
 		if err := x.dpop.Sign(req, ""); err != nil {
-			return nil, x.failed(&Error{Err: errors.Unwrap(err), outlook: unclear}) // without the prefix
+			return nil, x.failed(&Error{Err: errors.Unwrap(err), outlook: unclear, unasked: true}) // without the prefix
 		}
 	}
 	return req, nil

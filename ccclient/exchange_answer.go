@@ -92,7 +92,7 @@ func (x *exchange) unauthenticated(err error) *Error {
 	if source, ok := errors.AsType[*unproven](err); ok {
 		x.credentials.secret = source.state // which the error may repeat
 	}
-	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear})
+	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear, unasked: true})
 	if source, ok := errors.AsType[interface {
 		error
 		Outdated(context.Context) bool
@@ -104,7 +104,7 @@ func (x *exchange) unauthenticated(err error) *Error {
 
 // unsendable is a request that cannot be made, for its URL is none.
 func (x *exchange) unsendable(err error) *Error {
-	return x.failed(&Error{Err: withoutURL(err), outlook: settled})
+	return x.failed(&Error{Err: withoutURL(err), outlook: settled, unasked: true})
 }
 
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of

@@ -24,8 +24,8 @@ const (
 	RotationBurst    = 4
 )
 
-// checkPatience is how long a caller whose own context leaves it more time waits for the source of a certificate before
-// it goes on with what was observed last.
+// checkPatience is how long a caller whose own context leaves it more time waits for the source of a certificate
+// before it goes on with what was observed last.
 const checkPatience = time.Second
 
 // A Certificate is a client certificate of the connections, known by its thumbprint. It may rotate: then the thumbprint
@@ -113,8 +113,8 @@ func (c *Certificate) Rotates() bool { return c != nil && c.ask != nil }
 func (c *Certificate) Last() string { return *c.thumbprint.Load() }
 
 // Recent returns the thumbprint as it was a second ago at most, or as it was observed last if ctx ends, or
-// checkPatience is over, before the source answers. One caller at a time waits for a check, while the others go on with
-// what was observed last. It is for a certificate that rotates.
+// checkPatience is over, before the source answers. One caller at a time waits for a check, while the others go on
+// with what was observed last. It is for a certificate that rotates.
 func (c *Certificate) Recent(ctx context.Context) string {
 	due := c.due.Load()
 	if int64(time.Since(c.epoch)) >= due && c.due.CompareAndSwap(due, math.MaxInt64) {
