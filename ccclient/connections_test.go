@@ -450,8 +450,8 @@ func follow(v reflect.Value, seen map[[2]string]bool, visit func(reflect.Value))
 			}
 			return
 		}
-		for i := range v.NumField() {
-			follow(v.Field(i), seen, visit)
+		for _, field := range v.Fields() {
+			follow(field, seen, visit)
 		}
 	case reflect.Slice, reflect.Array:
 		if v.Type().Elem().Kind() != reflect.Uint8 {

@@ -189,8 +189,8 @@ func TestForOfKnownTargetAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	tenant, lookUp := "tenant-1", func(string) {}
-	lookUp = func(tenant string) {
+	tenant := "tenant-1"
+	lookUp := func(tenant string) {
 		c.For(Target{Audience: "https://api.example.com/" + tenant, Resources: []string{"urn:x"}, Label: "x"})
 		c.For(Target{Scopes: []string{"b", tenant, "a"}})
 	}

@@ -3,6 +3,7 @@ package ccclient_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,9 +21,7 @@ func answers(t *testing.T, n int, store cache.Store, status int, header http.Hea
 	requests = new(int)
 	server := cctest.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		*requests++
-		for name, values := range header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), header)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		fmt.Fprint(w, body)

@@ -57,8 +57,8 @@ type Settings struct {
 	InsecureHTTP   bool       `json:"insecure_http,omitempty" yaml:"insecure_http,omitempty"`
 }
 
-// Config returns the [Config] that s says, with which [New] will have no quarrel; what Settings have no field for can be
-// set in it. Its TLS is set if CAFile or CertificateFile is, else nil. secret is where the client secret comes from,
+// Config returns the [Config] that s says, which [New] will take; what Settings have no field for can be set in it. Its
+// TLS is set if CAFile or CertificateFile is, else nil. secret is where the client secret comes from,
 // which need not be a file; nil: from ClientSecretFile.
 //
 // Of the files only CAFile is read now: the others may turn up later, and are read when a token is asked for. The error

@@ -151,8 +151,8 @@ func (r *reader) auth(s Settings) Auth {
 	return auth
 }
 
-// either returns the name of what is given: a value itself, or a file for it in a field; empty if neither is. Both are a
-// fault.
+// either returns the name of what is given: a value itself, or a file for it in a field; empty if neither is. Both are
+// a fault.
 func (r *reader) either(value bool, valueName, field, path string) string {
 	switch {
 	case value && path != "":

@@ -2,7 +2,6 @@ package ccclient
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -30,10 +29,10 @@ import (
 // An empty variable counts as one that is not set. White space around a value does not count; of CLIENT_SECRET it does,
 // but for one newline at its end. The environment is read now, and not again: only files rotate.
 //
-// A variable that has the prefix and is none of these is an error that names the nearest of them, so the prefix is to be
-// this configuration's own. Without a prefix, only what looks like one of them that is not set is an error: CLIENTID, or
-// SCOPE. The error lists every fault at once, each with the name of its variable and what that may be. It repeats no
-// secret.
+// A variable that has the prefix and is none of these is an error that names the nearest of them, so the prefix is
+// to be this configuration's own. Without a prefix, only what looks like one of them that is not set is an error:
+// CLIENTID, or SCOPE. The error lists every fault at once, each with the name of its variable and what that may be.
+// It repeats no secret.
 func ConfigFromEnv(prefix string) (Config, error) { return configFromEnv(prefix, os.Environ()) }
 
 func configFromEnv(prefix string, environ []string) (Config, error) {
@@ -186,10 +185,10 @@ func (e *environment) unknown() {
 		nearest, far := e.nearest(name)
 		switch {
 		case e.prefix != "":
-			e.of(printable(name), fmt.Errorf("unknown: the nearest known variable is %s, and every variable with the prefix "+
-				"%s has to be known", nearest, printable(e.prefix)))
+			e.add(printable(name), "unknown: the nearest known variable is %s, and every variable with the prefix %s has to "+
+				"be known", nearest, printable(e.prefix))
 		case far <= 1 && e.values[nearest] == "":
-			e.of(printable(name), errors.New("unknown: rename it to "+nearest+", or set that too if this one is for something else"))
+			e.add(printable(name), "unknown: rename it to %s, or set that too if this one is for something else", nearest)
 		}
 	}
 }

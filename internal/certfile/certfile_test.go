@@ -112,8 +112,8 @@ func TestLastGoodCertificateServesHalfwayThroughRotation(t *testing.T) {
 			t.Error(got)
 		}
 		time.Sleep(24 * time.Hour) // until the first has expired
-		got := name(get)
-		if !strings.HasPrefix(got, "client certificate: "+r.certificate+" with "+r.key+": tls: private key does not match") {
+		got, want := name(get), "client certificate: "+r.certificate+" with "+r.key+": tls: private key does not match"
+		if !strings.HasPrefix(got, want) {
 			t.Error(got)
 		}
 		r.write(r.key, k)
@@ -140,7 +140,8 @@ func TestCertificateThatCannotBeHadNamesItsFile(t *testing.T) {
 		{good.certificate, good.certificate, "client certificate: " + good.certificate + ": tls: "},
 		{large.certificate, good.key, "client certificate: " + large.certificate + ": larger than 1048576 bytes"},
 	} {
-		if got := name(certfile.New(c.certificate, c.key)); !strings.HasPrefix(got, c.want) || strings.Contains(got, "canary") {
+		got := name(certfile.New(c.certificate, c.key))
+		if !strings.HasPrefix(got, c.want) || strings.Contains(got, "canary") {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}

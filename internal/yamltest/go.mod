@@ -10,7 +10,6 @@ require (
 require (
 	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
 	golang.org/x/oauth2 v0.37.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
 )
 
 replace github.com/ccclient/go-ccclient => ../..
