@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -131,7 +132,8 @@ func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
 	if _, err := api.Get("https://api.example.com/"); err != nil {
 		t.Fatal(err)
 	}
-	secrets := []string{oldSecret, newSecret, param, string(raw), fmt.Sprintf("%x", raw), key.D.String(), url.QueryEscape(param)}
+	secrets := []string{oldSecret, newSecret, param, string(raw), fmt.Sprintf("%x", raw),
+		new(big.Int).SetBytes(raw).String(), url.QueryEscape(param)}
 	for n := range 8 {
 		secrets = append(secrets, tokenOf(n))
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -102,7 +101,12 @@ func (c *credential) authorize(req *http.Request, own fields) *http.Request {
 
 // redactor hides what is secret in the header of out, and the last tokens.
 func (t *Transport) redactor(out *http.Request) *redact.Redactor {
-	secrets := slices.Concat(out.Header["Dpop"], out.Header["DPoP"])
+	var secrets []string
+	for name, values := range out.Header {
+		if strings.EqualFold(name, "DPoP") {
+			secrets = append(secrets, values...)
+		}
+	}
 	for _, value := range out.Header["Authorization"] {
 		_, token, _ := strings.Cut(value, " ")
 		secrets = append(secrets, token)
