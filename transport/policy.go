@@ -63,8 +63,8 @@ func leftOrigin(req *http.Request) bool {
 	return true
 }
 
-// Allows returns why no token may go to the server of u, nil if it may: by its scheme, InsecureHTTP and AllowedHosts. It
-// is for who spends tokens by other means than HTTP requests. The error is [ErrInsecure] or [ErrHostNotAllowed].
+// Allows returns why no token may go to the server of u, nil if it may: by its scheme, InsecureHTTP and AllowedHosts.
+// It is for who spends tokens by other means than HTTP requests. The error is [ErrInsecure] or [ErrHostNotAllowed].
 func (t *Transport) Allows(u *url.URL) error {
 	switch secure := hosts.Secure(u, t.InsecureHTTP); {
 	case !secure && u.Scheme == "http":
