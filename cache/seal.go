@@ -25,8 +25,9 @@ const sealVersion = 1
 // put it first, then drop the old one after the longest token life. A key has 32 random bytes, see [ParseKey]; with
 // random nonces one key should not seal more than 2^32 records.
 //
-// A record that no key opens is a miss: the error of Get is ErrMiss and says why. The result is a Locker if and only if
-// s is one; the names of keys and locks go through as they are.
+// A record that no key opens, as after a rotation that left a process behind, is no miss: the error of Get is
+// [ErrUnreadable] and says why. The result is a Locker if and only if s is one; the names of keys and locks go through
+// as they are.
 func Seal(s Store, keys ...[]byte) (Store, error) {
 	var faults []error
 	if s == nil {
@@ -110,10 +111,10 @@ func sealRecord(aead cipher.AEAD, key string, data []byte) []byte {
 
 func openRecord(aeads []cipher.AEAD, key string, record []byte) ([]byte, error) {
 	if len(record) == 0 {
-		return nil, fmt.Errorf("cache: the sealed record is empty: %w", ErrMiss)
+		return nil, fmt.Errorf("cache: the sealed record is empty: %w", ErrUnreadable)
 	}
 	if record[0] != sealVersion {
-		return nil, fmt.Errorf("cache: the record is not sealed, or by another version of this package: %w", ErrMiss)
+		return nil, fmt.Errorf("cache: the record is not sealed, or by another version of this package: %w", ErrUnreadable)
 	}
 	aad := sealAAD(key)
 	buf := make([]byte, 0, len(record)) // each key tries to open into it
@@ -123,8 +124,8 @@ func openRecord(aeads []cipher.AEAD, key string, record []byte) ([]byte, error) 
 			return data, nil
 		}
 	}
-	return nil, fmt.Errorf("cache: the record opens with none of %d keys (sealed with another key, under another name, or altered): %w",
-		len(aeads), ErrMiss)
+	return nil, fmt.Errorf("cache: the record opens with none of %d keys "+
+		"(sealed with another key, under another name, or altered): %w", len(aeads), ErrUnreadable)
 }
 
 func sealAAD(key string) []byte {

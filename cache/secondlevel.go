@@ -91,7 +91,7 @@ func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown
 		return l.store.Get(ctx, e.key)
 	})
 	if err != nil {
-		if err == ErrMiss {
+		if errors.Is(err, ErrMiss) {
 			l.breaker.healthy()
 		}
 		return nil, nil
@@ -209,10 +209,11 @@ func callStore[T any](
 	hurried := *limit < storeTimeout/2 && limited.Err() != nil // Others had used up the time.
 	*limit -= time.Since(began)
 	switch {
-	case err == nil, err == ErrMiss:
+	case err == nil, errors.Is(err, ErrMiss):
 		l.breaker.reset()
-	case errors.Is(err, ErrMiss):
-		l.warn(err) // a record that does not open
+	case errors.Is(err, ErrUnreadable): // It has answered all the same.
+		l.breaker.reset()
+		l.warn(err)
 	case ctx.Err() == nil && l.cache.life.Err() == nil && !hurried: // else it is not the Store's fault
 		l.breaker.trip()
 		l.warn(err)
