@@ -55,7 +55,8 @@ func process(in io.Reader, out io.Writer) error {
 		TokenURL:      s.TokenURL,
 		ClientID:      cctest.DefaultClientID,
 		Auth:          ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
-		WrapTransport: func(own http.RoundTripper) http.RoundTripper { return named{s.ID, own} }, // so that the server can tell who asks
+		// so that the server can tell who asks
+		WrapTransport: func(own http.RoundTripper) http.RoundTripper { return named{s.ID, own} },
 		Retry:         ccclient.Retry{MaxAttempts: s.MaxAttempts},
 		Cache:         cache.Options{Store: store, FetchTimeout: s.FetchTimeout},
 	})
