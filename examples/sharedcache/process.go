@@ -52,9 +52,9 @@ func process(in io.Reader, out io.Writer) error {
 	}
 	defer closeStore()
 	client, err := ccclient.New(ccclient.Config{
-		TokenURL:      s.TokenURL,
-		ClientID:      cctest.DefaultClientID,
-		Auth:          ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+		TokenURL: s.TokenURL,
+		ClientID: cctest.DefaultClientID,
+		Auth:     ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
 		// so that the server can tell who asks
 		WrapTransport: func(own http.RoundTripper) http.RoundTripper { return named{s.ID, own} },
 		Retry:         ccclient.Retry{MaxAttempts: s.MaxAttempts},
