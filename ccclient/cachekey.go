@@ -14,6 +14,7 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/field"
+	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -55,7 +56,7 @@ func (h *keyHash) params(m map[string][]string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		h.add(name)
-		if secretName(name) {
+		if redact.SecretName(name) {
 			h.secret = addList(h.secret, m[name])
 		} else {
 			h.list(m[name])
