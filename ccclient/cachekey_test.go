@@ -280,14 +280,15 @@ func TestStoreSeesNoSecretOfClientsWhoseCertificatesRotate(t *testing.T) {
 		if n := len(as.TokenRequests()); n != 3 || len(below.keys) != 3 {
 			t.Errorf("%d token requests for three certificates, keys %q", n, below.keys)
 		}
-		seen := strings.Join(below.keys, "\n") + log.String() + dump(clients) + printed(clients[0])
+		all := append([]string{log.String(), dump(clients), printed(clients[0])}, below.keys...)
 		for _, k := range below.keys {
 			data, err := below.Store.Get(t.Context(), k)
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen += string(data)
+			all = append(all, string(data))
 		}
+		seen := strings.Join(all, "\n")
 		for _, secret := range []string{canary, hex.EncodeToString([]byte(canary)), string(raw), key.D.String(),
 			cctest.DefaultClientSecret, hex.EncodeToString(bytes.Repeat([]byte{1}, 32))} {
 			if strings.Contains(seen, secret) {

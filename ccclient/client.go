@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
@@ -45,7 +46,7 @@ type registration struct {
 	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
 	host        string // that of server, as errors have it
 	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
-	secretHash  secretHash
+	secretHash  cachekey.Secrets
 	stored      bool // tokens go into a Store
 	auth        Auth
 	endpoints   endpoints

@@ -29,7 +29,7 @@ func (x *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
 	if err != nil {
 		return nil, x.unusable(a, err)
 	}
-	x.recent.token(tok)
+	x.recent.Token(tok.AccessToken)
 	return tok, nil
 }
 

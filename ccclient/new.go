@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
@@ -125,14 +126,14 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	o.Logger = cfg.logger()
 	log := logger{o.Logger}
 	var secret bool
-	r.secretHash = secretHashOf(o.Store)
+	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
 	switch {
 	case o.Store == nil:
 	case len(identity) == 0:
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
 		log.storeUnused("Auth has no Identity to tell them apart")
-	case secret && !r.secretHash.shared:
+	case secret && !r.secretHash.Shared:
 		o.Store = nil // Its keys would show whether a guess at the secret is right.
 		log.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
 	}

@@ -98,7 +98,7 @@ func (c *Client) noteGranted(form url.Values, tok *oauth2.Token) {
 	update(&c.news, func(n *news) { n.granted, changed = set, n.granted != set })
 	if changed {
 		r := c.registered()
-		told := redact.New(r.exchanger.recent.all()...).Clean(strings.Join(granted, " "))
+		told := redact.New(r.exchanger.recent.All()...).Clean(strings.Join(granted, " "))
 		r.exchanger.log.scopesMissing(r.host, c.target.Label, strings.Join(missing, " "), told)
 	}
 }
