@@ -64,6 +64,7 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 // tokenSlow is Token for whatever is not decided by one look at the token: act on a remembered rejection, take a view,
 // decide, claim what the action claims, act.
 func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
+	began := time.Now()
 	for brought := 0; ; { // how many flights brought a token that was dead when it was to be handed out
 		if e.cache.life.Err() != nil {
 			return nil, ErrClosed
@@ -81,7 +82,7 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 		}
 		if ctx.Err() != nil && (act == wait || act == waitBriefly) {
 			e.mu.Unlock()
-			return e.instead(gaveUp(ctx))
+			return e.instead(e.gaveUp(ctx, began))
 		}
 		fl, news := e.claim(ctx, act, v, f, now)
 		e.mu.Unlock()
@@ -96,7 +97,7 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 		case waitBriefly:
 			patience = max(1, now.until(s.expiry)/200)
 		}
-		tok, err := e.wait(ctx, fl, news, patience)
+		tok, err := e.wait(ctx, began, fl, news, patience)
 		if err != errLookAgain {
 			return tok, err
 		}
@@ -134,7 +135,7 @@ var errLookAgain = errors.New("cache: look again")
 // wait waits for news of a flight, until ctx ends, or, unless patience is zero, until that has passed. What the flight
 // brings is judged by when it is taken. Whatever comes in its way, a living token is handed out.
 func (e *Entry) wait(
-	ctx context.Context, fl *flight, news <-chan struct{}, patience time.Duration,
+	ctx context.Context, began time.Time, fl *flight, news <-chan struct{}, patience time.Duration,
 ) (*oauth2.Token, error) {
 	var enough <-chan time.Time
 	if patience > 0 {
@@ -147,7 +148,7 @@ func (e *Entry) wait(
 	case <-enough:
 		return e.instead(errLookAgain)
 	case <-ctx.Done():
-		return e.instead(gaveUp(ctx))
+		return e.instead(e.gaveUp(ctx, began))
 	case <-e.cache.life.Done():
 		return nil, ErrClosed
 	}
@@ -204,12 +205,13 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
-	s, err := e.fetchNew(limited, time.Now(), refreshGrace)
+	began := time.Now()
+	s, err := e.fetchNew(limited, began, refreshGrace)
 	switch {
 	case c.life.Err() != nil:
 		return nil, ErrClosed
 	case err != nil && errors.Is(err, errIgnoresContext) && ctx.Err() != nil:
-		return nil, gaveUp(ctx)
+		return nil, e.gaveUp(ctx, began)
 	case err != nil:
 		return nil, err
 	}
@@ -294,7 +296,3 @@ func orBackground(ctx context.Context) context.Context {
 }
 
 var errZeroEntry = errors.New("cache: a zero Cache or Entry: a Cache is made by cache.New, an Entry by Cache.Entry")
-
-func gaveUp(ctx context.Context) error {
-	return fmt.Errorf("ccclient: gave up waiting for a token: %w", ctx.Err())
-}

@@ -100,7 +100,7 @@ func TestTokenThatDiedBeforeItWasTakenIsNotHandedOut(t *testing.T) {
 		close(landed)
 		fl := &flight{entry: e, token: s, news: landed}
 		time.Sleep(time.Second)
-		if tok, err := e.wait(t.Context(), fl, landed, 0); err != errLookAgain {
+		if tok, err := e.wait(t.Context(), time.Now(), fl, landed, 0); err != errLookAgain {
 			t.Errorf("got %v, %v for a token that is dead", tok, err)
 		}
 	})

@@ -125,10 +125,10 @@ func sealRecord(aead cipher.AEAD, key string, data []byte) []byte {
 
 func openRecord(aeads []cipher.AEAD, key string, record []byte) ([]byte, error) {
 	if len(record) == 0 {
-		return nil, fmt.Errorf("cache: the sealed record is empty: %w", ErrMiss)
+		return nil, unopened("cache: the sealed record is empty")
 	}
 	if record[0] != sealVersion {
-		return nil, fmt.Errorf("cache: the record is not sealed, or by another version of this package: %w", ErrMiss)
+		return nil, unopened("cache: the record is not sealed, or by another version of this package")
 	}
 	aad := sealAAD(key)
 	buf := make([]byte, 0, len(record)) // each key tries to open into it
@@ -138,9 +138,16 @@ func openRecord(aeads []cipher.AEAD, key string, record []byte) ([]byte, error) 
 			return data, nil
 		}
 	}
-	return nil, fmt.Errorf("cache: the record opens with none of %d keys (sealed with another key, under another name, or altered): %w",
-		len(aeads), ErrMiss)
+	return nil, unopened(fmt.Sprintf("cache: a sealed record opens with none of the %d keys: was one rotated away, which "+
+		"Seal is to be given behind the new one for as long as a token lives, or was the record altered?", len(aeads)))
 }
+
+// An unopened error is why a record that is there cannot be used. It is an [ErrMiss], and does not read as one.
+type unopened string
+
+func (e unopened) Error() string { return string(e) }
+
+func (e unopened) Is(target error) bool { return target == ErrMiss }
 
 func sealAAD(key string) []byte {
 	aad := make([]byte, 0, 1+len(key))

@@ -132,7 +132,7 @@ type facts struct {
 	certificate bool     // it takes a client certificate
 	signs       bool     // it signs assertions, as AssertionOptions say
 	remedy      string   // what to do when the server refuses the client
-	identity    []string // what of it shapes a token, for the cache key: its name, a key id; nothing secret. Empty: unknown
+	identity    []string // what of it shapes a token, for the cache key; nothing secret. Empty: unknown
 	fault       error    // what is wrong with its configuration, for New to report
 }
 

@@ -34,6 +34,7 @@ type Client struct {
 	registered func() *registration // shared with all clients that For makes of this one
 	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
 	params     func() url.Values    // EndpointParams of target; nil: none
+	news       newsOf               // of the requests for the token
 	local      bool                 // the token goes into no Store: its key would give away a secret
 }
 
@@ -167,8 +168,12 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 // closePatience is how long Close waits for what ignores that it is to end.
 const closePatience = 5 * time.Second
 
-// Close ends background work, also that of clients which For made, and joins it. It is idempotent. On a client that For
-// made it does nothing.
+// Close ends background work, also that of clients which For made, and joins it: who waits for a token gets
+// [ErrClosed], token requests and discovery are cancelled. What ignores that its context has ended (a Store, an Auth, a
+// RoundTripper) is waited for, 5 s for token requests and the Store and 5 s for discovery. Close may be called more than
+// once; on a client that For made it does nothing.
+//
+// Its error is nil, but for a Client that New has not made.
 func (c *Client) Close() error {
 	if !c.made() {
 		return errNotMade()
@@ -233,8 +238,13 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
 		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
-	ctx = withHeld(withLabel(ctx, target.Label), c.tokens.Held)
-	return r.endpoints.fetch(ctx, r.exchanger, target.form())
+	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.tokens.Held), &c.news)
+	form := target.form()
+	tok, err := r.endpoints.fetch(ctx, r.exchanger, form)
+	if err == nil {
+		c.noteGranted(form, tok)
+	}
+	return tok, err
 }
 
 // explain makes of err what callers see. It costs a cached token nothing.
@@ -251,6 +261,9 @@ func (c *Client) asError(ctx context.Context, err error) error {
 	}
 	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
 		return c.registered().failedElsewhere(other)
+	}
+	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
+		return c.gaveUp(gaveUp)
 	}
 	switch {
 	case errors.Is(err, ErrClosed):

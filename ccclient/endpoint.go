@@ -44,8 +44,8 @@ func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls b
 	return e, err
 }
 
-// fetch gets a new token from wherever the endpoint is. Where it turns out to be gone, the metadata are looked at again,
-// and if they now name another place the request is made there.
+// fetch gets a new token from wherever the endpoint is. Where it turns out to be gone, the metadata are looked at
+// again, and if they now name another place the request is made there.
 func (e *endpoints) fetch(ctx context.Context, x *exchanger, form url.Values) (*oauth2.Token, error) {
 	if e.discoverer == nil {
 		return x.fetch(ctx, e.fixed, form)
@@ -89,9 +89,12 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		}
 		o, hint := x.link.judge(err, "Issuer", false)
 		failed.outlook = cmp.Or(o, failed.outlook)
-		pause := backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)
-		if failed.outlook == passing && attempts < maxAttempts && backoff.Sleep(ctx, pause) {
-			continue
+		if failed.outlook == passing && attempts < maxAttempts {
+			met := &Error{client: failed.client, host: failed.host, Err: fmt.Errorf("discovery: %w", err)}
+			noteFailure(ctx, x.concealEarly(ctx, met))
+			if backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {
+				continue
+			}
 		}
 		failed.Err = fmt.Errorf("discovery: %w", err)
 		if failed.Hint = hint; hint == "" && permanent {
@@ -162,7 +165,8 @@ func (e *endpoints) supported(m *discovery.Metadata) error {
 // of returns the token endpoint that the metadata name, for mutual TLS where there is a certificate to show.
 func (e *endpoints) of(m *discovery.Metadata) endpoint {
 	ep := endpoint{
-		tokenURL: m.TokenEndpoint, issuer: m.Issuer, algorithms: m.AssertionAlgs, methods: m.AuthMethods, dpop: m.DPoPAlgs,
+		tokenURL: m.TokenEndpoint, issuer: m.Issuer, algorithms: m.AssertionAlgs, methods: m.AuthMethods,
+		dpop: m.DPoPAlgs,
 	}
 	if e.mtls && m.MTLSTokenEndpoint != "" {
 		ep.tokenURL = m.MTLSTokenEndpoint

@@ -23,7 +23,7 @@ type ErrorCode string
 // The registered error codes that a token endpoint may answer with: of RFC 6749, and the last four of RFC 8707, 9396
 // and 9449.
 const (
-	InvalidRequest              ErrorCode = "invalid_request"               // something is missing, repeated or malformed
+	InvalidRequest              ErrorCode = "invalid_request"               // it lacks something, or is malformed
 	InvalidClient               ErrorCode = "invalid_client"                // the client was not authenticated
 	InvalidGrant                ErrorCode = "invalid_grant"                 // the grant or a proof was not accepted
 	UnauthorizedClient          ErrorCode = "unauthorized_client"           // this client may not use this grant type
@@ -33,7 +33,7 @@ const (
 	ServerError                 ErrorCode = "server_error"                  // the server's own fault
 	TemporarilyUnavailable      ErrorCode = "temporarily_unavailable"       // worth another attempt
 	InvalidTarget               ErrorCode = "invalid_target"                // a resource is unknown or not allowed
-	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // authorization details are unknown or wrong
+	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // they are unknown or wrong
 	UseDPoPNonce                ErrorCode = "use_dpop_nonce"                // handled by the library
 	InvalidDPoPProof            ErrorCode = "invalid_dpop_proof"            // for instance, a clock is wrong
 )
@@ -72,10 +72,13 @@ type Error struct {
 	outdated     func(ctx context.Context) bool
 }
 
+// errorPrefix is what the text of every error begins with that this package returns.
+const errorPrefix = "ccclient: "
+
 // Error tells in one line who asked whom, what came of it and what to do: code, words, cause and hint.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("ccclient: token request")
+	b.WriteString(errorPrefix + "token request")
 	if e.client != "" {
 		fmt.Fprintf(&b, " of client %q", e.client)
 	}

@@ -46,7 +46,7 @@ func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refus
 		e.Description = page.Title
 	}
 	e = x.failed(e)
-	e.Err, e.Hint = x.hint(e, a, broken, x.redactor())
+	e.Hint, e.Err = x.hint(e, a, broken, x.redactor())
 	// RFC 9449, section 8; a nonce also stands in for a clock that is wrong.
 	if x.nonce && (e.Code == UseDPoPNonce || e.Code == InvalidDPoPProof) {
 		e.outlook = nonceOnly

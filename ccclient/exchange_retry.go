@@ -49,10 +49,12 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint, form url.Values) (*o
 		began := time.Now()
 		tok, e := x.attempt(ctx, ep, form)
 		if e == nil {
+			noteFailure(ctx, nil)
 			x.log.attempt(ctx, ep.host(), attempt, time.Since(began), nil, 0)
 			return tok, nil
 		}
 		e.Attempts = attempt
+		noteFailure(ctx, e)
 		if ctx.Err() != nil {
 			return nil, e.endedBy(ctx)
 		}

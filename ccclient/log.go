@@ -40,6 +40,18 @@ func (l logger) storeUnused(why string) {
 	}
 }
 
+// scopesMissing tells that a token was granted less than was asked for.
+func (l logger) scopesMissing(host, label string, missing, granted string) {
+	if l.to == nil {
+		return
+	}
+	attrs := []any{slog.String("host", host), slog.String("missing", missing), slog.String("granted", granted)}
+	if label != "" {
+		attrs = append(attrs, slog.String("label", label))
+	}
+	l.to.Warn("the server granted fewer scopes than were asked for", attrs...)
+}
+
 // sealHint is what to do where a Store's keys would have to hold a secret.
 const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
 

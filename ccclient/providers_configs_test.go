@@ -9,6 +9,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
+	"github.com/ccclient/go-ccclient/transport"
 )
 
 // Each of these functions has a Config to copy: what is in capitals is to be replaced. It is used against a stand-in
@@ -415,4 +416,8 @@ func useSpiffe() string {
   grant_type=client_credentials
 GET https://api.example.com/things
   Authorization: Bearer`
+}
+
+var rejectedByDjango = func(resp *http.Response) bool {
+	return transport.DefaultRejected(resp) || resp.StatusCode == http.StatusForbidden && resp.ContentLength == 0
 }

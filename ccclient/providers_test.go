@@ -232,3 +232,24 @@ func TestLifetimesAndExtrasOfTheProvidersAreKept(t *testing.T) {
 		})
 	}
 }
+
+func TestEmpty403OfDjangoRenewsTheToken(t *testing.T) {
+	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
+		dead := r.token()
+		spend := r.Transport(roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("Authorization") == "Bearer "+dead {
+				return status(http.StatusForbidden)(req)
+			}
+			return status(http.StatusOK)(req)
+		}))
+		api := &http.Client{Transport: spend}
+		for want, rejected := range []func(*http.Response) bool{nil, rejectedByDjango} {
+			spend.Rejected = rejected
+			resp, err := api.Get("https://api.example.com/")
+			if err != nil || (resp.StatusCode == http.StatusOK) != (want == 1) {
+				t.Errorf("Rejected set %d: %v, %v", want, resp, err)
+			}
+			r.wantRequests(1 + want)
+		}
+	})
+}

@@ -103,8 +103,8 @@ func (r *recent) all() (all []string) {
 	return all
 }
 
-// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in those
-// before, or more.
+// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
+// those before, or more.
 func (x *exchanger) concealed(err error, more ...string) error {
 	return redact.New(slices.Concat(x.recent.all(), secretValues(x.header), more)...).Scrub(err)
 }

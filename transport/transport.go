@@ -51,6 +51,14 @@ type Transport struct {
 
 	// Rejected reports whether a response means that the token is no longer good. It must leave the body alone. Nil
 	// means DefaultRejected.
+	//
+	// A server that says so with something other than a 401 needs one of its own. The protected resources of
+	// django-oauth-toolkit answer a dead token with an empty 403, where a scope that is missing may get the same; a new
+	// token is asked for no more often than forced refreshes are spaced:
+	//
+	//	t.Rejected = func(resp *http.Response) bool {
+	//		return transport.DefaultRejected(resp) || resp.StatusCode == http.StatusForbidden && resp.ContentLength == 0
+	//	}
 	Rejected func(*http.Response) bool
 
 	// DPoP makes the proofs that go with tokens bound to a key. If set, all tokens must be of type DPoP; if nil, none
@@ -63,8 +71,9 @@ type Transport struct {
 // RoundTrip sends req with a token, and, if that is rejected, once more with another. A req with an Authorization
 // header goes out as it is, and so does one that a redirect has led away from where its first request went.
 //
-// Errors are the Source's and the Base's, wrapped or as they are, or one of those above; nothing was sent if the
-// cause was not the Base.
+// Errors are the Source's and the Base's, wrapped or as they are, or the Transport's own: [ErrInsecure],
+// [ErrHostNotAllowed], [ErrTokenType], or one that says what is wrong with the request, its body or the proof. Nothing
+// was sent if the cause was not the Base.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	own := countFields(req.Header)
 	how, err := t.passage(req, own)
