@@ -11,8 +11,9 @@ import (
 var ErrMiss = errors.New("cache: miss")
 
 // ErrUnreadable is what a Store's Get returns, wrapped, when it does hold something but cannot make sense of it: a
-// record that was sealed with another key (see [Seal]), a damaged file. A Cache warns of it, once, and gets a token from
-// the server, which replaces the record. It is an ErrMiss too, for whoever does not care why. Compare with errors.Is.
+// record that was sealed with another key (see [Seal]), a damaged file. A Cache warns of it, once, and gets a token
+// from the server, which replaces the record. It is an ErrMiss too, for whoever does not care why. Compare with
+// errors.Is.
 var ErrUnreadable error = unreadable{}
 
 type unreadable struct{}

@@ -170,8 +170,8 @@ const closePatience = 5 * time.Second
 
 // Close ends background work, also that of clients which For made, and joins it: who waits for a token gets
 // [ErrClosed], token requests and discovery are cancelled. What ignores that its context has ended (a Store, an Auth, a
-// RoundTripper) is waited for, 5 s for token requests and the Store and 5 s for discovery. Close may be called more than
-// once; on a client that For made it does nothing.
+// RoundTripper) is waited for, 5 s for token requests and the Store and 5 s for discovery. Close may be called more
+// than once; on a client that For made it does nothing.
 //
 // Its error is nil, but for a Client that New has not made.
 func (c *Client) Close() error {

@@ -141,7 +141,8 @@ func testNothingExportedShowsSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	secrets := []string{
-		oldSecret, newSecret, param, string(raw), fmt.Sprintf("%x", raw), new(big.Int).SetBytes(raw).String(), url.QueryEscape(param),
+		oldSecret, newSecret, param, string(raw), fmt.Sprintf("%x", raw), new(big.Int).SetBytes(raw).String(),
+		url.QueryEscape(param),
 	}
 	for n := range 8 {
 		secrets = append(secrets, tokenOf(n))
