@@ -87,6 +87,9 @@ type sealedLocker struct {
 	Locker
 }
 
+// Format prints the kind of Store behind s.
+func (s *sealed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "cache.Seal(%T)", s.store) }
+
 func (s *sealed) Get(ctx context.Context, key string) ([]byte, error) {
 	record, err := s.store.Get(ctx, key)
 	if err != nil {

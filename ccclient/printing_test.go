@@ -15,6 +15,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
@@ -87,7 +88,12 @@ func printed(v any) string {
 	return b.String()
 }
 
+// dump reads what mutexes guard, so it waits in a bubble for what goes on behind the callers.
 func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
+	synctest.Test(t, testNothingExportedShowsSecrets)
+}
+
+func testNothingExportedShowsSecrets(t *testing.T) {
 	const param = "canary-of-a-parameter-4711"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -158,6 +164,7 @@ func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
 		ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{}),
 		ccclient.SecretString(oldSecret), cache.Memory(),
 	} {
+		synctest.Wait()
 		check("printed", printed(v), v)
 		check("dumped", dump(v), v)
 		check("dumped in a field", dump(struct{ v any }{v}), v)
