@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
@@ -289,8 +290,10 @@ func TestStoreSeesNoSecretOfClientsWhoseCertificatesRotate(t *testing.T) {
 			all = append(all, string(data))
 		}
 		seen := strings.Join(all, "\n")
-		for _, secret := range []string{canary, hex.EncodeToString([]byte(canary)), string(raw), key.D.String(),
-			cctest.DefaultClientSecret, hex.EncodeToString(bytes.Repeat([]byte{1}, 32))} {
+		for _, secret := range []string{
+			canary, hex.EncodeToString([]byte(canary)), string(raw), new(big.Int).SetBytes(raw).String(),
+			cctest.DefaultClientSecret, hex.EncodeToString(bytes.Repeat([]byte{1}, 32)),
+		} {
 			if strings.Contains(seen, secret) {
 				t.Errorf("%q is to be seen", secret)
 			}

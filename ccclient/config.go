@@ -175,9 +175,9 @@ func (cfg Config) LogValue() slog.Value {
 }
 
 // FromOAuth2 returns the Config for what a program has configured for golang.org/x/oauth2/clientcredentials. It is to
-// be completed, and [New] says what is wrong with it. AuthStyleAutoDetect becomes [ClientSecretBasic], which every server
-// must support and x/oauth2 tries first: no method is probed, and the error of a server that refuses it says so. Its
-// secret is the one that c holds now. Nil is the zero Config.
+// be completed, and [New] says what is wrong with it. AuthStyleAutoDetect becomes [ClientSecretBasic], which every
+// server must support and x/oauth2 tries first: no method is probed, and the error of a server that refuses it says so.
+// Its secret is the one that c holds now. Nil is the zero Config.
 func FromOAuth2(c *clientcredentials.Config) Config {
 	if c == nil {
 		return Config{}
