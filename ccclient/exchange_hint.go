@@ -43,7 +43,7 @@ func (x *exchange) hint(
 		}
 		e.misplaced = false
 		return nil, hint
-	case page.HTML && e.StatusCode >= 500:
+	case page.HTML && outlookOf(e.StatusCode, "") == passing:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return cause, "it may be from a proxy in front of the token endpoint"
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
@@ -59,7 +59,8 @@ func (x *exchange) hint(
 	case e.Code == UnauthorizedClient && !aboutCredentials(e):
 		return nil, fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", grant)
 	case e.Code == UnauthorizedClient:
-		return nil, fmt.Sprintf("%s; then allow grant_type %q for this client at the server", x.refusedClient(e, r), grant)
+		return nil, x.refusedClient(e, r) +
+			fmt.Sprintf("; then allow grant_type %q for this client at the server", grant)
 	case errors.Is(e, InvalidClient), e.Code == AccessDenied && e.StatusCode == http.StatusUnauthorized,
 		!e.Code.registered() && (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusNotFound):
 		return nil, x.refusedClient(e, r)
@@ -101,13 +102,16 @@ func misplaced(e *Error, page bool) bool {
 	case http.StatusUnauthorized, http.StatusForbidden: // Spring answers so at every path that is not its own.
 		return page || bare(e)
 	}
-	return page && e.StatusCode < 500
+	return page && outlookOf(e.StatusCode, "") != passing && e.StatusCode != http.StatusProxyAuthRequired
 }
 
 // bare reports whether the server said nothing of why: a number in place of a code is the status again.
 func bare(e *Error) bool {
-	return (e.Code == "" || e.Code == InvalidRequest || e.Code == InvalidGrant || e.Code == ErrorCode(strconv.Itoa(e.StatusCode))) &&
-		e.Description == ""
+	switch e.Code {
+	case "", InvalidRequest, InvalidGrant, ErrorCode(strconv.Itoa(e.StatusCode)):
+		return e.Description == ""
+	}
+	return false
 }
 
 // aboutClient reports whether a 404 with words of its own is about the client, which is not known (OpenStack Keystone
@@ -174,7 +178,8 @@ func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (cause
 	case to.Host != from.Host:
 		return fmt.Errorf("the token endpoint redirects (%d) to host %s", a.Status, host), hint
 	case to.Scheme != from.Scheme:
-		return fmt.Errorf("the token endpoint redirects (%d) to %s on host %s", a.Status, r.Clean(to.Scheme), host), hint
+		scheme := r.Clean(to.Scheme)
+		return fmt.Errorf("the token endpoint redirects (%d) to %s on host %s", a.Status, scheme, host), hint
 	}
 	return fmt.Errorf("the token endpoint redirects (%d) to another path on host %s", a.Status, host), hint
 }

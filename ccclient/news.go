@@ -83,7 +83,7 @@ func (c *Client) gaveUp(err *cache.GaveUp) error {
 	return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w%s", c.registered().host, err.Err, text)
 }
 
-// noteGranted looks at what a new token was granted of the scopes that form asked for (RFC 6749, section 5.1), and warns
+// noteGranted looks at what a new token was granted of the scopes that form asked for (RFC 6749, section 5.1). It warns
 // of those that are missing, once for each set of scopes that is granted in their place.
 func (c *Client) noteGranted(form url.Values, tok *oauth2.Token) {
 	said, ok := tok.Extra("scope").(string)
@@ -111,7 +111,10 @@ func missingScopes(asked string, granted []string) (missing []string) {
 		scopes = strings.Split(asked, ",") // for servers that have them so
 	}
 	for _, scope := range scopes {
-		if scope != "" && scope != ".default" && !strings.HasSuffix(scope, "/.default") && !slices.Contains(granted, scope) {
+		if scope == "" || scope == ".default" || strings.HasSuffix(scope, "/.default") {
+			continue
+		}
+		if !slices.Contains(granted, scope) {
 			missing = append(missing, scope)
 		}
 	}

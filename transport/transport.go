@@ -57,7 +57,8 @@ type Transport struct {
 	// token is asked for no more often than forced refreshes are spaced:
 	//
 	//	t.Rejected = func(resp *http.Response) bool {
-	//		return transport.DefaultRejected(resp) || resp.StatusCode == http.StatusForbidden && resp.ContentLength == 0
+	//		return transport.DefaultRejected(resp) ||
+	//			resp.StatusCode == http.StatusForbidden && resp.ContentLength == 0
 	//	}
 	Rejected func(*http.Response) bool
 
