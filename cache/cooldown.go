@@ -8,11 +8,14 @@ import (
 	"time"
 )
 
-// A CoolDown says how long a [Fetch] that failed leaves the server alone, and for which keys.
+// A CoolDown says how long a [Fetch] that failed leaves the server alone, and for which keys. What it says nothing of
+// pauses from 1 s, doubling to 10 s, or to 60 s while a token lives. Up to a quarter is taken off each pause, but it is
+// never below 1 s.
 type CoolDown struct {
 	RetryAfter time.Duration // the server's word (Retry-After), heeded for an hour at most; 0: none
-	Permanent  bool          // a retry without a change cannot help: from 5 to 60 s, rather than from 1 to 10 s
+	Permanent  bool          // a retry without a change cannot help: pauses double from 5 s to 60 s
 	Shared     bool          // it is about all keys of the Cache: they cool down together, and one of them tries again
+	Local      bool          // the server was not asked: no word of it is left in the Store for other processes
 }
 
 // A CoolDowner is an error of a [Fetch] that says how it wants to cool down. It is found with errors.As.

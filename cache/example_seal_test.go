@@ -31,7 +31,7 @@ func ExampleSeal() {
 	record, _ := shared.Get(ctx, "token")
 	_ = shared.Put(ctx, "another", record, time.Hour)
 	_, err = sealed.Get(ctx, "another")
-	fmt.Println(errors.Is(err, cache.ErrMiss))
+	fmt.Println(errors.Is(err, cache.ErrUnreadable))
 	// Output:
 	// secret <nil>
 	// true

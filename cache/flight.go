@@ -248,7 +248,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 	e.mu.Unlock()
 
 	fl.leaveGate()
-	if removed || errors.As(o.err, new(*panicError)) {
+	if removed || why.said.Local || errors.As(o.err, new(*panicError)) {
 		return nil // It is nobody else's business.
 	}
 	return failed

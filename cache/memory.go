@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -29,6 +30,9 @@ type memory struct {
 	locks   map[string]*memoryLock
 	sweepAt int // number of records and locks at which the expired ones are dropped
 }
+
+// Format prints nothing of what m holds: fmt would read it without the mutex.
+func (m *memory) Format(s fmt.State, _ rune) { fmt.Fprint(s, "cache.Memory") }
 
 type (
 	memoryRecord struct {

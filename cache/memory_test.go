@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,27 @@ import (
 func TestMemoryIsAConformingStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(*testing.T) cache.Store { return cache.Memory() })
+}
+
+func TestStoreInUseCanBePrinted(t *testing.T) {
+	memory := cache.Memory()
+	sealed, err := cache.Seal(memory, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range 1000 {
+			memory.Put(t.Context(), fmt.Sprint(i), []byte("canary"), time.Hour)
+		}
+	})
+	for range 100 {
+		if got := fmt.Sprintf("%v %+v %#v", memory, sealed, &memory); strings.Contains(got, "canary") ||
+			!strings.HasPrefix(got, "cache.Memory cache.Seal(*cache.memory) ") {
+			t.Fatal(got)
+		}
+	}
+	wg.Wait()
 }
 
 func TestMemoryIsSharedByWhoeverHoldsIt(t *testing.T) {

@@ -15,8 +15,8 @@ type Options struct {
 
 	// RefreshAt is the part of its life after which a token is refreshed in the background while callers go on with it.
 	// Zero means 0.8; up to 0.05 is taken off, drawn once per token, so that a fleet does not ask all at once. 1 means
-	// no background refresh: callers wait at each expiry. A "refresh_in" that the server sent with the token goes
-	// before it.
+	// no background refresh: callers wait at each expiry. Unless it is 1, a "refresh_in" that the server sent with the
+	// token goes before it.
 	RefreshAt float64
 
 	// DefaultLifetime is how long a token is taken to live when the server does not say. Zero means 5 min.
@@ -34,7 +34,8 @@ type Options struct {
 
 	// Store is a second level that outlives the process or is shared by several: a token found there spares a fetch. If
 	// it is a Locker too, all who share it make one fetch. Nil: this process only. A Store that fails or hangs is a
-	// miss, and costs a caller half a second in all, once in a while; a caller with a living token never waits for it.
+	// miss, and costs a caller half a second in all, once in a while. A caller with a living token waits for it only
+	// inside ExpiryMargin, and then a two-hundredth of the time left at most.
 	//
 	// It holds tokens: wrap it with Seal unless what lies behind it may read them.
 	Store Store

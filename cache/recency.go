@@ -10,7 +10,8 @@ import (
 // sweepEvery bounds how often a full cache looks through all its entries for expired ones.
 const sweepEvery = time.Second
 
-// With so many entries a use is noted once in 2^coarseBits nanoseconds, some 67 ms: order within that matters to nobody.
+// With so many entries a use is noted once in 2^coarseBits nanoseconds, some 67 ms: order within that matters to
+// nobody.
 const (
 	coarseFrom = 1000
 	coarseBits = 26
@@ -58,8 +59,8 @@ func (e *Entry) Evicted() bool {
 	return e.evicted
 }
 
-// Held returns the token that e holds, be it alive or not, and changes nothing; nil if there is none. It is for those who
-// have to know it to keep it out of a text; do not modify it.
+// Held returns the token that e holds, be it alive or not, and changes nothing; nil if there is none. It is for those
+// who have to know it to keep it out of a text; do not modify it.
 func (e *Entry) Held() *oauth2.Token {
 	if s := e.current.Load(); s != nil {
 		return s.token
@@ -131,9 +132,9 @@ func (c *Cache) leastRecentlyUsed() *Entry {
 	}
 }
 
-// touch notes that e was used. What changes nothing is not written, so that readers share no cache line: an entry that is
-// among the most recently used eighth of a full cache stays as it is, and, where there are very many, one that was used
-// in this same stretch of time.
+// touch notes that e was used. What changes nothing is not written, so that readers share no cache line: an entry that
+// is among the most recently used eighth of a full cache stays as it is, and, where there are very many, one that was
+// used in this same stretch of time.
 func (e *Entry) touch(now instant) {
 	c := e.cache
 	if c.coarse {

@@ -191,7 +191,9 @@ func (c *Cache) readToken(r *record, now time.Time, sealed bool) *snapshot {
 }
 
 func (c *Cache) readFailure(f *failureRecord, now time.Time) *cooldown {
-	said := CoolDown{time.Duration(f.RetryAfter) * time.Millisecond, f.Permanent, f.Shared}
+	said := CoolDown{
+		RetryAfter: time.Duration(f.RetryAfter) * time.Millisecond, Permanent: f.Permanent, Shared: f.Shared,
+	}
 	age := max(0, now.Sub(time.UnixMilli(f.At)))
 	if age > maxRetryAfter || f.By == c.id {
 		return nil

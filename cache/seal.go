@@ -25,11 +25,12 @@ const sealVersion = 1
 // put it first, then drop the old one after the longest token life. A key has 32 random bytes, see [ParseKey]; with
 // random nonces one key should not seal more than 2^32 records.
 //
-// A record that no key opens is a miss: the error of Get is ErrMiss and says why. The result is a Locker if and only if
-// s is one; the names of keys and locks go through as they are.
+// A record that no key opens, as after a rotation that left a process behind, is not a plain miss: the error of Get is
+// [ErrUnreadable] and says why. The result is a Locker if and only if s is one; the names of keys and locks go through
+// as they are.
 //
-// It is a [KeyedHasher] too, by the first of the keys: while a rotation is under way, those who have not got it yet share
-// no token whose key holds a secret with those who have.
+// It is a [KeyedHasher] too, by the first of the keys: while a rotation is under way, those who have not got it yet
+// share no token whose key holds a secret with those who have.
 func Seal(s Store, keys ...[]byte) (Store, error) {
 	var faults []error
 	if s == nil {
@@ -86,6 +87,9 @@ type sealedLocker struct {
 	Locker
 }
 
+// Format prints the kind of Store behind s.
+func (s *sealed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "cache.Seal(%T)", s.store) }
+
 func (s *sealed) Get(ctx context.Context, key string) ([]byte, error) {
 	record, err := s.store.Get(ctx, key)
 	if err != nil {
@@ -122,10 +126,10 @@ func sealRecord(aead cipher.AEAD, key string, data []byte) []byte {
 
 func openRecord(aeads []cipher.AEAD, key string, record []byte) ([]byte, error) {
 	if len(record) == 0 {
-		return nil, unopened("cache: the sealed record is empty")
+		return nil, fmt.Errorf("cache: the sealed record is empty: %w", ErrUnreadable)
 	}
 	if record[0] != sealVersion {
-		return nil, unopened("cache: the record is not sealed, or by another version of this package")
+		return nil, fmt.Errorf("cache: the record is not sealed, or by another version of this package: %w", ErrUnreadable)
 	}
 	aad := sealAAD(key)
 	buf := make([]byte, 0, len(record)) // each key tries to open into it
@@ -135,16 +139,9 @@ func openRecord(aeads []cipher.AEAD, key string, record []byte) ([]byte, error) 
 			return data, nil
 		}
 	}
-	return nil, unopened(fmt.Sprintf("cache: a sealed record opens with none of the %d keys: was one rotated away, which "+
-		"Seal is to be given behind the new one for as long as a token lives, or was the record altered?", len(aeads)))
+	return nil, fmt.Errorf("cache: a sealed record opens with none of the %d keys (was one rotated away, which Seal is to "+
+		"be given behind the new one for as long as a token lives, or was the record altered?): %w", len(aeads), ErrUnreadable)
 }
-
-// An unopened error is why a record that is there cannot be used. It is an [ErrMiss], and does not read as one.
-type unopened string
-
-func (e unopened) Error() string { return string(e) }
-
-func (e unopened) Is(target error) bool { return target == ErrMiss }
 
 func sealAAD(key string) []byte {
 	aad := make([]byte, 0, 1+len(key))

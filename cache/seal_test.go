@@ -91,12 +91,12 @@ func TestFirstKeySealsAndAllOpen(t *testing.T) {
 	if got := mustGet(t, newest, "k"); string(got) != "new" {
 		t.Errorf("with the first key only: Get = %q", got)
 	}
-	if _, err := oldest.Get(t.Context(), "k"); !errors.Is(err, cache.ErrMiss) {
-		t.Errorf("with the second key only: Get = %v, want ErrMiss", err)
+	if _, err := oldest.Get(t.Context(), "k"); !errors.Is(err, cache.ErrUnreadable) {
+		t.Errorf("with the second key only: Get = %v, want ErrUnreadable", err)
 	}
 }
 
-func TestRecordThatDoesNotOpenIsAMissThatSaysWhy(t *testing.T) {
+func TestRecordThatDoesNotOpenIsNoMiss(t *testing.T) {
 	m := cache.Memory()
 	s := mustSeal(t, m, sealKey(1))
 	mustPut(t, s, "k", []byte("v"))
@@ -127,11 +127,11 @@ func TestRecordThatDoesNotOpenIsAMissThatSaysWhy(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			mustPut(t, m, tt.key, tt.record)
 			data, err := s.Get(t.Context(), tt.key)
-			if !errors.Is(err, cache.ErrMiss) {
-				t.Fatalf("Get = %q, %v, want ErrMiss", data, err)
+			if !errors.Is(err, cache.ErrUnreadable) || !errors.Is(err, cache.ErrMiss) {
+				t.Fatalf("Get = %q, %v, want ErrUnreadable, which is an ErrMiss", data, err)
 			}
-			if err == cache.ErrMiss {
-				t.Error("the miss does not say why, so that nobody can be warned")
+			if err == cache.ErrUnreadable {
+				t.Error("the error does not say why")
 			}
 		})
 	}
@@ -250,8 +250,8 @@ func FuzzOpenSealed(f *testing.F) {
 		switch {
 		case err == nil && !bytes.Equal(record, sealed):
 			t.Errorf("%x opened to %q", record, data)
-		case err != nil && !errors.Is(err, cache.ErrMiss):
-			t.Errorf("Get = %v, want ErrMiss", err)
+		case err != nil && !errors.Is(err, cache.ErrUnreadable):
+			t.Errorf("Get = %v, want ErrUnreadable", err)
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // storeTimeout bounds one call of a Store, and all of them together that a caller has to wait for.
@@ -88,10 +90,11 @@ func (l *secondLevel) lookUp(ctx context.Context, fl *flight) (outcome, bool) {
 func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown) {
 	e := fl.entry
 	data, err := callStore(ctx, l, &fl.store, func(ctx context.Context) ([]byte, error) {
-		return l.store.Get(ctx, e.key)
+		data, err := l.store.Get(ctx, e.key)
+		return data, hideToken(err, e.current.Load())
 	})
 	if err != nil {
-		if err == ErrMiss {
+		if isMiss(err) {
 			l.breaker.healthy()
 		}
 		return nil, nil
@@ -99,7 +102,7 @@ func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown
 	read := time.Now()
 	found, err := l.cache.readRecord(data, read, l.sealed)
 	if err != nil {
-		if !errors.Is(err, ErrMiss) {
+		if !isMiss(err) {
 			l.warn(err)
 		}
 		return nil, nil
@@ -168,12 +171,23 @@ func (l *secondLevel) putRecord(ctx context.Context, key string, s *snapshot, f 
 	}
 	limit := storeTimeout
 	_, err = callStore(ctx, l, &limit, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, l.store.Put(ctx, key, data, ttl)
+		return struct{}{}, hideToken(l.store.Put(ctx, key, data, ttl), s)
 	})
 	if err == nil {
 		l.breaker.healthy()
 	}
 }
+
+// hideToken returns err, of a Store, as it may be logged: one that quotes the command that failed quotes the record.
+func hideToken(err error, s *snapshot) error {
+	if s == nil {
+		return redact.New().Scrub(err)
+	}
+	return redact.New(s.token.AccessToken).Scrub(err)
+}
+
+// isMiss reports whether a Store holds nothing, rather than something that it cannot read.
+func isMiss(err error) bool { return errors.Is(err, ErrMiss) && !errors.Is(err, ErrUnreadable) }
 
 // putMark tells others who wait that fl's fetch has begun. To all else it is a miss. It reports whether the Store takes
 // writes.
@@ -209,10 +223,11 @@ func callStore[T any](
 	hurried := *limit < storeTimeout/2 && limited.Err() != nil // Others had used up the time.
 	*limit -= time.Since(began)
 	switch {
-	case err == nil, err == ErrMiss:
+	case err == nil, isMiss(err):
 		l.breaker.reset()
-	case errors.Is(err, ErrMiss):
-		l.warn(err) // a record that does not open
+	case errors.Is(err, ErrUnreadable): // It has answered all the same.
+		l.breaker.reset()
+		l.warn(err)
 	case ctx.Err() == nil && l.cache.life.Err() == nil && !hurried: // else it is not the Store's fault
 		l.breaker.trip()
 		l.warn(err)

@@ -242,7 +242,29 @@ func TestRubbishInTheStoreIsAMiss(t *testing.T) {
 	}
 }
 
-func TestSealedRecordThatDoesNotOpenIsAMiss(t *testing.T) {
+// A wrapping store puts a context around each miss.
+type wrapping struct{ cache.Store }
+
+func (s wrapping) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := s.Store.Get(ctx, key)
+	if err != nil {
+		err = fmt.Errorf("get %s: %w", key, err)
+	}
+	return data, err
+}
+
+func TestWrappedMissIsAPlainMiss(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	inBubble(t, cache.Options{Store: wrapping{cache.Memory()}, Logger: logger}, func(t *testing.T, r *rig) {
+		r.want("token-1")
+		if log.Len() > 0 {
+			t.Errorf("a store that holds nothing is warned of:\n%s", &log)
+		}
+	})
+}
+
+func TestSealedRecordThatDoesNotOpenIsWarnedOfOnce(t *testing.T) {
 	var log bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		s, st := newServer(), cache.Memory()

@@ -10,6 +10,17 @@ import (
 // it.
 var ErrMiss = errors.New("cache: miss")
 
+// ErrUnreadable is what a Store's Get returns, wrapped, when it does hold something but cannot make sense of it: a
+// record that was sealed with another key (see [Seal]), a damaged file. A Cache warns of it, once, and gets a token
+// from the server, which replaces the record. It is an ErrMiss too, for whoever does not care why. Compare with
+// errors.Is.
+var ErrUnreadable error = unreadable{}
+
+type unreadable struct{}
+
+func (unreadable) Error() string        { return "cache: unreadable record" }
+func (unreadable) Is(target error) bool { return target == ErrMiss }
+
 // A Store is a second level behind a Cache's own memory: it outlives the process, or is shared by several. It keeps
 // opaque bytes; a Cache writes records into it that hold tokens, so wrap it with Seal unless what lies behind it may
 // read them.
@@ -20,7 +31,8 @@ var ErrMiss = errors.New("cache: miss")
 // Package storetest checks an implementation.
 type Store interface {
 	// Get returns what was last Put under key, or an error that is ErrMiss if there is nothing, or if it has outlived
-	// its ttl.
+	// its ttl; one that is ErrUnreadable if the Store works, but not what it holds; and any other if the Store does
+	// not work: a Cache leaves it alone then, for a while.
 	Get(ctx context.Context, key string) ([]byte, error)
 
 	// Put replaces what lies under key, for ttl. It is all or nothing: a reader sees the old data or the new, never a

@@ -132,7 +132,7 @@ type facts struct {
 	certificate bool     // it takes a client certificate
 	signs       bool     // it signs assertions, as AssertionOptions say
 	remedy      string   // what to do when the server refuses the client
-	identity    []string // what of it shapes a token, for the cache key: its name, a key id; nothing secret. Empty: unknown
+	identity    []string // what of it shapes a token, for the cache key; nothing secret. Empty: unknown
 	fault       error    // what is wrong with its configuration, for New to report
 }
 
@@ -157,8 +157,8 @@ func factsOf(a Auth) facts {
 	return f
 }
 
-// identityOf returns what of a goes into the cache key: nothing if that does not tell all its tokens apart, so that they
-// must not go into a Store.
+// identityOf returns what of a goes into the cache key: nothing if that does not tell all its tokens apart, so that
+// they must not go into a Store.
 func identityOf(a Auth) (identity []string, err error) {
 	own, ok := a.(interface{ Identity() string })
 	if !ok {

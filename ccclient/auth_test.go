@@ -52,7 +52,8 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 		for _, v := range []any{r, &r, c, &c, auth} {
 			printed := everyPrint(t, v)
 			for _, form := range []string{
-				canary, "canary-key", base64.StdEncoding.EncodeToString([]byte("client:" + canary)), fmt.Sprintf("%x", canary),
+				canary, "canary-key", base64.StdEncoding.EncodeToString([]byte("client:" + canary)),
+				fmt.Sprintf("%x", canary),
 			} {
 				if strings.Contains(printed, form) {
 					t.Errorf("%T: %q is in %s", v, form, printed)

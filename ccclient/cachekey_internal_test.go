@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 )
 
@@ -16,7 +17,7 @@ func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 	base := func() Config {
 		return Config{TokenURL: "https://a/t", ClientID: "id", Auth: ClientSecretBasic(secret)}
 	}
-	hash := secretHashOf(nil)
+	hash := cachekey.SecretsOf(nil)
 	key := func(change func(*Config)) string {
 		cfg := base()
 		if change != nil {
@@ -97,28 +98,4 @@ func TestKeyCoversAllThatShapesTheToken(t *testing.T) {
 	if string(with) == string(without) {
 		t.Error("the certificate does not matter")
 	}
-}
-
-// No two URLs are alike, and no query is open.
-func FuzzURLsGoIntoKeysWhole(f *testing.F) {
-	f.Add("https://a/t", "https://a/t?")
-	f.Add("https://a/t?x=1", "https://a/t?x=2")
-	f.Add("https://u:p@a/t", "https://a/t")
-	f.Add("https://a/t?", "https://a/t?#?")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		var h, g keyHash
-		h.url(a)
-		g.url(b)
-		if equal := string(h.open) == string(g.open) && string(h.secret) == string(g.secret); equal && a != b {
-			ua, _ := url.Parse(a)
-			ub, _ := url.Parse(b)
-			if ua == nil || ub == nil || ua.String() != ub.String() { // as they are sent
-				t.Errorf("%q and %q are alike", a, b)
-			}
-		}
-		if u, err := url.Parse(a); err == nil && len(u.RawQuery) > 8 && strings.Count(a, u.RawQuery) == 1 &&
-			strings.Contains(string(h.open), u.RawQuery) {
-			t.Errorf("the query of %q is open", a)
-		}
-	})
 }

@@ -3,7 +3,11 @@ package ccclient_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -61,7 +65,9 @@ func seal(t *testing.T, s cache.Store, key byte) cache.Store {
 }
 
 // two returns how many token requests two clients make, one after the other, each with a Store and a change.
-func two(t *testing.T, stores [2]cache.Store, change [2]func(*ccclient.Config), target ccclient.Target) (n int, log string) {
+func two(
+	t *testing.T, stores [2]cache.Store, change [2]func(*ccclient.Config), target ccclient.Target,
+) (n int, log string) {
 	t.Helper()
 	var buf bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
@@ -228,4 +234,66 @@ func TestCertificateInsideOfHTTPClientIsPartOfTheKey(t *testing.T) {
 			t.Errorf("%s: %d requests, want %d", name, n, c.requests)
 		}
 	}
+}
+
+func TestStoreSeesNoSecretOfClientsWhoseCertificatesRotate(t *testing.T) {
+	const canary = "canary-of-a-parameter-4711"
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		as := cctest.NewServer(cctest.Options{})
+		defer as.Close()
+		below, generation := &keyReader{Store: cache.Memory()}, byte(1)
+		var log bytes.Buffer
+		cfg := certifiedConfig(as, func() {})
+		cfg.TLS = &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &tls.Certificate{Certificate: [][]byte{{generation}}, PrivateKey: key}, nil
+		}}
+		cfg.EndpointHeader = http.Header{"X-Api-Key": {canary}}
+		cfg.Cache.Store = seal(t, below, 1)
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		var clients []*ccclient.Client
+		for range 2 {
+			c, err := ccclient.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			clients = append(clients, c.For(ccclient.Target{EndpointParams: url.Values{"api_key": {canary}}}))
+		}
+		for range 3 {
+			for _, c := range clients { // the second one finds what the first one got
+				if _, err := c.Token(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+			}
+			generation++
+			time.Sleep(2 * time.Second)
+		}
+		if n := len(as.TokenRequests()); n != 3 || len(below.keys) != 3 {
+			t.Errorf("%d token requests for three certificates, keys %q", n, below.keys)
+		}
+		all := append([]string{log.String(), dump(clients), printed(clients[0])}, below.keys...)
+		for _, k := range below.keys {
+			data, err := below.Store.Get(t.Context(), k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, string(data))
+		}
+		seen := strings.Join(all, "\n")
+		for _, secret := range []string{canary, hex.EncodeToString([]byte(canary)), string(raw), key.D.String(),
+			cctest.DefaultClientSecret, hex.EncodeToString(bytes.Repeat([]byte{1}, 32))} {
+			if strings.Contains(seen, secret) {
+				t.Errorf("%q is to be seen", secret)
+			}
+		}
+	})
 }

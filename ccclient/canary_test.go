@@ -150,8 +150,8 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 					if tok.AccessToken != canaryToken {
 						t.Errorf("%s: got another token", name)
 					}
-					reset := roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") })
-					httpClient := &http.Client{Transport: c.Transport(reset)}
+					reset := func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") }
+					httpClient := &http.Client{Transport: c.Transport(roundTripper(reset))}
 					_, err = httpClient.Get("https://api.example.com/")
 					note(httpClient.Transport)
 					note(c.Transport(nil).DPoP)

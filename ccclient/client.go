@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
@@ -45,7 +46,7 @@ type registration struct {
 	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
 	host        string // that of server, as errors have it
 	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
-	secretHash  secretHash
+	secretHash  cachekey.Secrets
 	stored      bool // tokens go into a Store
 	auth        Auth
 	endpoints   endpoints
@@ -105,8 +106,8 @@ func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
 // from [Client.HTTPClient] do this by themselves.
 func (c *Client) Invalidate(rejected *oauth2.Token) { c.kept().Invalidate(rejected) }
 
-// TokenSource returns an oauth2.TokenSource for whatever takes one. It keeps no context: a call waits as long as a token
-// request may take, see FetchTimeout in [cache.Options].
+// TokenSource returns an oauth2.TokenSource for whatever takes one. It keeps no context: a call waits as long as a
+// token request may take, see FetchTimeout in [cache.Options].
 func (c *Client) TokenSource() oauth2.TokenSource { return tokenSource{c} }
 
 type tokenSource struct{ c *Client }
@@ -122,12 +123,12 @@ func (s tokenSource) MarshalText() ([]byte, error) { return s.c.MarshalText() }
 
 func (s tokenSource) Token() (*oauth2.Token, error) { return s.c.Token(context.Background()) }
 
-// HTTPClient returns an http.Client that authorizes each request with a token, and, when the server rejects that, gets a
-// new one and repeats the request once. It is the caller's to modify; its connections are shared by all that this Client
-// returns.
+// HTTPClient returns an http.Client that authorizes each request with a token, and, when the server rejects that,
+// gets a new one and repeats the request once. It is the caller's to modify; its connections are shared by all that
+// this Client returns.
 //
-// It is a copy of Config.HTTPClient, with its Timeout, Jar and CheckRedirect, around whose Transport the token is added.
-// Without one it has no timeout, which would cut long downloads: use the request's context.
+// It is a copy of Config.HTTPClient, with its Timeout, Jar and CheckRedirect, around whose Transport the token is
+// added. Without one it has no timeout, which would cut long downloads: use the request's context.
 //
 // See package transport for which hosts get the token, and when a request is repeated.
 func (c *Client) HTTPClient() *http.Client {
@@ -168,8 +169,12 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 // closePatience is how long Close waits for what ignores that it is to end.
 const closePatience = 5 * time.Second
 
-// Close ends background work, also that of clients which For made, and joins it. It is idempotent. On a client that For
-// made it does nothing.
+// Close ends background work, also that of clients which For made, and joins it: who waits for a token gets
+// [ErrClosed], token requests and discovery are cancelled. What ignores that its context has ended (a Store, an Auth, a
+// RoundTripper) is waited for, 5 s for token requests and the Store and 5 s for discovery. Close may be called more
+// than once; on a client that For made it does nothing.
+//
+// Its error is nil, but for a Client that New has not made.
 func (c *Client) Close() error {
 	if !c.made() {
 		return errNotMade()

@@ -278,7 +278,8 @@ func TestErrorOfTheCallersContextSaysSo(t *testing.T) {
 		for _, token := range []func(context.Context) (string, error){
 			r.AccessToken, r.For(ccclient.Target{Audience: "x"}).AccessToken,
 		} {
-			if _, err := token(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), want) {
+			_, err := token(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("got %v, want %s", err, want)
 			}
 		}

@@ -6,8 +6,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/redact"
@@ -78,11 +84,11 @@ type Config struct {
 	// AllowedHosts reaches. No redirect takes it elsewhere, and no https proxy is shown it.
 	TLS *tls.Config
 
-	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces, counts
-	// or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated. New calls
-	// WrapTransport once, and once more if TLS has a client certificate: for connections without it, which API calls go
-	// through that may not have the token. What it returns sees the client's credentials and the tokens. Together with
-	// HTTPClient it is a fault.
+	// WrapTransport, if set, returns what everything goes through instead of own: something around it that traces,
+	// counts or logs. own are the library's own connections, with TLS in force, also after a certificate has rotated.
+	// New calls WrapTransport once, and once more if TLS has a client certificate: for connections without it, which
+	// API calls go through that may not have the token. What it returns sees the client's credentials and the tokens.
+	// Together with HTTPClient it is a fault.
 	WrapTransport func(own http.RoundTripper) http.RoundTripper
 
 	// DPoPKey, if set, binds tokens to this key (RFC 9449): P-256, P-384, P-521, RSA from 2048 bits, or Ed25519.
@@ -111,8 +117,9 @@ type Config struct {
 	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be
 	// set here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity,
 	// see [Auth]. Nor does a token go into it whose key would hold a secret that whoever reads the Store's keys could
-	// guess at: where TokenURL has a query, or EndpointParams or EndpointHeader a name that speaks of a secret, a key or
-	// a token. A Store from [cache.Seal] hashes those with a key, and takes such tokens. Otherwise there is a warning.
+	// guess at: where TokenURL has a query, or EndpointParams or EndpointHeader a name that speaks of a secret, a key
+	// or a token. A Store from [cache.Seal] hashes those with a key, and takes such tokens. Otherwise there is a
+	// warning.
 	Cache cache.Options
 
 	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.
@@ -165,4 +172,30 @@ func (cfg Config) LogValue() slog.Value {
 		slog.Any("endpoint_params", redact.Names(cfg.EndpointParams)),
 		slog.Any("endpoint_header", redact.Names(cfg.EndpointHeader)),
 	)
+}
+
+// FromOAuth2 returns the Config for what a program has configured for golang.org/x/oauth2/clientcredentials. It is to
+// be completed, and [New] says what is wrong with it. AuthStyleAutoDetect becomes [ClientSecretBasic], which every server
+// must support and x/oauth2 tries first: no method is probed, and the error of a server that refuses it says so. Its
+// secret is the one that c holds now. Nil is the zero Config.
+func FromOAuth2(c *clientcredentials.Config) Config {
+	if c == nil {
+		return Config{}
+	}
+	cfg := Config{
+		TokenURL:       c.TokenURL,
+		ClientID:       c.ClientID,
+		Scopes:         strings.Fields(strings.Join(c.Scopes, " ")),
+		EndpointParams: maps.Clone(c.EndpointParams),
+	}
+	for name, values := range cfg.EndpointParams {
+		cfg.EndpointParams[name] = slices.Clone(values)
+	}
+	switch secret := SecretString(c.ClientSecret); c.AuthStyle {
+	case oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader:
+		cfg.Auth = ClientSecretBasic(secret)
+	case oauth2.AuthStyleInParams:
+		cfg.Auth = ClientSecretPost(secret)
+	}
+	return cfg
 }

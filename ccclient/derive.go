@@ -29,7 +29,7 @@ func (c *Client) For(t Target) *Client {
 // client returns a new Client for t, which is complete and not shared.
 func (r *registration) client(t Target) *Client {
 	sum, secret := t.key(nil, r.key, r.secretHash)
-	key, local := string(sum), secret && !r.secretHash.shared
+	key, local := string(sum), secret && !r.secretHash.Shared
 	var params func() url.Values
 	if given := t.EndpointParams; len(given) > 0 {
 		params = func() url.Values { return given }

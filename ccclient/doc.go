@@ -28,9 +28,10 @@
 //
 // # How it is made
 //
-// This package gets a token, package cache keeps it fresh, package transport spends it; each can be used without the
-// other two. Package cctest is an authorization server for tests. [docs/architecture.md] follows a request through
-// them, and says which goroutines and locks there are.
+// This package gets a token, package cache keeps it fresh, package transport spends it. cache and transport can be used
+// alone; this package joins them, and the cache calls back into it for the fetch. Package cctest is an authorization
+// server for tests. [docs/architecture.md] follows a request through them, and says which goroutines and locks there
+// are.
 //
 // # What is stable
 //

@@ -165,8 +165,8 @@ func (e *endpoints) supported(m *discovery.Metadata) error {
 // of returns the token endpoint that the metadata name, for mutual TLS where there is a certificate to show.
 func (e *endpoints) of(m *discovery.Metadata) endpoint {
 	ep := endpoint{
-		tokenURL: m.TokenEndpoint, issuer: m.Issuer,
-		algorithms: m.AssertionAlgs, methods: m.AuthMethods, dpop: m.DPoPAlgs,
+		tokenURL: m.TokenEndpoint, issuer: m.Issuer, algorithms: m.AssertionAlgs, methods: m.AuthMethods,
+		dpop: m.DPoPAlgs,
 	}
 	if e.mtls && m.MTLSTokenEndpoint != "" {
 		ep.tokenURL = m.MTLSTokenEndpoint

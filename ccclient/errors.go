@@ -23,7 +23,7 @@ type ErrorCode string
 // The registered error codes that a token endpoint may answer with: of RFC 6749, and the last four of RFC 8707, 9396
 // and 9449.
 const (
-	InvalidRequest              ErrorCode = "invalid_request"               // something is missing, repeated or malformed
+	InvalidRequest              ErrorCode = "invalid_request"               // it lacks something, or is malformed
 	InvalidClient               ErrorCode = "invalid_client"                // the client was not authenticated
 	InvalidGrant                ErrorCode = "invalid_grant"                 // the grant or a proof was not accepted
 	UnauthorizedClient          ErrorCode = "unauthorized_client"           // this client may not use this grant type
@@ -33,7 +33,7 @@ const (
 	ServerError                 ErrorCode = "server_error"                  // the server's own fault
 	TemporarilyUnavailable      ErrorCode = "temporarily_unavailable"       // worth another attempt
 	InvalidTarget               ErrorCode = "invalid_target"                // a resource is unknown or not allowed
-	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // authorization details are unknown or wrong
+	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // they are unknown or wrong
 	UseDPoPNonce                ErrorCode = "use_dpop_nonce"                // handled by the library
 	InvalidDPoPProof            ErrorCode = "invalid_dpop_proof"            // for instance, a clock is wrong
 )
@@ -68,6 +68,7 @@ type Error struct {
 	outlook      outlook // zero: that of StatusCode and Code
 	misplaced    bool    // there may be no token endpoint where it was looked for
 	ofTarget     bool    // what the token is to be for is at fault, and the server was not asked
+	unasked      bool    // the server was not asked; another process of a fleet may have what was lacking
 	outdated     func(ctx context.Context) bool
 }
 
@@ -120,11 +121,13 @@ func (e *Error) foresees() outlook { return cmp.Or(e.outlook, outlookOf(e.Status
 
 // CoolDown tells package cache how long to leave the server alone.
 func (e *Error) CoolDown() cache.CoolDown {
-	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary(), Shared: e.concernsClient()}
+	return cache.CoolDown{RetryAfter: e.RetryAfter, Permanent: !e.Temporary(), Shared: e.concernsClient(),
+		Local: e.ofTarget || e.unasked}
 }
 
-// concernsClient reports whether other tokens of the same client would meet the same error: the server cannot be reached,
-// is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be for.
+// concernsClient reports whether other tokens of the same client would meet the same error: the server cannot be
+// reached, is in trouble or asks for patience, or it refuses the client, rather than what this one token is to be
+// for.
 func (e *Error) concernsClient() bool {
 	switch e.Code {
 	case InvalidClient, UnauthorizedClient, TemporarilyUnavailable, ServerError, UseDPoPNonce, InvalidDPoPProof:
@@ -145,8 +148,8 @@ func (e *Error) Record() string {
 	return fmt.Sprintf("%d %d %s", e.StatusCode, e.foresees(), code)
 }
 
-// failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can make
-// it up, but not have it say anything.
+// failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can
+// make it up, but not have it say anything.
 func (r *registration) failedElsewhere(err *cache.FailedElsewhere) *Error {
 	e := r.failed(err, unclear)
 	e.RetryAfter = err.Cause.RetryAfter

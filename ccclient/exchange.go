@@ -31,13 +31,13 @@ type exchanger struct {
 	dpop     *transport.DPoP // nil: bearer tokens
 	link     *link           // what is known of the client's connections; nil: of those without a Config
 	log      logger
-	recent   *recent
+	recent   *redact.Recent
 }
 
 // newExchanger completes x.
 func newExchanger(x exchanger) *exchanger {
 	x.header = field.Canonical(x.header)
-	x.recent = new(recent)
+	x.recent = new(redact.Recent)
 	x.retry = x.retry.withDefaults()
 	if x.link == nil {
 		x.link = newLink(&Config{}, nil)
@@ -116,7 +116,7 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	if err != nil {
 		return nil, x.unauthenticated(err)
 	}
-	x.recent.credentials(x.credentials)
+	x.recent.Secrets(x.credentials.secrets(), x.credentials.Form["client_assertion"])
 	form, header := maps.Clone(x.form), x.header.Clone()
 	maps.Copy(form, withoutEmpty(x.credentials.Form))
 	maps.Copy(header, field.Canonical(x.credentials.Header))
@@ -131,7 +131,7 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	req.Header = header
 	if x.dpop != nil {
 		if err := x.dpop.Sign(req, ""); err != nil {
-			return nil, x.failed(&Error{Err: errors.Unwrap(err), outlook: unclear}) // without the prefix
+			return nil, x.failed(&Error{Err: errors.Unwrap(err), outlook: unclear, unasked: true}) // without the prefix
 		}
 	}
 	return req, nil
@@ -199,4 +199,28 @@ func withoutEmpty(form url.Values) url.Values {
 		}
 	}
 	return kept
+}
+
+// heldKey is for a func that returns the token that a token request is to replace.
+type heldKey struct{}
+
+// withHeld returns a context for the request that replaces what held returns, which may be nil.
+func withHeld(ctx context.Context, held func() *oauth2.Token) context.Context {
+	return context.WithValue(ctx, heldKey{}, held)
+}
+
+func heldOf(ctx context.Context) func() *oauth2.Token {
+	held, _ := ctx.Value(heldKey{}).(func() *oauth2.Token)
+	return held
+}
+
+// textOf returns the token that held returns, if that is not nil.
+func textOf(held func() *oauth2.Token) string {
+	if held == nil {
+		return ""
+	}
+	if tok := held(); tok != nil {
+		return tok.AccessToken
+	}
+	return ""
 }

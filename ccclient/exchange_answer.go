@@ -29,7 +29,7 @@ func (x *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
 	if err != nil {
 		return nil, x.unusable(a, err)
 	}
-	x.recent.token(tok)
+	x.recent.Token(tok.AccessToken)
 	return tok, nil
 }
 
@@ -46,7 +46,7 @@ func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refus
 		e.Description = page.Title
 	}
 	e = x.failed(e)
-	e.Err, e.Hint = x.hint(e, a, broken, x.redactor())
+	e.Hint, e.Err = x.hint(e, a, broken, x.redactor())
 	// RFC 9449, section 8; a nonce also stands in for a clock that is wrong.
 	if x.nonce && (e.Code == UseDPoPNonce || e.Code == InvalidDPoPProof) {
 		e.outlook = nonceOnly
@@ -92,7 +92,7 @@ func (x *exchange) unauthenticated(err error) *Error {
 	if source, ok := errors.AsType[*unproven](err); ok {
 		x.credentials.secret = source.state // which the error may repeat
 	}
-	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear})
+	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear, unasked: true})
 	if source, ok := errors.AsType[interface {
 		error
 		Outdated(context.Context) bool
@@ -104,7 +104,7 @@ func (x *exchange) unauthenticated(err error) *Error {
 
 // unsendable is a request that cannot be made, for its URL is none.
 func (x *exchange) unsendable(err error) *Error {
-	return x.failed(&Error{Err: withoutURL(err), outlook: settled})
+	return x.failed(&Error{Err: withoutURL(err), outlook: settled, unasked: true})
 }
 
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of

@@ -124,7 +124,8 @@ func TestEndpointHeaderThatCannotBeSentIsFault(t *testing.T) {
 func TestMethodIsItselfBesideEndpointHeader(t *testing.T) {
 	secret := "old-secret"
 	source := func(context.Context) (string, error) { return secret, nil }
-	inBubble(t, cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "new-secret"}}}, func(c *ccclient.Config) {
+	o := cctest.Options{Clients: []cctest.Registration{{ID: "client", Secret: "new-secret"}}}
+	inBubble(t, o, func(c *ccclient.Config) {
 		c.Auth = ccclient.ClientSecretBasic(source)
 		c.EndpointHeader = http.Header{"X-Tenant": {"acme"}, "X-Api-Key": {"canary-0"}}
 	}, func(t *testing.T, r *rig) {

@@ -22,7 +22,7 @@ import (
 // known. broken is why the answer's body could not be read, if so.
 func (x *exchange) hint(
 	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
-) (cause error, hint string) {
+) (hint string, cause error) {
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
 	page.Media, page.Title = r.Clean(page.Media), ""
 	grant, audience := x.form.Get("grant_type"), x.form.Get("audience")
@@ -32,59 +32,60 @@ func (x *exchange) hint(
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
 		_, hint = x.link.proxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
-		return errors.New("a proxy in between wants authentication"), hint
+		return hint, errors.New("a proxy in between wants authentication")
 	case x.endpoint.plain() && tlsport.Says(e.StatusCode, a.Body):
 		e.misplaced = false
-		return tlsport.Err, "use https" + inSetting(x.setting())
+		return "use https" + inSetting(x.setting()), tlsport.Err
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Description, "SSL certificate"): // nginx
 		_, hint = x.link.alerted(alertCertificateRequired)
 		if !strings.Contains(e.Description, "No required") {
 			_, hint = x.link.alerted(alertBadCertificate)
 		}
 		e.misplaced = false
-		return nil, hint
+		return hint, nil
 	case page.HTML && outlookOf(e.StatusCode, "") == passing:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
-		return cause, "it may be from a proxy in front of the token endpoint"
+		return "it may be from a proxy in front of the token endpoint", cause
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
-		return page, x.refusedClient(e, r)
+		return x.refusedClient(e, r), page
 	case page.HTML:
-		return page, "check " + x.setting()
+		return "check " + x.setting(), page
 	case e.misplaced && e.StatusCode != http.StatusUnauthorized && e.StatusCode != http.StatusForbidden:
-		return errors.New("there is no token endpoint at this address"), "check " + x.setting()
+		return "check " + x.setting(), errors.New("there is no token endpoint at this address")
 	case x.wantsDPoP(e):
-		return nil, "set DPoPKey, since the server wants a DPoP proof"
+		return "set DPoPKey, since the server wants a DPoP proof", nil
 	case x.refusesAlgorithm(e):
-		return nil, x.otherAlgorithm(r)
+		return x.otherAlgorithm(r), nil
 	case e.Code == UnauthorizedClient && !aboutCredentials(e):
-		return nil, fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", grant)
+		return fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", grant), nil
 	case e.Code == UnauthorizedClient:
-		return nil, x.refusedClient(e, r) +
-			fmt.Sprintf("; then allow grant_type %q for this client at the server", grant)
+		return fmt.Sprintf(
+			"%s; then allow grant_type %q for this client at the server", x.refusedClient(e, r), grant,
+		), nil
 	case errors.Is(e, InvalidClient), e.Code == AccessDenied && e.StatusCode == http.StatusUnauthorized,
 		!e.Code.registered() && (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusNotFound):
-		return nil, x.refusedClient(e, r)
+		return x.refusedClient(e, r), nil
 	case e.Code == UnsupportedGrantType:
-		return nil, fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", grant)
+		return fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", grant), nil
 	case e.Code == InvalidScope && x.form.Has("scope"):
-		return nil, fmt.Sprintf("the scopes asked for were %q", x.form.Get("scope"))
+		return fmt.Sprintf("the scopes asked for were %q", x.form.Get("scope")), nil
 	case e.Code == InvalidScope:
-		return nil, "no scope was asked for, and the server may want one: set Scopes"
+		return "no scope was asked for, and the server may want one: set Scopes", nil
 	case e.Code == InvalidTarget:
-		return nil, fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], audience)
+		return fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], audience), nil
 	case e.Code == InvalidDPoPProof:
-		return nil, "this machine's clock may be wrong"
+		return "this machine's clock may be wrong", nil
 	case e.StatusCode == http.StatusNotAcceptable:
-		return nil, "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept"
+		return "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept", nil
 	case bare(e) && x.dpop == nil && len(x.endpoint.dpop) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
-		return nil, "the server lists algorithms for DPoP and may want a proof: set DPoPKey"
+		return "the server lists algorithms for DPoP and may want a proof: set DPoPKey", nil
 	case bare(e) && e.Code != InvalidGrant && (e.StatusCode == http.StatusBadRequest || e.Code == InvalidRequest):
-		return nil, "the server does not say what it misses: it may want Scopes, Audience or EndpointParams, or " +
-			x.otherMethod(r)
+		return "the server does not say what it misses: it may want Scopes, Audience or EndpointParams, or " +
+			x.otherMethod(r), nil
 	case e.Code == "" && e.Description == "" && e.StatusCode < 300:
-		return errors.New("the answer says that it is an error, not which"), ""
+		return "", errors.New("the answer says that it is an error, not which")
 	}
-	return nil, ""
+	return "", nil
 }
 
 // misplaced reports whether e may mean that there is no token endpoint at the address that was asked. It is asked here
@@ -107,11 +108,8 @@ func misplaced(e *Error, page bool) bool {
 
 // bare reports whether the server said nothing of why: a number in place of a code is the status again.
 func bare(e *Error) bool {
-	switch e.Code {
-	case "", InvalidRequest, InvalidGrant, ErrorCode(strconv.Itoa(e.StatusCode)):
-		return e.Description == ""
-	}
-	return false
+	return (e.Code == "" || e.Code == InvalidRequest || e.Code == InvalidGrant ||
+		e.Code == ErrorCode(strconv.Itoa(e.StatusCode))) && e.Description == ""
 }
 
 // aboutClient reports whether a 404 with words of its own is about the client, which is not known (OpenStack Keystone
@@ -162,7 +160,7 @@ func (x *exchange) setting() string {
 }
 
 // redirect names where the token endpoint has gone: no more than the host, since a query may hold anything.
-func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (cause error, hint string) {
+func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (hint string, cause error) {
 	hint = "redirects are not followed, set TokenURL to the final URL"
 	if x.endpoint.issuer != "" {
 		hint = "redirects are not followed, and the metadata of Issuer should name the final URL"
@@ -170,18 +168,19 @@ func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (cause
 	from, err := url.Parse(x.endpoint.tokenURL)
 	to, err2 := url.Parse(a.Header.Get("Location"))
 	if err != nil || err2 != nil || a.Header.Get("Location") == "" {
-		return fmt.Errorf("the token endpoint redirects (%d)", a.Status), hint
+		return hint, fmt.Errorf("the token endpoint redirects (%d)", a.Status)
 	}
 	to = from.ResolveReference(to)
 	host := r.Clean(to.Host)
 	switch {
 	case to.Host != from.Host:
-		return fmt.Errorf("the token endpoint redirects (%d) to host %s", a.Status, host), hint
+		return hint, fmt.Errorf("the token endpoint redirects (%d) to host %s", a.Status, host)
 	case to.Scheme != from.Scheme:
-		scheme := r.Clean(to.Scheme)
-		return fmt.Errorf("the token endpoint redirects (%d) to %s on host %s", a.Status, scheme, host), hint
+		return hint, fmt.Errorf(
+			"the token endpoint redirects (%d) to %s on host %s", a.Status, r.Clean(to.Scheme), host,
+		)
 	}
-	return fmt.Errorf("the token endpoint redirects (%d) to another path on host %s", a.Status, host), hint
+	return hint, fmt.Errorf("the token endpoint redirects (%d) to another path on host %s", a.Status, host)
 }
 
 // refusesAlgorithm reports whether e is about the algorithm with which an assertion was signed.

@@ -40,7 +40,8 @@ func TestConfigOfOAuth2BecomesOneOfThisLibrary(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := server.TokenRequests()[0]
-			if r.Form.Get("scope") != "read write" || r.Form.Get("audience") != "api" || r.Form.Has("client_id") == header {
+			if r.Form.Get("scope") != "read write" || r.Form.Get("audience") != "api" ||
+				r.Form.Has("client_id") == header {
 				t.Errorf("style %d: %v", style, r.Form)
 			}
 		})

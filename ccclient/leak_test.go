@@ -98,7 +98,8 @@ func said(err error) string {
 // said ends them.
 func fit(text string) bool {
 	return !strings.ContainsFunc(text, func(c rune) bool {
-		return c != '\n' && !unicode.IsPrint(c) || unicode.In(c, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+		return c != '\n' && !unicode.IsPrint(c) ||
+			unicode.In(c, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 	})
 }
 
@@ -132,7 +133,8 @@ func tokenOf(n int) string {
 
 func jsonAnswer(status int, body string) *http.Response {
 	return &http.Response{
-		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)),
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body)),
 	}
 }
 
@@ -147,7 +149,8 @@ func TestWhatWasSecretBeforeIsInNoErrorEither(t *testing.T) {
 		long := func(context.Context) (string, error) { return secret + "-and-longer-than-32-bytes", nil }
 		c, err := ccclient.New(ccclient.Config{
 			TokenURL: asTokenURL, ClientID: "id", Auth: auth(long), HTTPClient: &http.Client{Transport: server},
-			Retry: ccclient.Retry{MaxAttempts: 1}, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Retry:  ccclient.Retry{MaxAttempts: 1},
+			Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -215,7 +218,8 @@ func TestCodeStaysAsItIsOrIsLeftOut(t *testing.T) {
 	} {
 		server := &memory{answer: func() *http.Response { return jsonAnswer(400, fmt.Sprintf(`{"error":%s}`, quoted(code))) }}
 		c, err := ccclient.New(ccclient.Config{
-			TokenURL: asTokenURL, ClientID: "id", HTTPClient: &http.Client{Transport: server}, Retry: ccclient.Retry{MaxAttempts: 1},
+			TokenURL: asTokenURL, ClientID: "id", HTTPClient: &http.Client{Transport: server},
+			Retry: ccclient.Retry{MaxAttempts: 1},
 			Auth: ccclient.AuthFunc(func(context.Context, ccclient.Request) (ccclient.Credentials, error) {
 				return ccclient.Credentials{Form: url.Values{"a": {"secret"}, "b": {"my_client_credentials"}}}, nil
 			}),
@@ -238,7 +242,9 @@ func TestDiscoveryErrorsAreFitToBeShown(t *testing.T) {
 	metadata := func(member string) string {
 		return `{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/token",` + member + `}`
 	}
-	for name, canary := range map[string]string{"secret": oldSecret, "deceit": deceit, "huge": strings.Repeat("x", 1<<20)} {
+	for name, canary := range map[string]string{
+		"secret": oldSecret, "deceit": deceit, "huge": strings.Repeat("x", 1<<20),
+	} {
 		for shape, resp := range map[string]func() *http.Response{
 			"issuer": func() *http.Response { return jsonAnswer(200, `{"issuer":`+quoted("https://other/"+canary)+`}`) },
 			"endpoint": func() *http.Response {
@@ -392,7 +398,8 @@ func TestErrorOfTheBaseHoldsNoTokenOfBefore(t *testing.T) {
 		if answers++; answers == 1 {
 			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 		}
-		return nil, fmt.Errorf("a proxy says: %s, and before that %s", r.Header.Get("Authorization"), url.QueryEscape("Bearer "+tokenOf(1)))
+		return nil, fmt.Errorf("a proxy says: %s, and before that %s",
+			r.Header.Get("Authorization"), url.QueryEscape("Bearer "+tokenOf(1)))
 	}))}
 	_, err = api.Get("https://api.example.com/")
 	if err == nil || answers != 2 || holds(said(err), tokenOf(1)) != "" || holds(said(err), tokenOf(2)) != "" {

@@ -10,8 +10,8 @@ import (
 // those that nobody hears of. The zero logger is silent.
 type logger struct{ to *slog.Logger }
 
-// attempt tells of one attempt at a token request to host; err is nil if it brought a token, wait is the pause before the
-// next one.
+// attempt tells of one attempt at a token request to host; err is nil if it brought a token, wait is the pause before
+// the next one.
 func (l logger) attempt(ctx context.Context, host string, n int, took time.Duration, err error, wait time.Duration) {
 	if l.to == nil || !l.to.Enabled(ctx, slog.LevelDebug) {
 		return

@@ -9,13 +9,14 @@ import (
 	"slices"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
-// New makes a Client. It does no I/O; the first token is asked for when it is needed. Its error lists every fault of cfg
-// at once, each with the name of its field.
+// New makes a Client. It does no I/O; the first token is asked for when it is needed. Its error lists every fault of
+// cfg at once, each with the name of its field.
 func New(cfg Config) (*Client, error) {
 	f := cfg.validate()
 	identity, err := identityOf(cfg.Auth)
@@ -92,13 +93,14 @@ func (r *registration) locate(cfg *Config) (err error) {
 // prepareExchanges says how token requests are made.
 func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
-		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry, dpop: r.dpop,
+		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
+		dpop: r.dpop,
 		link: r.link, log: logger{cfg.logger()},
 	})
 }
 
-// tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It looks
-// into wrappers that can be unwrapped, in the way of errors or in that of Kubernetes' client-go.
+// tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It
+// looks into wrappers that can be unwrapped, in the way of errors or in that of Kubernetes' client-go.
 func tlsConfigOf(t http.RoundTripper) *tls.Config {
 	for range 16 { // One may lead back to itself.
 		switch wrapper := t.(type) {
@@ -124,14 +126,14 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	o.Logger = cfg.logger()
 	log := logger{o.Logger}
 	var secret bool
-	r.secretHash = secretHashOf(o.Store)
+	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
 	switch {
 	case o.Store == nil:
 	case len(identity) == 0:
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
 		log.storeUnused("Auth has no Identity to tell them apart")
-	case secret && !r.secretHash.shared:
+	case secret && !r.secretHash.Shared:
 		o.Store = nil // Its keys would show whether a guess at the secret is right.
 		log.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
 	}

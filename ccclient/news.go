@@ -83,8 +83,8 @@ func (c *Client) gaveUp(err *cache.GaveUp) error {
 	return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w%s", c.registered().host, err.Err, text)
 }
 
-// noteGranted looks at what a new token was granted of the scopes that form asked for (RFC 6749, section 5.1). It warns
-// of those that are missing, once for each set of scopes that is granted in their place.
+// noteGranted looks at what a new token was granted of the scopes that form asked for (RFC 6749, section 5.1), and
+// warns of those that are missing, once for each set of scopes that is granted in their place.
 func (c *Client) noteGranted(form url.Values, tok *oauth2.Token) {
 	said, ok := tok.Extra("scope").(string)
 	granted := strings.Fields(said)
@@ -98,7 +98,7 @@ func (c *Client) noteGranted(form url.Values, tok *oauth2.Token) {
 	update(&c.news, func(n *news) { n.granted, changed = set, n.granted != set })
 	if changed {
 		r := c.registered()
-		told := redact.New(r.exchanger.recent.all()...).Clean(strings.Join(granted, " "))
+		told := redact.New(r.exchanger.recent.All()...).Clean(strings.Join(granted, " "))
 		r.exchanger.log.scopesMissing(r.host, c.target.Label, strings.Join(missing, " "), told)
 	}
 }
@@ -111,10 +111,8 @@ func missingScopes(asked string, granted []string) (missing []string) {
 		scopes = strings.Split(asked, ",") // for servers that have them so
 	}
 	for _, scope := range scopes {
-		if scope == "" || scope == ".default" || strings.HasSuffix(scope, "/.default") {
-			continue
-		}
-		if !slices.Contains(granted, scope) {
+		if scope != "" && scope != ".default" && !strings.HasSuffix(scope, "/.default") &&
+			!slices.Contains(granted, scope) {
 			missing = append(missing, scope)
 		}
 	}

@@ -9,11 +9,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
@@ -86,7 +88,12 @@ func printed(v any) string {
 	return b.String()
 }
 
+// dump reads what mutexes guard, so it waits in a bubble for what goes on behind the callers.
 func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
+	synctest.Test(t, testNothingExportedShowsSecrets)
+}
+
+func testNothingExportedShowsSecrets(t *testing.T) {
 	const param = "canary-of-a-parameter-4711"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -98,8 +105,10 @@ func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
 	}
 	server := &memory{}
 	c, err := ccclient.New(ccclient.Config{
-		TokenURL: asTokenURL + "?api_key=" + param, ClientID: "id", Auth: ccclient.ClientSecretPost(ccclient.SecretString(oldSecret)),
-		HTTPClient: &http.Client{Transport: roundTripper(server.RoundTrip)}, EndpointParams: url.Values{"password": {param}},
+		TokenURL: asTokenURL + "?api_key=" + param, ClientID: "id",
+		Auth:           ccclient.ClientSecretPost(ccclient.SecretString(oldSecret)),
+		HTTPClient:     &http.Client{Transport: roundTripper(server.RoundTrip)},
+		EndpointParams: url.Values{"password": {param}},
 		EndpointHeader: http.Header{"X-Api-Key": {param}}, Cache: cache.Options{Store: cache.Memory()},
 	})
 	if err != nil {
@@ -131,7 +140,10 @@ func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
 	if _, err := api.Get("https://api.example.com/"); err != nil {
 		t.Fatal(err)
 	}
-	secrets := []string{oldSecret, newSecret, param, string(raw), fmt.Sprintf("%x", raw), key.D.String(), url.QueryEscape(param)}
+	secrets := []string{
+		oldSecret, newSecret, param, string(raw), fmt.Sprintf("%x", raw), new(big.Int).SetBytes(raw).String(),
+		url.QueryEscape(param),
+	}
 	for n := range 8 {
 		secrets = append(secrets, tokenOf(n))
 	}
@@ -146,15 +158,19 @@ func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
 		}
 	}
 	for _, v := range []any{
-		c, derived, bound, c.TokenSource(), c.HTTPClient(), c.Transport(nil), bound.Transport(nil).DPoP, api, bound.HTTPClient(),
-		ccclient.ClientSecretBasic(ccclient.SecretString(oldSecret)), ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{}),
+		c, derived, bound, c.TokenSource(), c.HTTPClient(), c.Transport(nil), bound.Transport(nil).DPoP, api,
+		bound.HTTPClient(),
+		ccclient.ClientSecretBasic(ccclient.SecretString(oldSecret)),
+		ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{}),
 		ccclient.SecretString(oldSecret), cache.Memory(),
 	} {
+		synctest.Wait()
 		check("printed", printed(v), v)
 		check("dumped", dump(v), v)
 		check("dumped in a field", dump(struct{ v any }{v}), v)
 	}
-	credentials, err := ccclient.ClientSecretPost(ccclient.SecretString(oldSecret)).Authenticate(context.Background(), ccclient.Request{})
+	credentials, err := ccclient.ClientSecretPost(ccclient.SecretString(oldSecret)).
+		Authenticate(context.Background(), ccclient.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +184,8 @@ func TestNothingExportedShowsSecretsHoweverItIsPrinted(t *testing.T) {
 	registered := cctest.Registration{ID: "id", Secret: oldSecret}
 	for _, v := range []any{
 		credentials, &credentials, cfg, &cfg, target, &target, request, &request, pair, &pair, registered, &registered,
-		cctest.Options{Clients: []cctest.Registration{registered}}, []any{cfg, target}, struct{ C ccclient.Config }{cfg},
+		cctest.Options{Clients: []cctest.Registration{registered}},
+		[]any{cfg, target}, struct{ C ccclient.Config }{cfg},
 	} {
 		check("printed", printed(v), v)
 	}

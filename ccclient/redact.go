@@ -7,9 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
@@ -17,14 +14,14 @@ import (
 // redactor hides what is secret in the request, in its response so far, and in those before, which a server may repeat
 // as well; and the token that is held.
 func (x *exchange) redactor() *redact.Redactor {
-	all := x.recent.all()
+	all := x.recent.All()
 	all = append(all, x.credentials.secrets()...)
 	all = append(all, x.proof)
 	all = append(all, x.received...)
-	all = append(all, secretValues(x.form)...)
-	all = append(all, secretValues(x.header)...)
+	all = append(all, redact.SecretValues(x.form)...)
+	all = append(all, redact.SecretValues(x.header)...)
 	if u, err := url.Parse(x.endpoint.tokenURL); err == nil {
-		all = append(all, secretValues(u.Query())...)
+		all = append(all, redact.SecretValues(u.Query())...)
 	}
 	return redact.New(append(all, textOf(x.held))...)
 }
@@ -41,85 +38,23 @@ func conceal(e *Error, r *redact.Redactor) {
 	e.Err = r.Scrub(e.Err)
 }
 
-// A recent remembers what was secret in the last exchanges of a client. The zero recent is ready for use.
-type recent struct {
-	mu      sync.Mutex // guards what follows, each the latest few of its kind
-	secrets []func() string
-	proofs  []func() string // assertions, each of them used once
-	tokens  []func() string
-}
-
-// How many are remembered: rotations are rare, and of the others it is the last that matters.
-const (
-	recentSecrets = 8
-	recentProofs  = 4
-	recentTokens  = 8
-)
-
-// credentials remembers c.
-func (r *recent) credentials(c Credentials) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	assertion := c.Form["client_assertion"]
-	for _, s := range c.secrets() {
-		if slices.Contains(assertion, s) {
-			remember(&r.proofs, recentProofs, s)
-		} else {
-			remember(&r.secrets, recentSecrets, s)
-		}
-	}
-}
-
-// token remembers tok.
-func (r *recent) token(tok *oauth2.Token) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	remember(&r.tokens, recentTokens, tok.AccessToken)
-}
-
-// remember makes s the latest of list, which has most at most.
-func remember(list *[]func() string, most int, s string) {
-	const longest = 64 << 10
-	if len(s) < redact.MinRun || len(s) > longest {
-		return
-	}
-	if i := slices.IndexFunc(*list, func(known func() string) bool { return known() == s }); i >= 0 {
-		*list = slices.Delete(*list, i, i+1)
-	} else if len(*list) == most {
-		*list = slices.Delete(*list, 0, 1)
-	}
-	*list = append(*list, func() string { return s })
-}
-
-// all returns all that is remembered.
-func (r *recent) all() (all []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, list := range [][]func() string{r.secrets, r.proofs, r.tokens} {
-		for _, s := range list {
-			all = append(all, s())
-		}
-	}
-	return all
-}
-
-// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in those
-// before, or more.
+// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
+// those before, or more.
 func (x *exchanger) concealed(err error, more ...string) error {
-	return redact.New(slices.Concat(x.recent.all(), secretValues(x.header), more)...).Scrub(err)
+	return redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), more)...).Scrub(err)
 }
 
 // concealEarly is conceal for an error before the first exchange.
 func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
 	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
-	conceal(e, redact.New(slices.Concat(x.recent.all(), secretValues(x.header), known)...))
+	conceal(e, redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), known)...))
 	return e
 }
 
 // firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.
 func (x *exchanger) firstSecret(ctx context.Context) string {
 	m, ok := x.auth.(*method)
-	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.all()) > 0 {
+	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.All()) > 0 {
 		return ""
 	}
 	secret, err := m.current(ctx)
@@ -127,30 +62,6 @@ func (x *exchanger) firstSecret(ctx context.Context) string {
 		return ""
 	}
 	return secret
-}
-
-// heldKey is for a func that returns the token that a token request is to replace.
-type heldKey struct{}
-
-// withHeld returns a context for the request that replaces what held returns, which may be nil.
-func withHeld(ctx context.Context, held func() *oauth2.Token) context.Context {
-	return context.WithValue(ctx, heldKey{}, held)
-}
-
-func heldOf(ctx context.Context) func() *oauth2.Token {
-	held, _ := ctx.Value(heldKey{}).(func() *oauth2.Token)
-	return held
-}
-
-// textOf returns the token that held returns, if that is not nil.
-func textOf(held func() *oauth2.Token) string {
-	if held == nil {
-		return ""
-	}
-	if tok := held(); tok != nil {
-		return tok.AccessToken
-	}
-	return ""
 }
 
 // secrets returns what must not show of c: every value but those of client_id and client_assertion_type, and the secret
@@ -190,25 +101,4 @@ func basicPassword(credentials string) []string {
 		return []string{password}
 	}
 	return []string{password, decoded}
-}
-
-// secretValues returns the values of parameters that are likely to be secret, going by their names.
-func secretValues(m map[string][]string) (all []string) {
-	for name, values := range m {
-		if secretName(name) {
-			all = append(all, values...)
-		}
-	}
-	return all
-}
-
-// secretName reports whether a parameter of this name is likely to hold a secret.
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	for _, part := range []string{"secret", "password", "token", "assertion", "key", "code"} {
-		if strings.Contains(name, part) && !strings.HasSuffix(name, "_type") && !strings.HasSuffix(name, "_format") {
-			return true
-		}
-	}
-	return false
 }

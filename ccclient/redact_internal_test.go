@@ -53,7 +53,8 @@ func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 		x := exchangeWith(t, auth, url.Values{"grant_type": {"client_credentials"}})
 		var canaries []string
 		for _, s := range echo(secret) {
-			if name != "func" && name != "bearer" || !strings.HasPrefix(s, "Y2xpZW50") { // "client": such a pair is of Basic
+			// What begins with "client", in base64, is a pair of Basic.
+			if name != "func" && name != "bearer" || !strings.HasPrefix(s, "Y2xpZW50") {
 				canaries = append(canaries, s)
 			}
 		}
@@ -76,8 +77,8 @@ func TestSecretThatTheServerEchoesIsInNoFieldOfTheError(t *testing.T) {
 			} {
 				_, e := x.interpret(a)
 				r, _ := errors.AsType[*oauth2.RetrieveError](e)
-				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%q\n%v\n%+v\n%+v", e, e, e, *e, *e, *e, e.Hint,
-					e.Code, e.Description, e.URI, r, *r, r.Response)
+				said := fmt.Sprintf("%v\n%+v\n%#v\n%v\n%+v\n%#v\n%q\n%q\n%q\n%q\n%v\n%+v\n%+v", e, e, e, *e, *e, *e,
+					e.Hint, e.Code, e.Description, e.URI, r, *r, r.Response)
 				if strings.Contains(said, canary) || strings.Contains(said, "canary") {
 					t.Errorf("%s, %d: %q is in %s", name, a.Status, canary, said)
 				}

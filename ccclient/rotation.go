@@ -30,8 +30,8 @@ type certified struct {
 	thumbprint string // of the certificate
 }
 
-// errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be bound
-// to either.
+// errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be
+// bound to either.
 var errRotated = errors.New("the client certificate changes again and again: " +
 	"GetClientCertificate in Config.TLS should return the same one until it is replaced")
 
@@ -98,7 +98,9 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
 	certificate := k.registered().certificate
 	if !certificate.Check(ctx) && ctx.Err() != nil {
-		return nil, k.registered().failed(fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err()), passing)
+		e := k.registered().failed(fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err()), passing)
+		e.unasked = true
+		return nil, e
 	}
 	if certificate.Last() == with.thumbprint {
 		tok, err := k.fetch(ctx)
@@ -107,7 +109,9 @@ func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Toke
 		certificate.Check(brief)
 		cancel()
 		if certificate.Last() == with.thumbprint {
-			return tok, outdatedBy(err, func(ctx context.Context) bool { return certificate.Recent(ctx) != with.thumbprint })
+			return tok, outdatedBy(err, func(ctx context.Context) bool {
+				return certificate.Recent(ctx) != with.thumbprint
+			})
 		}
 	}
 	with.Evict() // Nobody asks for it any more, KeepFresh aside.

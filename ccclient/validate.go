@@ -177,7 +177,8 @@ func (cfg *Config) validateConnections() (f faults) {
 	if config == nil {
 		config = new(tls.Config)
 	}
-	if auth := factsOf(cfg.Auth); auth.certificate && len(config.Certificates) == 0 && config.GetClientCertificate == nil {
+	if auth := factsOf(cfg.Auth); auth.certificate && len(config.Certificates) == 0 &&
+		config.GetClientCertificate == nil {
 		f.add("TLS", "%s needs a client certificate: set Certificates or GetClientCertificate", auth.name)
 	}
 	for _, version := range []uint16{config.MinVersion, config.MaxVersion} {
@@ -199,7 +200,8 @@ func validateCache(o *cache.Options) (f faults) {
 	return f
 }
 
-// checkEndpoint holds a token endpoint to RFC 6749, section 3.2. Its errors do not repeat the URL, which may hold a key.
+// checkEndpoint holds a token endpoint to RFC 6749, section 3.2. Its errors do not repeat the URL, which may hold a
+// key.
 func checkEndpoint(raw string, insecureHTTP bool) error {
 	u, err := url.Parse(raw)
 	switch {

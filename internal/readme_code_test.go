@@ -30,11 +30,12 @@ func readmeQuickstart(ctx context.Context) error {
 
 	api := client.HTTPClient() // an *http.Client, for everything that needs the token
 	resp, err := api.Get("https://api.example.com/things")
-
 	if err != nil {
 		return err
 	}
-	return resp.Body.Close()
+	defer resp.Body.Close()
+
+	return nil
 }
 
 func readmeKeys(dpopKey crypto.Signer) (*ccclient.Client, error) {

@@ -102,6 +102,7 @@ func (c *credential) authorize(req *http.Request, own fields) *http.Request {
 
 // redactor hides what is secret in the header of out, and the last tokens.
 func (t *Transport) redactor(out *http.Request) *redact.Redactor {
+	//lint:ignore SA1008 A caller may have written the name as the RFC does.
 	secrets := slices.Concat(out.Header["Dpop"], out.Header["DPoP"])
 	for _, value := range out.Header["Authorization"] {
 		_, token, _ := strings.Cut(value, " ")

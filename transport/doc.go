@@ -2,7 +2,8 @@
 // server rejects it.
 //
 // A [Transport] asks its [Source] for every request, so the source should keep tokens, as ccclient's Client does; the
-// transport itself keeps none and knows neither clocks nor token endpoints.
+// transport itself keeps the header of the last token that it was given, and no other. It knows nothing of expiry and
+// of token endpoints.
 //
 // # Guarantees
 //

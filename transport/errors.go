@@ -45,8 +45,8 @@ func (e *tokenError) Unwrap() error { return e.err }
 
 func (e *tokenError) Timeout() bool { return isTimeout(e.err) }
 
-// isTimeout reports whether err is a timeout. An url.Error says of itself what the error directly inside of it says, and
-// does not unwrap that.
+// isTimeout reports whether err is a timeout. An url.Error says of itself what the error directly inside of it says,
+// and does not unwrap that.
 func isTimeout(err error) bool {
 	t, ok := errors.AsType[interface {
 		error

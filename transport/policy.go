@@ -28,7 +28,7 @@ func (t *Transport) passage(req *http.Request, own fields) (passage, error) {
 	if req.Response != nil && leftOrigin(req) {
 		return outside, nil
 	}
-	err := t.allowed(req, own)
+	err := t.whyNot(req, own)
 	switch own := own.authorizations > 0 || own.proofs > 0 && t.DPoP != nil; {
 	case err != nil && (own || req.Response != nil):
 		// The caller's own are the caller's to give; a redirect is followed, only not with the token.
@@ -63,8 +63,8 @@ func leftOrigin(req *http.Request) bool {
 	return true
 }
 
-// Allows returns why no token may go to the server of u, nil if it may: by its scheme, InsecureHTTP and AllowedHosts. It
-// is for who spends tokens by other means than HTTP requests. The error is [ErrInsecure] or [ErrHostNotAllowed].
+// Allows returns why no token may go to the server of u, nil if it may: by its scheme, InsecureHTTP and AllowedHosts.
+// It is for who spends tokens by other means than HTTP requests. The error is [ErrInsecure] or [ErrHostNotAllowed].
 func (t *Transport) Allows(u *url.URL) error {
 	switch secure := hosts.Secure(u, t.InsecureHTTP); {
 	case !secure && u.Scheme == "http":
@@ -75,8 +75,8 @@ func (t *Transport) Allows(u *url.URL) error {
 	return t.allowedHost(u)
 }
 
-// allowed returns why no token may go where req goes, nil if it may.
-func (t *Transport) allowed(req *http.Request, own fields) error {
+// whyNot returns why no token may go where req goes, nil if it may.
+func (t *Transport) whyNot(req *http.Request, own fields) error {
 	u := req.URL
 	if u.Host == "" && (u.Scheme == "https" || u.Scheme == "http") {
 		return faultf("the request's URL has no host")

@@ -10,6 +10,7 @@ import (
 func (t *Transport) retryRejected(
 	req *http.Request, body replay, cred *credential, resp *http.Response,
 ) (*http.Response, error) {
+	// At most three sends: the first, one with another token, one with a nonce, in either order.
 	var renewed, nonced bool
 	for !renewed || t.DPoP != nil && !nonced {
 		next, nonce := cred, ""
@@ -21,7 +22,7 @@ func (t *Transport) retryRejected(
 			// This one, since others may have been told another meanwhile, and a server may take each only once.
 			nonced, nonce = true, resp.Header.Get("DPoP-Nonce")
 		case !renewed && t.rejected(resp):
-			if next = t.renew(req.Context(), cred, body.possible()); next == nil {
+			if next = t.invalidateAndRenew(req.Context(), cred, body.possible()); next == nil {
 				return resp, nil
 			}
 			renewed = true
@@ -44,13 +45,13 @@ func (t *Transport) retryRejected(
 	return resp, nil
 }
 
-// renew reports the token of cred as rejected and returns the credential of another one, or nil if there is none to
-// be had, or no use for it.
-func (t *Transport) renew(ctx context.Context, cred *credential, useful bool) *credential {
+// invalidateAndRenew tells the Source that the token of cred was rejected, whether the request can be replayed or not,
+// and returns the credential of another token; nil if there is none to be had, or the request cannot be replayed.
+func (t *Transport) invalidateAndRenew(ctx context.Context, cred *credential, replayable bool) *credential {
 	if source, ok := t.Source.(Invalidator); ok {
 		source.Invalidate(cred.token)
 	}
-	if !useful {
+	if !replayable {
 		return nil
 	}
 	tok, err := t.Source.Token(ctx)

@@ -72,8 +72,9 @@ type Transport struct {
 // RoundTrip sends req with a token, and, if that is rejected, once more with another. A req with an Authorization
 // header goes out as it is, and so does one that a redirect has led away from where its first request went.
 //
-// Errors are the Source's and the Base's, wrapped or as they are, or one of those above; nothing was sent if the
-// cause was not the Base.
+// Errors are the Source's and the Base's, wrapped or as they are, or the Transport's own: [ErrInsecure],
+// [ErrHostNotAllowed], [ErrTokenType], or one that says what is wrong with the request, its body or the proof. Nothing
+// was sent if the cause was not the Base.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	own := countFields(req.Header)
 	how, err := t.passage(req, own)

@@ -101,7 +101,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	data, expires, err := parseRecord(file)
 	if err != nil {
-		return nil, fmt.Errorf("filecache: %s: %w: %w", name, err, cache.ErrMiss)
+		return nil, fmt.Errorf("filecache: %s: %w: %w", name, err, cache.ErrUnreadable)
 	}
 	if !time.Now().Before(expires) {
 		s.removeStale(ctx, root, name) // or else the next sweep does

@@ -14,7 +14,7 @@ import (
 
 // A fleet shares its tokens. The sealed store goes into cache.Options.Store.
 func Example() {
-	client := redis.NewUniversalClient(&redis.UniversalOptions{
+	rdb := redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs:                 []string{"redis.internal:6379"}, // several: a cluster
 		Username:              "tokens",
 		Password:              os.Getenv("REDIS_PASSWORD"),
@@ -24,14 +24,14 @@ func Example() {
 		MaxRetries:            1,
 		ContextTimeoutEnabled: true,
 	})
-	defer client.Close()
+	defer rdb.Close()
 
-	key, err := os.ReadFile("/run/secrets/token-store-key") // openssl rand 32
+	key, err := cache.ParseKey([]byte(os.Getenv("TOKEN_STORE_KEY"))) // openssl rand -hex 32
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	store, err := cache.Seal(rediscache.New(client, rediscache.Options{}), key)
+	store, err := cache.Seal(rediscache.New(rdb, rediscache.Options{}), key)
 	if err != nil {
 		fmt.Println(err)
 		return

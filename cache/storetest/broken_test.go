@@ -135,6 +135,16 @@ var brokenStores = []struct {
 			return data, err
 		}
 	}, []string{"AnAbsentKeyIsAMiss", "DeleteRemoves", "DataExpires"}},
+	{"a miss is unreadable too", func(f *fake) {
+		get := f.get
+		f.get = func(ctx context.Context, key string) ([]byte, error) {
+			data, err := get(ctx, key)
+			if errors.Is(err, cache.ErrMiss) {
+				err = errors.Join(err, cache.ErrUnreadable)
+			}
+			return data, err
+		}
+	}, []string{"AnAbsentKeyIsAMiss", "DeleteRemoves", "DataExpires"}},
 	{"a miss is empty data", func(f *fake) {
 		get := f.get
 		f.get = func(ctx context.Context, key string) ([]byte, error) {

@@ -120,6 +120,9 @@ func misses(t testing.TB, s cache.Store, key string) bool {
 	if err != nil && !errors.Is(err, cache.ErrMiss) {
 		t.Fatalf("Get of %.80q: %v, want data or an error that is cache.ErrMiss", key, err)
 	}
+	if errors.Is(err, cache.ErrUnreadable) {
+		t.Fatalf("Get of %.80q: %v is cache.ErrUnreadable, and there is nothing under the key", key, err)
+	}
 	if err != nil && data != nil {
 		t.Fatalf("Get of %.80q returned both data and the error %v", key, err)
 	}

@@ -38,7 +38,8 @@ func (r *run) token(tok *oauth2.Token, err error) {
 	if !tok.Expiry.IsZero() {
 		left = time.Until(tok.Expiry).Round(time.Second).String()
 	}
-	r.see("%q %q %q, refresh %q, %s, valid %t", tok.AccessToken, tok.TokenType, tok.Type(), tok.RefreshToken, left, tok.Valid())
+	r.see("%q %q %q, refresh %q, %s, valid %t",
+		tok.AccessToken, tok.TokenType, tok.Type(), tok.RefreshToken, left, tok.Valid())
 	for _, name := range []string{"scope", "n", "f", "access_token", "list", "missing"} {
 		r.see("%s: %#v", name, tok.Extra(name))
 	}
@@ -163,7 +164,7 @@ func TestBehavesAsOAuth2Does(t *testing.T) {
 			r.server.answer = refusing(401, `{"error":"invalid_client"}`).answer
 			r.token(r.conf.Token(r.ctx))
 		}},
-		{"auto, another id is tried anew", func() *server { return picky(oauth2.AuthStyleInParams, 401) }, auto, func(r *run) {
+		{"auto, another id", func() *server { return picky(oauth2.AuthStyleInParams, 401) }, auto, func(r *run) {
 			r.token(r.conf.Token(r.ctx))
 			r.set(func(f *fields) { f.ClientID = "other" })
 			r.token(r.conf.Token(r.ctx))
@@ -206,7 +207,8 @@ func TestBehavesAsOAuth2Does(t *testing.T) {
 				r.refusal(err)
 			}},
 		{"Client has what its context's client has", func() *server { return granting(good) }, nil, func(r *run) {
-			h := &http.Client{Transport: r.server, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+			follow := func(*http.Request, []*http.Request) error { return nil }
+			h := &http.Client{Transport: r.server, Timeout: time.Minute, CheckRedirect: follow}
 			c := r.conf.Client(context.WithValue(r.ctx, oauth2.HTTPClient, h))
 			r.see("%v %t %v", c.Timeout, c.CheckRedirect != nil, c.Jar)
 			call(r, c)
@@ -275,7 +277,8 @@ func TestBehavesAsOAuth2Does(t *testing.T) {
 			ts := r.conf.TokenSource(r.ctx)
 			r.token(ts.Token())
 			r.set(func(f *fields) {
-				f.ClientID, f.ClientSecret, f.Scopes, f.AuthStyle = "other", "new", []string{"s"}, oauth2.AuthStyleInParams
+				f.ClientID, f.ClientSecret = "other", "new"
+				f.Scopes, f.AuthStyle = []string{"s"}, oauth2.AuthStyleInParams
 				f.TokenURL, f.EndpointParams = "https://as.example/other", url.Values{"audience": {"a"}}
 			})
 			time.Sleep(59 * time.Minute)
@@ -286,9 +289,9 @@ func TestBehavesAsOAuth2Does(t *testing.T) {
 			time.Sleep(time.Minute)
 			r.token(ts.Token())
 		}},
-		{"params changed in place", func() *server { return granting(good) }, params(url.Values{"audience": {"a"}}), func(r *run) {
+		{"params changed", func() *server { return granting(good) }, params(url.Values{"a": {"b"}}), func(r *run) {
 			ts := r.conf.TokenSource(r.ctx)
-			r.set(func(f *fields) { f.EndpointParams["audience"][0] = "b" })
+			r.set(func(f *fields) { f.EndpointParams["a"][0] = "c" })
 			r.token(ts.Token())
 		}},
 	} {
@@ -321,10 +324,12 @@ func TestBehavesAsOAuth2Does(t *testing.T) {
 				})
 			}
 			if !slices.Equal(seen[0], seen[1]) {
-				t.Errorf("x/oauth2 has\n%s\nand this package\n%s", strings.Join(seen[0], "\n"), strings.Join(seen[1], "\n"))
+				t.Errorf("x/oauth2 has\n%s\nand this package\n%s",
+					strings.Join(seen[0], "\n"), strings.Join(seen[1], "\n"))
 			}
 			if !slices.Equal(sent[0], sent[1]) {
-				t.Errorf("x/oauth2 sends\n%s\nand this package\n%s", strings.Join(sent[0], "\n"), strings.Join(sent[1], "\n"))
+				t.Errorf("x/oauth2 sends\n%s\nand this package\n%s",
+					strings.Join(sent[0], "\n"), strings.Join(sent[1], "\n"))
 			}
 		})
 	}

@@ -48,8 +48,8 @@ const maxGranted = 4
 // RoundTrip sends a token request.
 func (a *answers) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a.owner.Value() == nil {
-		// KeepFresh refreshes for a program that has forgotten its source. Close waits for this very request, so it has a
-		// goroutine of its own, which ends with it. (A cleanup of the runtime's would come sooner, but outside of the
+		// KeepFresh refreshes for a program that has forgotten its source. Close waits for this very request, so it has
+		// a goroutine of its own, which ends with it. (A cleanup of the runtime's would come sooner, but outside of the
 		// synctest bubble that the client may be in, and break it.)
 		if req.Body != nil {
 			req.Body.Close()
@@ -163,8 +163,8 @@ func (r *response) refuses() bool {
 	return !r.mayPass() && r.StatusCode/100 != 3 && !r.broken
 }
 
-// otherStyle returns req with the id and the secret in the form, if it is not known yet which style succeeds; else nil. A
-// proof of possession is good for one request, so that with one nothing is tried.
+// otherStyle returns req with the id and the secret in the form, if it is not known yet which style succeeds; else nil.
+// A proof of possession is good for one request, so that with one nothing is tried.
 func (a *answers) otherStyle(req *http.Request) *http.Request {
 	if a.auth == nil || req.Header.Get("DPoP") != "" {
 		return nil

@@ -156,7 +156,9 @@ func TestRedirectTakesTheTokenNowhere(t *testing.T) {
 }
 
 func TestRedirectTakesTheSecretNowhere(t *testing.T) {
-	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
+	for _, style := range []oauth2.AuthStyle{
+		oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := redirecting(http.StatusTemporaryRedirect, "as.example")
 			f := usual()
@@ -233,7 +235,9 @@ func TestPlainHTTPIsRefusedWithTheRemedy(t *testing.T) {
 }
 
 func TestErrorsAreOfBothPackagesAndHoldNoSecret(t *testing.T) {
-	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
+	for _, style := range []oauth2.AuthStyle{
+		oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{answer: func(req *http.Request, form url.Values) (int, http.Header, string) {
 				repeated := secret + req.Header.Get("Authorization") + form.Encode()

@@ -19,9 +19,9 @@ import (
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
-// A Config describes a client and the server that it gets tokens from. It may be copied. Its fields may be changed while
-// no method of it and of what it made is running: a token request uses what they hold when it becomes necessary, and a
-// token that was got before is handed out on until it expires.
+// A Config describes a client and the server that it gets tokens from. It may be copied. Its fields may be changed
+// while no method of it and of what it made is running: a token request uses what they hold when it becomes necessary,
+// and a token that was got before is handed out on until it expires.
 type Config struct {
 	// ClientID is the client identifier (RFC 6749, section 2.2).
 	ClientID string
@@ -45,7 +45,8 @@ type Config struct {
 
 	// Configure, if set, is called with what the other fields amount to, and may change it: InsecureHTTP, AllowedHosts,
 	// Retry, Cache, TLS, Auth and all else. It is called when a client is made, by TokenSource, Client, and Token, and
-	// again after one of the fields above has changed. What it sets counts; a change of Configure itself is not noticed.
+	// again after one of the fields above has changed. What it sets counts; a change of Configure itself is not
+	// noticed.
 	Configure func(*ccclient.Config) `json:"-" yaml:"-"`
 
 	styles atomic.Value // of *styles, as soon as one is remembered; such a struct may be copied

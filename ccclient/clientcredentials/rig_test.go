@@ -85,7 +85,8 @@ func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 		header = http.Header{"Content-Type": {"application/json"}}
 	}
 	return &http.Response{
-		StatusCode: status, Status: http.StatusText(status), Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode: status, Status: http.StatusText(status), Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
 	}, nil
 }

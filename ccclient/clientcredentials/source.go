@@ -21,8 +21,8 @@ type source struct {
 	current atomic.Pointer[state]
 }
 
-// A state is what a source made of its Config's fields. Another one takes its place when these have changed. Nothing that
-// the client refers to may refer to it, since the client ends when it is garbage: see answers.RoundTrip.
+// A state is what a source made of its Config's fields. Another one takes its place when these have changed. Nothing
+// that the client refers to may refer to it, since the client ends when it is garbage: see answers.RoundTrip.
 type state struct {
 	settings   settings
 	err        error // what is wrong with them; the rest is not set then, but for httpClient
@@ -32,7 +32,7 @@ type state struct {
 	httpClient func() *http.Client  // what they go through, as it is now
 	unsaid     bool                 // a lifetime that the server does not say has no end
 
-	lookAt atomic.Int64                 // until then (Unix ns) no token request is near, and the Config is not looked at
+	lookAt atomic.Int64                 // until then (Unix ns) no request is near, and the Config is not looked at
 	last   atomic.Pointer[oauth2.Token] // from client
 	shown  atomic.Pointer[shown]        // last, as x/oauth2 has it
 	before atomic.Pointer[predecessor]  // nil: none, or none any more
@@ -111,8 +111,8 @@ func (s *source) token(ctx context.Context) (*state, *oauth2.Token, error) {
 // predecessorMargin is how long before its expiry the token of a Config that has changed is given up, as in x/oauth2.
 const predecessorMargin = 10 * time.Second
 
-// look returns the state of what the Config holds now. It runs on the goroutine of the caller, who may change the Config
-// afterwards, and never on one of the library's.
+// look returns the state of what the Config holds now. It runs on the goroutine of the caller, who may change the
+// Config afterwards, and never on one of the library's.
 func (s *source) look() *state {
 	old := s.current.Load()
 	st := old
@@ -134,8 +134,8 @@ func (s *source) look() *state {
 	return st
 }
 
-// sender returns what t stands for in an http.Client that sends token requests of s: never the very transport that waits
-// for them.
+// sender returns what t stands for in an http.Client that sends token requests of s: never the very transport that
+// waits for them.
 func sender(t http.RoundTripper, s *source) http.RoundTripper {
 	if own, ok := t.(*roundTripper); ok && own.source == s {
 		t = s.api

@@ -20,9 +20,24 @@ type fleet struct {
 	started  int
 	members  []*member // that run
 
-	mu       sync.Mutex // guards failures
-	failures []string   // of all, the dead included
+	mu       sync.Mutex   // guards failures
+	failures []failedCall // of all, the dead included
 }
+
+// A failedCall is what a process says of a call that failed.
+type failedCall struct {
+	process int
+	began   time.Time
+	took    time.Duration
+	text    string
+}
+
+func (c failedCall) String() string {
+	return fmt.Sprintf("process %d, after %v: %s", c.process, ms(c.took), c.text)
+}
+
+// ended returns when the call had failed.
+func (c failedCall) ended() time.Time { return c.began.Add(c.took) }
 
 // A member is one process, seen from its parent.
 type member struct {
@@ -110,8 +125,13 @@ func (f *fleet) listen(m *member, out io.Reader) {
 		case "slowest":
 			m.slowest, _ = time.ParseDuration(more)
 		case "failed":
+			began, more, _ := strings.Cut(more, " ")
+			took, text, _ := strings.Cut(more, " ")
+			c := failedCall{process: m.id, text: text}
+			c.began, _ = time.Parse(time.RFC3339Nano, began)
+			c.took, _ = time.ParseDuration(took)
 			f.mu.Lock()
-			f.failures = append(f.failures, fmt.Sprintf("process %d: %s", m.id, more))
+			f.failures = append(f.failures, c)
 			f.mu.Unlock()
 		}
 	}
@@ -144,7 +164,7 @@ func (f *fleet) kill(id int) error {
 	return fmt.Errorf("no process %d", id)
 }
 
-// stop lets all processes end, and gives the time of the slowest call.
+// stop lets all processes end, and returns the time of the slowest call.
 func (f *fleet) stop() (slowest time.Duration, err error) {
 	for _, m := range f.members {
 		m.in.Close()
@@ -158,8 +178,8 @@ func (f *fleet) stop() (slowest time.Duration, err error) {
 	return slowest, err
 }
 
-// failed are the calls that failed so far.
-func (f *fleet) failed() []string {
+// failed returns the calls that failed so far.
+func (f *fleet) failed() []failedCall {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.failures)

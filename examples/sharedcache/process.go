@@ -30,6 +30,7 @@ type settings struct {
 	APIURL       string
 	Store        storeSettings
 	FetchTimeout time.Duration // the lock is lent for a third of it
+	MaxAttempts  int           // at one token request; 0: the default
 	Pause        time.Duration // between two calls
 }
 
@@ -56,6 +57,7 @@ func process(in io.Reader, out io.Writer) error {
 		Auth:     ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
 		// So that the server can tell who asks.
 		WrapTransport: func(own http.RoundTripper) http.RoundTripper { return named{s.ID, own} },
+		Retry:         ccclient.Retry{MaxAttempts: s.MaxAttempts},
 		Cache:         cache.Options{Store: store, FetchTimeout: s.FetchTimeout},
 	})
 	if err != nil {
@@ -81,10 +83,11 @@ func callUntil(ctx context.Context, client *http.Client, s settings, out io.Writ
 	for first := true; ctx.Err() == nil; {
 		start := time.Now()
 		err := call(client, s.APIURL)
-		slowest = max(slowest, time.Since(start))
+		took := time.Since(start)
+		slowest = max(slowest, took)
 		switch {
 		case err != nil:
-			fmt.Fprintf(out, "failed %v\n", err)
+			fmt.Fprintf(out, "failed %s %v %v\n", start.Format(time.RFC3339Nano), took, err)
 		case first:
 			fmt.Fprintln(out, "served")
 			first = false

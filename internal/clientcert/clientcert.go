@@ -24,15 +24,15 @@ const (
 	RotationBurst    = 4
 )
 
-// checkPatience is how long a caller whose own context leaves it more time waits for the source of a certificate before it
-// goes on with what was observed last.
+// checkPatience is how long a caller whose own context leaves it more time waits for the source of a certificate
+// before it goes on with what was observed last.
 const checkPatience = time.Second
 
 // A Certificate is a client certificate of the connections, known by its thumbprint. It may rotate: then the thumbprint
 // changes. It is safe for concurrent use, and holds no key.
 //
-// The source of one that rotates is the user's, and may hang: it is asked by one goroutine at a time, which Close joins,
-// and with no mutex held.
+// The source of one that rotates is the user's, and may hang: it is asked by one goroutine at a time, which Close
+// joins, and with no mutex held.
 type Certificate struct {
 	ask     func() string // returns the thumbprint of the current one; empty: not to be had. Nil if it is static
 	rotated func()        // called before the new thumbprint is seen; not for the first
@@ -112,9 +112,9 @@ func (c *Certificate) Rotates() bool { return c != nil && c.ask != nil }
 // Last returns the thumbprint that was current when the certificate was last observed; empty if it never was.
 func (c *Certificate) Last() string { return *c.thumbprint.Load() }
 
-// Recent returns the thumbprint as it was a second ago at most, or as it was observed last if ctx ends, or checkPatience
-// is over, before the source answers. One caller at a time waits for a check, while the others go on with what was
-// observed last. It is for a certificate that rotates.
+// Recent returns the thumbprint as it was a second ago at most, or as it was observed last if ctx ends, or
+// checkPatience is over, before the source answers. One caller at a time waits for a check, while the others go on
+// with what was observed last. It is for a certificate that rotates.
 func (c *Certificate) Recent(ctx context.Context) string {
 	due := c.due.Load()
 	if int64(time.Since(c.epoch)) >= due && c.due.CompareAndSwap(due, math.MaxInt64) {

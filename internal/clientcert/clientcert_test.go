@@ -182,7 +182,8 @@ func TestChoiceByServerIsNoRotation(t *testing.T) {
 	}
 	c, config := clientcert.New(&tls.Config{GetClientCertificate: get}, func() { t.Error("a rotation") })
 	for _, cas := range [][][]byte{nil, {[]byte("ca")}, nil} {
-		if _, err := config.GetClientCertificate(&tls.CertificateRequestInfo{AcceptableCAs: cas}); err != nil || c.Last() != thumbprint(1) {
+		_, err := config.GetClientCertificate(&tls.CertificateRequestInfo{AcceptableCAs: cas})
+		if err != nil || c.Last() != thumbprint(1) {
 			t.Errorf("%v; seen: %q", err, c.Last())
 		}
 	}

@@ -72,7 +72,8 @@ func FuzzRawJSON(f *testing.F) {
 		}
 		rawjson.Depth(data)
 		var text string
-		if valid && len(data) > 0 && data[0] == '"' && json.Unmarshal(data, &text) == nil && data[len(data)-1] == '"' && rawjson.String(data) != text {
+		if valid && len(data) > 0 && data[0] == '"' && json.Unmarshal(data, &text) == nil && data[len(data)-1] == '"' &&
+			rawjson.String(data) != text {
 			t.Errorf("%q is %q; want %q", data, rawjson.String(data), text)
 		}
 	})

@@ -43,5 +43,6 @@ func invisible(c rune) bool {
 	if ' ' <= c && c <= '~' {
 		return false
 	}
-	return !unicode.IsPrint(c) || unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || c == '\u2800'
+	return !unicode.IsPrint(c) ||
+		unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || c == '\u2800'
 }

@@ -27,7 +27,9 @@ func TestTextIsCutAndCleaned(t *testing.T) {
 		{"", ""},
 	}
 	for _, test := range tests {
-		for _, got := range []string{redact.Clean(test.in), (*redact.Redactor)(nil).Clean(test.in), redact.New("canary-canary").Clean(test.in)} {
+		for _, got := range []string{
+			redact.Clean(test.in), (*redact.Redactor)(nil).Clean(test.in), redact.New("canary-canary").Clean(test.in),
+		} {
 			if got != test.want || !utf8.ValidString(got) {
 				t.Errorf("%.100q gives %.100q; want %.100q", test.in, got, test.want)
 			}
@@ -53,7 +55,9 @@ func FuzzClean(f *testing.F) {
 				t.Errorf("%q", clean)
 			}
 			if strings.ContainsFunc(clean, func(c rune) bool {
-				return c != ' ' && !unicode.IsGraphic(c) || unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Variation_Selector)
+				return c != ' ' && !unicode.IsGraphic(c) ||
+					unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co,
+						unicode.Variation_Selector)
 			}) {
 				t.Errorf("%q is not fit for a log", clean)
 			}

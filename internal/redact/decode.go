@@ -74,7 +74,8 @@ func backslash(v view) (view, bool) {
 			if !ok {
 				return 0
 			}
-			if low, ok := hexDigits(v.text, i+8, 4); ok && v.text[i+6] == '\\' && (v.text[i+7] == 'u' || v.text[i+7] == 'U') {
+			if low, ok := hexDigits(v.text, i+8, 4); ok && v.text[i+6] == '\\' &&
+				(v.text[i+7] == 'u' || v.text[i+7] == 'U') {
 				if c := utf16.DecodeRune(rune(n), rune(low)); c != unicode.ReplacementChar { // two for one
 					b.rune(c, to(12))
 					return 12
@@ -110,7 +111,9 @@ func backslash(v view) (view, bool) {
 func entities(v view) (view, bool) {
 	return unescape(v, '&', func(b *builder, i int) int {
 		end := i + 1
-		for end < len(v.text) && end < i+33 && (v.text[end] == '#' && end == i+1 || v.text[end] < 0x80 && (unicode.IsLetter(v.text[end]) || unicode.IsDigit(v.text[end]))) {
+		for end < len(v.text) && end < i+33 &&
+			(v.text[end] == '#' && end == i+1 ||
+				v.text[end] < 0x80 && (unicode.IsLetter(v.text[end]) || unicode.IsDigit(v.text[end]))) {
 			end++
 		}
 		to := func(end int) span { return span{v.at[i].from, v.at[end-1].to} }
@@ -167,8 +170,8 @@ func hex(skip int) func(view) (view, bool) {
 	}
 }
 
-// base64 decodes base64, of either alphabet, be it broken into lines; skip is how many of the characters are not part of
-// it. What is encoded may begin at any of the three places in a group.
+// base64 decodes base64, of either alphabet, be it broken into lines; skip is how many of the characters are not part
+// of it. What is encoded may begin at any of the three places in a group.
 func base64(skip int) func(view) (view, bool) {
 	return func(v view) (view, bool) {
 		return digits(v, skip, 6, (8*MinRun+5)/6, func(i int) (value, length int) {

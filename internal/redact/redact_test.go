@@ -129,14 +129,16 @@ func leak(text, s string) string {
 		run := string(runes[i : i+redact.MinRun])
 		for _, write := range escapes {
 			// What base64 makes of a run depends on its neighbours at both ends.
-			if written := write.write(run); !strings.HasPrefix(write.name, "base64") && strings.Contains(text, written) {
+			if written := write.write(run); !strings.HasPrefix(write.name, "base64") &&
+				strings.Contains(text, written) {
 				return fmt.Sprintf("%q (%s)", run, write.name)
 			}
 		}
 		for at := range 3 {
 			encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", at) + run + "\x00\x00\x00"))
 			encoded = encoded[(8*at+5)/6 : 8*(at+len(run))/6]
-			if strings.Contains(text, encoded) || strings.Contains(text, strings.NewReplacer("+", "-", "/", "_").Replace(encoded)) {
+			if strings.Contains(text, encoded) ||
+				strings.Contains(text, strings.NewReplacer("+", "-", "/", "_").Replace(encoded)) {
 				return fmt.Sprintf("%q (base64 at %d)", run, at)
 			}
 		}
@@ -167,7 +169,8 @@ func TestSecretIsHiddenInEscapesWithinEscapes(t *testing.T) {
 			}
 			text := "error: " + outer.write(inner.write(secret)) + " is wrong!"
 			got := r.Hide(text)
-			if len(text) <= 2000 && (!strings.HasPrefix(got, "error: ") || !strings.HasSuffix(got, " is wrong!")) || !strings.Contains(got, redact.Redacted) ||
+			if len(text) <= 2000 && (!strings.HasPrefix(got, "error: ") || !strings.HasSuffix(got, " is wrong!")) ||
+				!strings.Contains(got, redact.Redacted) ||
 				leak(got, secret) != "" || len(got) > 80 {
 				t.Errorf("%s in %s: %q becomes %q", inner.name, outer.name, text, got)
 			}
@@ -281,7 +284,8 @@ func FuzzHide(f *testing.F) {
 		}
 		// What shares nothing with the secret stays.
 		other := strings.Map(func(c rune) rune {
-			if strings.ContainsRune(strings.ToLower(secret)+strings.ToUpper(secret)+secret, c) || c == '%' || c == '\\' || c == '&' {
+			if strings.ContainsRune(strings.ToLower(secret)+strings.ToUpper(secret)+secret, c) || c == '%' ||
+				c == '\\' || c == '&' {
 				return -1
 			}
 			return c

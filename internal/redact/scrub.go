@@ -10,12 +10,13 @@ import (
 	"syscall"
 )
 
-// Scrub returns err with a text that is clean, of 500 characters at most, and without secrets. An err that is so already
-// is returned as it is, also nil.
+// Scrub returns err with a text that is clean, of 500 characters at most, and without secrets. An err that is so
+// already is returned as it is, also nil.
 //
-// What errors.Is and errors.As find in err they find in the result too, unless the text of some part of it has a secret,
-// or more than 32 KiB: then only the kind is kept, whether it is a timeout and which of the well-known errors of context,
-// io, net, os and the system it is. No field of the result holds err, so that printing it shows its text and no more.
+// What errors.Is and errors.As find in err they find in the result too, unless the text of some part of it has a
+// secret, or more than 32 KiB: then only the kind is kept, whether it is a timeout and which of the well-known errors
+// of context, io, net, os and the system it is. No field of the result holds err, so that printing it shows its text
+// and no more.
 func (r *Redactor) Scrub(err error) error {
 	if err == nil {
 		return nil
@@ -83,8 +84,8 @@ type telling struct {
 
 func (e *telling) Unwrap() []error { return e.kinds }
 
-// told reports whether the text of err, or of one of the errors in it, has a secret, or is too long to tell, or there are
-// more errors in it than are left of what an honest one has. outer is a text that has been looked at.
+// told reports whether the text of err, or of one of the errors in it, has a secret, or is too long to tell, or there
+// are more errors in it than are left of what an honest one has. outer is a text that has been looked at.
 func (r *Redactor) told(err error, outer string, left *int) bool {
 	if r == nil || err == nil {
 		return false

@@ -22,7 +22,8 @@ func TestErrorThatHoldsSecretsIsReplaced(t *testing.T) {
 	}
 	inner := fmt.Errorf("sending canary-canary: %w", context.DeadlineExceeded)
 	err := r.Scrub(inner)
-	if err.Error() != "sending [redacted]: context deadline exceeded" || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, inner) {
+	if err.Error() != "sending [redacted]: context deadline exceeded" || !errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, inner) {
 		t.Errorf("%v", err)
 	}
 	if timeout, ok := err.(interface{ Timeout() bool }); !ok || !timeout.Timeout() {
@@ -32,7 +33,8 @@ func TestErrorThatHoldsSecretsIsReplaced(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	op := &net.OpError{Op: "read", Net: "tcp canary-canary", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
-	if err := r.Scrub(op); !errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "canary") {
+	if err := r.Scrub(op); !errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) ||
+		strings.Contains(err.Error(), "canary") {
 		t.Errorf("%v", err)
 	}
 }

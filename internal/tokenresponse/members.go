@@ -37,8 +37,8 @@ const maxExplanation = 4 << 10
 // extrasFirst are those that count first, be there ever so many others.
 var extrasFirst = []string{"expires_on", "refresh_in", "scope"}
 
-// flagNames tell a refusal from a success, also beside a token, or what the token is. They count whatever they are: what
-// is too large must not be taken for what is not there.
+// flagNames tell a refusal from a success, also beside a token, or what the token is. They count whatever they are:
+// what is too large must not be taken for what is not there.
 var flagNames = append([]string{"error", "ok"}, fieldNames...)
 
 // knownNames are all that this package looks for.
@@ -128,7 +128,8 @@ func (s *selection) take(name string, value []byte) {
 		s.left += len(name) + len(before)
 		delete(s.kept, name)
 	}
-	if size := len(name) + len(value); size <= s.left && len(s.kept) < MaxExtras && rawjson.Depth(value) <= maxExtraDepth {
+	if size := len(name) + len(value); size <= s.left && len(s.kept) < MaxExtras &&
+		rawjson.Depth(value) <= maxExtraDepth {
 		s.left -= size
 		s.kept[name] = value
 	}

@@ -116,7 +116,9 @@ func TestExtrasAreBoundedAndNeverCut(t *testing.T) {
 	if err != nil || life != time.Minute {
 		t.Fatal(life, err)
 	}
-	for name, want := range map[string]any{"scope": "read write", "refresh_in": 30.0, "small": "y", "n9": 0.0, "deep": nil, "larger": nil, "n99999": nil} {
+	for name, want := range map[string]any{
+		"scope": "read write", "refresh_in": 30.0, "small": "y", "n9": 0.0, "deep": nil, "larger": nil, "n99999": nil,
+	} {
 		if got := tok.Extra(name); got != want {
 			t.Errorf("Extra(%q) is %.40v; want %v", name, got, want)
 		}
@@ -179,7 +181,8 @@ func TestHugeExplanationsStillExplain(t *testing.T) {
 			continue
 		}
 		r, refused := m.Refusal()
-		if !refused || r.Code != test.code || !strings.HasPrefix(r.Description, test.description) || len(r.Description) > 5000 {
+		if !refused || r.Code != test.code || !strings.HasPrefix(r.Description, test.description) ||
+			len(r.Description) > 5000 {
 			t.Errorf("%.60s: %v, %q, %.60q", test.body, refused, r.Code, r.Description)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // A Refusal is what a server says of why there is no token (RFC 6749, section 5.2), in its own words; what it does not
 // say is empty.
 type Refusal struct {
-	Code        string // "error"; a registered code is in lower case, any other a word of letters, digits, "_", "." and "-"
+	Code        string // "error"; if registered in lower case, else a word of letters, digits, "_", "." and "-"
 	Description string // "error_description"
 	URI         string // "error_uri"
 }

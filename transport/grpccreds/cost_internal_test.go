@@ -31,7 +31,8 @@ func attempt(rpc context.Context) context.Context {
 }
 
 func cached() *creds {
-	return newCreds(fixed{&oauth2.Token{AccessToken: strings.Repeat("t", 1<<10)}}, Options{AllowedHosts: []string{"*.example.com"}})
+	tok := &oauth2.Token{AccessToken: strings.Repeat("t", 1<<10)}
+	return newCreds(fixed{tok}, Options{AllowedHosts: []string{"*.example.com"}})
 }
 
 // nothing is the stream below.
@@ -40,7 +41,9 @@ type nothing struct{ grpc.ClientStream }
 func TestCachedTokenCostsTwoAllocationsPerRPC(t *testing.T) {
 	c := cached()
 	alone := attempt(t.Context())
-	open := func(ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	open := func(
+		ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
 		return nothing{}, metadataOf(c, ctx)
 	}
 	rpcs := map[string]struct {
@@ -53,7 +56,9 @@ func TestCachedTokenCostsTwoAllocationsPerRPC(t *testing.T) {
 			}
 		}},
 		"DialOptions, unary": {1, func(ctx context.Context) {
-			err := c.unary(ctx, "", nil, nil, nil, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+			err := c.unary(ctx, "", nil, nil, nil, func(
+				ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption,
+			) error {
 				return metadataOf(c, ctx)
 			})
 			if err != nil {
@@ -89,7 +94,9 @@ func metadataOf(c *creds, rpc context.Context) error {
 
 func BenchmarkGetRequestMetadata(b *testing.B) {
 	c := cached()
-	for name, rpc := range map[string]context.Context{"Credentials": b.Context(), "DialOptions": &call{Context: b.Context(), creds: c}} {
+	for name, rpc := range map[string]context.Context{
+		"Credentials": b.Context(), "DialOptions": &call{Context: b.Context(), creds: c},
+	} {
 		ctx := attempt(rpc)
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

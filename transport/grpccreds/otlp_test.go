@@ -36,7 +36,9 @@ func newCollector(t *testing.T, as *cctest.Server, listener net.Listener) *colle
 	return c
 }
 
-func (c *collector) Export(_ context.Context, req *collectorpb.ExportTraceServiceRequest) (*collectorpb.ExportTraceServiceResponse, error) {
+func (c *collector) Export(
+	_ context.Context, req *collectorpb.ExportTraceServiceRequest,
+) (*collectorpb.ExportTraceServiceResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, resource := range req.ResourceSpans {
@@ -56,7 +58,8 @@ func (c *collector) exporter(t *testing.T, s grpccreds.Source) sdktrace.SpanExpo
 	endpoint := c.listener.Addr().String()
 	if memory, ok := c.listener.(*bufconn.Listener); ok {
 		endpoint = "passthrough:///api.example.com"
-		opts = append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) }))
+		dial := func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) }
+		opts = append(opts, grpc.WithContextDialer(dial))
 	}
 	exporter, err := otlptracegrpc.New(t.Context(),
 		otlptracegrpc.WithEndpoint(endpoint),
@@ -104,7 +107,8 @@ func TestOTLPExporterLosesNoSpanOverSockets(t *testing.T) {
 func exportSpans(t *testing.T, c *collector, exporter sdktrace.SpanExporter, happen func()) {
 	t.Helper()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter,
-		sdktrace.WithMaxExportBatchSize(50), sdktrace.WithMaxQueueSize(2*many), sdktrace.WithBlocking(), sdktrace.WithExportTimeout(time.Minute)))
+		sdktrace.WithMaxExportBatchSize(50), sdktrace.WithMaxQueueSize(2*many), sdktrace.WithBlocking(),
+		sdktrace.WithExportTimeout(time.Minute)))
 	tracer := provider.Tracer("test")
 	spans := func(when string) {
 		for i := range many {

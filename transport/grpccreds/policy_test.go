@@ -149,7 +149,9 @@ func TestAllowedHostsAreCopied(t *testing.T) {
 }
 
 // plain is a gRPC server without TLS on a listener, and the error of an RPC to target with credentials of both kinds.
-func plain(t *testing.T, listener net.Listener, target string, o grpccreds.Options, opts ...grpc.DialOption) (*counted, error) {
+func plain(
+	t *testing.T, listener net.Listener, target string, o grpccreds.Options, opts ...grpc.DialOption,
+) (*counted, error) {
 	t.Helper()
 	server := grpc.NewServer()
 	testgrpc.RegisterTestServiceServer(server, &api{})
@@ -185,7 +187,9 @@ func TestConnectionsWithoutTLSWithinThisMachineWork(t *testing.T) {
 		{loopback, loopback.Addr().String(), []grpc.DialOption{plaintext}},
 		{unix, "unix:" + unix.Addr().String(), []grpc.DialOption{grpc.WithTransportCredentials(local.NewCredentials())}},
 		{memory, "passthrough:///bufnet", []grpc.DialOption{plaintext,
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) })}},
+			grpc.WithContextDialer(
+				func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },
+			)}},
 	} {
 		s, err := plain(t, tc.listener, tc.target, grpccreds.Options{}, tc.opts...)
 		if err != nil || s.asked == 0 {
@@ -260,7 +264,9 @@ func TestCallsOtherCredentialsGoBesideTheToken(t *testing.T) {
 	if _, err := r.rpc.UnaryCall(t.Context(), &testgrpc.SimpleRequest{}, grpc.PerRPCCredentials(other{})); err != nil {
 		t.Error(err)
 	}
-	_, err := r.rpc.UnaryCall(t.Context(), &testgrpc.SimpleRequest{}, grpc.PerRPCCredentials(other{errors.New("theirs")}))
+	_, err := r.rpc.UnaryCall(
+		t.Context(), &testgrpc.SimpleRequest{}, grpc.PerRPCCredentials(other{errors.New("theirs")}),
+	)
 	if code(t, err) != "Internal" || !strings.Contains(err.Error(), "theirs") {
 		t.Error(err)
 	}

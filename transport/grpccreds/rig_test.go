@@ -53,13 +53,17 @@ func newAPI(t *testing.T, as *cctest.Server, listener net.Listener, services ...
 	a := &api{as: as, listener: listener}
 	a.server = grpc.NewServer(
 		grpc.Creds(credentials.NewServerTLSFromCert(&certificate)),
-		grpc.UnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		grpc.UnaryInterceptor(func(
+			ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler,
+		) (any, error) {
 			if err := a.admit(ctx, info.FullMethod, nil); err != nil {
 				return nil, err
 			}
 			return next(ctx, req)
 		}),
-		grpc.StreamInterceptor(func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+		grpc.StreamInterceptor(func(
+			srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler,
+		) error {
 			if err := a.admit(ss.Context(), info.FullMethod, ss); err != nil {
 				return err
 			}
@@ -134,7 +138,9 @@ func (a *api) StreamingInputCall(stream testgrpc.TestService_StreamingInputCallS
 }
 
 // StreamingOutputCall returns the payload as often as asked to.
-func (a *api) StreamingOutputCall(req *testgrpc.StreamingOutputCallRequest, stream testgrpc.TestService_StreamingOutputCallServer) error {
+func (a *api) StreamingOutputCall(
+	req *testgrpc.StreamingOutputCallRequest, stream testgrpc.TestService_StreamingOutputCallServer,
+) error {
 	for range req.ResponseParameters {
 		if err := stream.Send(&testgrpc.StreamingOutputCallResponse{Payload: req.Payload}); err != nil {
 			return err

@@ -33,7 +33,8 @@ func code(t *testing.T, err error) string {
 	if st.Code() != status.Code(err) {
 		t.Errorf("FromError says %v, Code %v", st.Code(), status.Code(err))
 	}
-	if n := strings.Count(st.Message(), "ccclient: "); n > 1 || n == 1 && !strings.HasPrefix(st.Message(), "ccclient: ") {
+	if n := strings.Count(st.Message(), "ccclient: "); n > 1 ||
+		n == 1 && !strings.HasPrefix(st.Message(), "ccclient: ") {
 		t.Errorf("the prefix is not in front, once: %s", st.Message())
 	}
 	return st.Code().String()
@@ -71,13 +72,14 @@ func TestTokenServerThatIsDownMakesUnavailable(t *testing.T) {
 }
 
 func TestRefusedConnectionMakesUnavailable(t *testing.T) {
+	refuse := func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	}
 	c, err := ccclient.New(ccclient.Config{
 		TokenURL: "https://as.example.com/token", ClientID: "client",
-		Auth: ccclient.ClientSecretBasic(ccclient.SecretString("secret")),
-		HTTPClient: &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-		}}},
-		Retry: ccclient.Retry{MaxAttempts: 1},
+		Auth:       ccclient.ClientSecretBasic(ccclient.SecretString("secret")),
+		HTTPClient: &http.Client{Transport: &http.Transport{DialContext: refuse}},
+		Retry:      ccclient.Retry{MaxAttempts: 1},
 	})
 	if err != nil {
 		t.Fatal(err)

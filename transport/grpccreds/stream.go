@@ -12,7 +12,8 @@ import (
 
 // stream is a [grpc.StreamClientInterceptor]: its streams are repeated once if their token is rejected.
 func (c *creds) stream(
-	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption,
+	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer,
+	opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
 	s := &stream{desc: desc, conn: cc, method: method, streamer: open, opts: opts}
 	s.first = call{Context: ctx, creds: c, own: perCall(opts)}

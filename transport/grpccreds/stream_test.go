@@ -333,7 +333,9 @@ func TestStreamThatIsRejectedTwiceEnds(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				r.before = func(context.Context, string, int32) error { return status.Error(codes.Unauthenticated, "never") }
+				r.before = func(context.Context, string, int32) error {
+					return status.Error(codes.Unauthenticated, "never")
+				}
 				err := rpc(t.Context(), r.rpc, "x")
 				equal(t, "code", code(t, err), "Unauthenticated")
 				equal(t, "attempts", r.attempts.Load(), 2)
@@ -387,7 +389,9 @@ func TestMessagesThatCannotBeCopiedAreNotSentAgain(t *testing.T) {
 	}{{0, "OK"}, {1, "Unauthenticated"}} {
 		revoked(t, grpccreds.Options{}, func(t *testing.T, r *rig) {
 			desc := &grpc.StreamDesc{StreamName: "FullDuplexCall", ServerStreams: true, ClientStreams: true}
-			stream, err := r.conn.NewStream(t.Context(), desc, testgrpc.TestService_FullDuplexCall_FullMethodName, grpc.ForceCodec(text{}))
+			stream, err := r.conn.NewStream(
+				t.Context(), desc, testgrpc.TestService_FullDuplexCall_FullMethodName, grpc.ForceCodec(text{}),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -415,7 +419,8 @@ func TestRepetitionDoesNotWaitForTheServerToRead(t *testing.T) {
 		done := make(chan struct{})
 		r.deaf = func(stream testgrpc.TestService_FullDuplexCallServer) error {
 			for range 64 {
-				if err := stream.Send(&testgrpc.StreamingOutputCallResponse{Payload: &testgrpc.Payload{Body: make([]byte, 1<<14)}}); err != nil {
+				payload := &testgrpc.Payload{Body: make([]byte, 1<<14)}
+				if err := stream.Send(&testgrpc.StreamingOutputCallResponse{Payload: payload}); err != nil {
 					return err
 				}
 			}

@@ -8,7 +8,8 @@ import (
 
 // unary is a [grpc.UnaryClientInterceptor]. It repeats an RPC whose token is rejected, once, if there is another.
 func (c *creds) unary(
-	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker,
+	opts ...grpc.CallOption,
 ) error {
 	first := &call{Context: ctx, creds: c, own: perCall(opts)}
 	err := invoke(first, method, req, reply, cc, opts...)

@@ -73,8 +73,9 @@ func TestOneRequestEndsALongOutageForAll(t *testing.T) {
 	if n := sum(requests, back)(w); n > 1 {
 		t.Errorf("%d token requests after the outage, want one", n)
 	}
-	if n := sum(failed, window{back.from + 2*time.Second, back.to})(w); n > 0 {
-		t.Errorf("%d calls failed when the server had been back for two seconds", n)
+	// Whoever has heard of a failure, of its own or another process's, is back within a pause: 10 s, and the answer.
+	if n := sum(failed, window{back.from + 12*time.Second, back.to})(w); n > 0 {
+		t.Errorf("%d calls failed when the server had been back for a pause", n)
 	}
 }
 
