@@ -346,3 +346,23 @@ func FuzzParseKey(f *testing.F) {
 		}
 	})
 }
+
+func TestRecordOfRotatedKeyDoesNotReadAsMiss(t *testing.T) {
+	inner := cache.Memory()
+	before, err := cache.Seal(inner, bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := cache.Seal(inner, bytes.Repeat([]byte{2}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := before.Put(t.Context(), "key", []byte("data"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	_, err = after.Get(t.Context(), "key")
+	if !errors.Is(err, cache.ErrMiss) || strings.Contains(err.Error(), "miss") ||
+		!strings.Contains(err.Error(), "was one rotated away") {
+		t.Errorf("got %v", err)
+	}
+}

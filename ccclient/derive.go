@@ -46,7 +46,10 @@ func (r *registration) client(t Target) *Client {
 		Client
 		entry cache.Entry
 	}{Client: Client{registered: r.self, params: params, target: t, local: local}}
-	c.tokens = r.adopt(&c.entry, key, local, c.fetch)
+	c.tokens = &c.entry // before others may fetch by it
+	if there := r.adopt(&c.entry, key, local, c.fetch); there != &c.entry {
+		c.tokens = there
+	}
 	return &c.Client
 }
 

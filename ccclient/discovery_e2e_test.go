@@ -169,8 +169,11 @@ func TestUnlistedMethodIsAnErrorThatNamesThoseListed(t *testing.T) {
 
 func TestTokenEndpointThatMovedIsFoundAgainAtOnceAndOnce(t *testing.T) {
 	gone := map[string]func(*http.Request) (*http.Response, error){
-		"not found": status(http.StatusNotFound),
-		"gone":      status(http.StatusGone),
+		"not found":    status(http.StatusNotFound),
+		"gone":         status(http.StatusGone),
+		"an empty 401": status(http.StatusUnauthorized),
+		"no POST here": status(http.StatusMethodNotAllowed),
+		"a redirect":   status(http.StatusPermanentRedirect),
 		"another's certificate": func(*http.Request) (*http.Response, error) {
 			return nil, &tls.CertificateVerificationError{
 				Err: x509.HostnameError{Certificate: new(x509.Certificate), Host: "as.example.com"},

@@ -44,8 +44,8 @@ func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls b
 	return e, err
 }
 
-// fetch gets a new token from wherever the endpoint is. Where it turns out to be gone, the metadata are looked at
-// again, and if they now name another place the request is made there.
+// fetch gets a new token from wherever the endpoint is. Where it may be gone, the metadata are looked at again, as
+// often as the discoverer allows, and if they now name another place the request is made there.
 func (e *endpoints) fetch(ctx context.Context, x *exchanger, form url.Values) (*oauth2.Token, error) {
 	if e.discoverer == nil {
 		return x.fetch(ctx, e.fixed, form)

@@ -43,7 +43,7 @@ func (x *exchange) hint(
 		}
 		e.misplaced = false
 		return hint, nil
-	case page.HTML && e.StatusCode >= 500:
+	case page.HTML && outlookOf(e.StatusCode, "") == passing:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return "it may be from a proxy in front of the token endpoint", cause
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
@@ -103,7 +103,7 @@ func misplaced(e *Error, page bool) bool {
 	case http.StatusUnauthorized, http.StatusForbidden: // Spring answers so at every path that is not its own.
 		return page || bare(e)
 	}
-	return page && e.StatusCode < 500
+	return page && outlookOf(e.StatusCode, "") != passing && e.StatusCode != http.StatusProxyAuthRequired
 }
 
 // bare reports whether the server said nothing of why: a number in place of a code is the status again.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -98,6 +99,8 @@ func (l *link) judge(err error, setting string, asked bool) (o outlook, hint str
 		return l.alerted(alert)
 	case asked && l.expired() != "" && brokenOff(err):
 		return settled, l.expired()
+	case asked && brokenOff(err):
+		return 0, "the server asked for a client certificate and cut the connection: it may not accept the one in " + l.tls
 	}
 	return 0, ""
 }
@@ -122,7 +125,7 @@ func (l *link) unknownCA() string {
 // read.
 func brokenOff(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE)
+		errors.Is(err, syscall.EPIPE) || strings.HasSuffix(err.Error(), "http2: client conn could not be established")
 }
 
 // The alerts with which a server refuses a handshake for what cannot change by itself (RFC 8446, section 6.2).

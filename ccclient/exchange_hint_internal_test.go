@@ -1,0 +1,129 @@
+package ccclient
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/tokenresponse"
+)
+
+// planted is an answer that came a second after its request.
+func planted(status int, contentType, body string) tokenresponse.Response {
+	return tokenresponse.Response{
+		Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: []byte(body),
+		Received: millennium.Add(time.Second),
+	}
+}
+
+func TestHintsSayWhatToMend(t *testing.T) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	basic := func(secret string) Auth { return ClientSecretBasic(SecretString(secret)) }
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const json, html = "application/json", "text/html"
+	type row struct {
+		auth        Auth
+		change      func(*exchange)
+		status      int
+		kind, body  string
+		want, lacks string
+		misplaced   bool
+	}
+	listsDPoP := func(x *exchange) { x.endpoint.dpop = []string{"ES256"} }
+	for name, test := range map[string]row{
+		"secret with a newline": {basic("secret\n"), nil, 401, json, `{"error":"invalid_client"}`,
+			"the secret ends in white space", "ClientSecretPost", false},
+		"secret after a space": {basic(" secret"), nil, 401, json, `{"error":"invalid_client"}`,
+			"the secret begins with white space", "", false},
+		"id with a space": {basic("s"), func(x *exchange) { x.clientID = "client " }, 401, json, `{"error":"invalid_client"}`,
+			"ClientID begins or ends with white space", "", false},
+		"Keycloak, wrong secret": {basic("s"), nil, 401, json,
+			`{"error":"unauthorized_client","error_description":"Invalid client or Invalid client credentials"}`,
+			"check ClientID and the secret; if they are right, try ClientSecretPost", "", false},
+		"Keycloak, no service account": {basic("s"), nil, 401, json,
+			`{"error":"unauthorized_client","error_description":"Client not enabled to retrieve service account"}`,
+			`: allow grant_type "client_credentials" for this client`, "was refused", false},
+		"bare invalid_grant where DPoP is listed": {basic("s"), listsDPoP, 400, json, `{"error":"invalid_grant"}`,
+			"set DPoPKey", "", false},
+		"bare invalid_request where DPoP is listed": {basic("s"), listsDPoP, 400, json, `{"error":"invalid_request"}`,
+			"set DPoPKey", "", false},
+		"bare invalid_request": {basic("s"), nil, 400, json, `{"error":"invalid_request"}`,
+			"EndpointParams", "DPoP", false},
+		"missing proof": {basic("s"), nil, 400, json,
+			`{"error":"invalid_request","error_description":"DPoP proof is missing"}`, "set DPoPKey", "EndpointParams", false},
+		"bare 400": {basic("s"), nil, 400, "", ``, "the server does not say what it misses", "", false},
+		"406":      {basic("s"), nil, 406, "", ``, "EndpointHeader may set another Accept", "", false},
+		"empty 401": {basic("s"), nil, 401, "", ``,
+			"if the server does not form-decode; or check TokenURL", "", true},
+		"401 with a code": {basic("s"), nil, 401, json, `{"error":"invalid_client"}`, "check ClientID", "TokenURL", false},
+		"empty 403":       {basic("s"), nil, 403, "", ``, "or check TokenURL", "", true},
+		"page as a 401":   {basic("s"), nil, 401, html, `<html>`, "or check TokenURL", "", true},
+		"405":             {basic("s"), nil, 405, "", ``, "check TokenURL", "", true},
+		"404":             {basic("s"), nil, 404, "", ``, "no token endpoint at this address: check TokenURL", "", true},
+		"404 of a framework": {basic("s"), nil, 404, json, `{"status":404,"error":"Not Found","path":"/tokn"}`,
+			"check TokenURL", "was refused", true},
+		"404 of Keycloak": {basic("s"), nil, 404, json, `{"error":"Realm does not exist"}`, "check TokenURL", "", true},
+		"404 of Keystone": {basic("s"), nil, 404, json,
+			`{"error":{"code":404,"message":"Could not find Application Credential: 1.","title":"Not Found"}}`,
+			"check ClientID", "TokenURL", false},
+		"404 with an OAuth error": {basic("s"), nil, 404, json, `{"error":"invalid_client"}`, "check ClientID", "TokenURL", false},
+		"plain HTTP to nginx": {basic("s"), func(x *exchange) { x.endpoint.tokenURL = "http://as.example/token" }, 400, html,
+			`<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>`,
+			"plain HTTP to a port that speaks TLS: use https in TokenURL", "", false},
+		"nginx without a certificate": {basic("s"), nil, 400, html,
+			`<html><head><title>400 No required SSL certificate was sent</title></head></html>`,
+			"wants a client certificate, which goes into Config.TLS", "check TokenURL", false},
+		"429 of a proxy": {basic("s"), nil, 429, html, `<html>`, "from a proxy in front", "TokenURL", false},
+		"407":            {basic("s"), nil, 407, html, `<html>`, "a user and a password", "", false},
+		"assertion's algorithm": {PrivateKeyJWT(key, AssertionOptions{}), nil, 401, json,
+			`{"error":"invalid_client","error_description":"unexpected signing algorithm"}`,
+			"set AssertionOptions.Algorithm to one that the server takes, other than ES256", "", false},
+		"foreign assertion's algorithm": {ClientAssertion(SecretString("eyJhbGciOiJSUzUxMiJ9.e30.c2ln")), nil, 401, json,
+			`{"error":"invalid_client","error_description":"unsupported alg"}`, "other than RS512", "AssertionOptions", false},
+		"certificate that was not asked for": {TLSClientAuth(), func(x *exchange) {
+			x.link.asked.Store(&asking{"as.example", false})
+		}, 401, json, `{"error":"invalid_client"}`, "none was asked for in the TLS handshake", "", false},
+		"certificate without its chain": {TLSClientAuth(), func(x *exchange) {
+			x.link.shown = &clientcert.Shown{NotAfter: time.Now().Add(time.Hour), Chain: 1}
+		}, 401, json, `{"error":"invalid_client"}`, "without its chain", "", false},
+		"certificate with its chain": {TLSClientAuth(), func(x *exchange) {
+			x.link.shown = &clientcert.Shown{NotAfter: time.Now().Add(time.Hour), Chain: 2}
+		}, 401, json, `{"error":"invalid_client"}`, "the server knows the certificate in Config.TLS", "chain", false},
+		"certificate that has expired": {TLSClientAuth(), func(x *exchange) {
+			x.link.shown = &clientcert.Shown{NotAfter: millennium}
+		}, 401, json, `{"error":"invalid_client"}`, "expired at 2000-01-01T00:00:00Z: replace it", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := exchangeWith(t, test.auth, form)
+			if test.change != nil {
+				test.change(x)
+			}
+			_, e := x.interpret(planted(test.status, test.kind, test.body))
+			if e == nil {
+				t.Fatal("a token")
+			}
+			if text := e.Error(); !strings.Contains(text, test.want) ||
+				test.lacks != "" && strings.Contains(text, test.lacks) {
+				t.Errorf("%s\nlacks %q, or has %q", text, test.want, test.lacks)
+			}
+			if e.Hint == "" || !strings.HasSuffix(e.Error(), e.Hint) {
+				t.Errorf("%q does not end with the hint %q", e, e.Hint)
+			}
+			if e.Temporary() != (test.status == http.StatusTooManyRequests) {
+				t.Error("time is to mend it")
+			}
+			if e.misplaced != test.misplaced || gone(e) != test.misplaced {
+				t.Errorf("misplaced %v, gone %v", e.misplaced, gone(e))
+			}
+		})
+	}
+}
