@@ -2,6 +2,7 @@ package ccclient
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -97,7 +98,7 @@ func (l *link) judge(err error, setting string, asked bool) (o outlook, hint str
 		return settled, "the port speaks TLS: use https" + inSetting(setting)
 	case alert != 0:
 		return l.alerted(alert)
-	case asked && l.expired() != "" && brokenOff(err):
+	case asked && l.expired() != "" && !timedOut(err): // in whatever words net/http says that it was cut off
 		return settled, l.expired()
 	case asked && brokenOff(err):
 		return 0, "the server asked for a client certificate and cut the connection: it may not accept the one in " + l.tls
@@ -119,6 +120,12 @@ func (l *link) unknownCA() string {
 			"add it to a pool that begins as x509.SystemCertPool"
 	}
 	return "if its CA is a private one, add it to RootCAs in " + l.tls
+}
+
+// timedOut reports whether it was time that ended a request, not the server.
+func timedOut(err error) bool {
+	t, ok := errors.AsType[net.Error](err)
+	return ok && t.Timeout() || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // brokenOff reports whether a connection was cut: a server that refuses a certificate may do that before its alert is
