@@ -254,3 +254,24 @@ func liveBytes() int {
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
+
+func TestMemoTellsTargetsOfOneHashApart(t *testing.T) {
+	var m memo
+	m.init(10)
+	const hash = 7
+	c := &Client{target: Target{Scopes: []string{"a"}, Audience: "b", Resources: []string{"urn:c"}}, tokens: notMade{}}
+	m.add(hash, c)
+	if own := c.goal(); m.find(hash, &own) != c {
+		t.Fatal("it is not found")
+	}
+	for _, other := range []Target{
+		{Scopes: []string{"x"}, Audience: "b", Resources: []string{"urn:c"}},
+		{Scopes: []string{"a"}, Audience: "x", Resources: []string{"urn:c"}},
+		{Scopes: []string{"a"}, Audience: "b", Resources: []string{"urn:x"}},
+		{Scopes: []string{"a"}, Audience: "b", Resources: []string{"urn:c"}, EndpointParams: url.Values{"x": {"1"}}},
+	} {
+		if m.find(hash, &other) != nil {
+			t.Errorf("one token for %v too", other)
+		}
+	}
+}
