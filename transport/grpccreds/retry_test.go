@@ -2,6 +2,7 @@ package grpccreds_test
 
 import (
 	"context"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
@@ -151,6 +153,85 @@ func TestRetriesOfGRPCItselfKeepWorking(t *testing.T) {
 			equal(t, "rejected", r.rejected.Load(), 1)
 		})
 	}
+}
+
+// slowSender waits between opening a stream and sending on it.
+type slowSender struct{}
+
+func (slowSender) HandleRPC(_ context.Context, s stats.RPCStats) {
+	if _, ok := s.(*stats.OutHeader); ok {
+		time.Sleep(time.Second)
+	}
+}
+
+func (slowSender) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (slowSender) HandleConn(context.Context, stats.ConnStats)                       {}
+func (slowSender) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+func TestAnswerBeforeAllIsSentAgainByGRPCIsNoSuccess(t *testing.T) {
+	inOrder := map[string]func(ctx context.Context, rpc testgrpc.TestServiceClient, text string) error{
+		"client stream": kinds["client stream"],
+		"server stream": kinds["server stream"],
+		"both ways": func(ctx context.Context, rpc testgrpc.TestServiceClient, text string) error {
+			stream, err := rpc.FullDuplexCall(ctx)
+			if err != nil {
+				return err
+			}
+			for range 3 {
+				stream.Send(&testgrpc.StreamingOutputCallRequest{Payload: payload(text)})
+			}
+			stream.CloseSend()
+			got, err := rest(stream)
+			return same(err, text+text+text, got)
+		},
+	}
+	for kind, rpc := range inOrder {
+		for name, tc := range map[string]struct {
+			answer   error // to the second attempt, and from then on to the even ones; nil: as the token is
+			code     string
+			attempts int32
+		}{
+			"rejected":        {nil, "OK", 4},
+			"denied":          {status.Error(codes.PermissionDenied, "no"), "PermissionDenied", 2},
+			"never available": {status.Error(codes.Unavailable, "not now"), "Unavailable", 4},
+		} {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, grpc.WithDefaultServiceConfig(retries), grpc.WithStatsHandler(slowSender{}))
+					r.warm(t)
+					r.revoke(t)
+					r.attempts.Store(0)
+					r.before = func(_ context.Context, _ string, n int32) error {
+						if n%2 == 1 {
+							time.Sleep(2 * time.Second) // All has been sent, and the answer is waited for.
+							return status.Error(codes.Unavailable, "not now")
+						}
+						return tc.answer // at once
+					}
+					equal(t, "code", code(t, rpc(t.Context(), r.rpc, "x")), tc.code)
+					equal(t, "attempts", r.attempts.Load(), tc.attempts)
+				})
+			})
+		}
+	}
+}
+
+func TestEmptyStreamAfterARetryOfGRPCIsASuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, grpc.WithDefaultServiceConfig(retries))
+		r.before = func(_ context.Context, _ string, n int32) error {
+			if n == 1 {
+				return status.Error(codes.Unavailable, "not now")
+			}
+			return nil
+		}
+		r.deaf = func(testgrpc.TestService_FullDuplexCallServer) error { return nil }
+		stream := duplex(t, r)
+		if resp, err := stream.Recv(); err != io.EOF {
+			t.Errorf("%v, %v", resp, err)
+		}
+		equal(t, "attempts", r.attempts.Load(), 2)
+	})
 }
 
 func TestDeadlineOfTheServiceConfigSpansTheRepetition(t *testing.T) {
