@@ -12,10 +12,12 @@ import (
 	"golang.org/x/oauth2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
@@ -216,7 +218,43 @@ func TestAnswerBeforeAllIsSentAgainByGRPCIsNoSuccess(t *testing.T) {
 	}
 }
 
-func TestEmptyStreamAfterARetryOfGRPCIsASuccess(t *testing.T) {
+func TestRequestThatTheServerDidNotReadIsSentAgain(t *testing.T) {
+	// A tap handle rejects by the header alone, as proxies do.
+	synctest.Test(t, func(t *testing.T) {
+		l := bufconn.Listen(1 << 16)
+		var arrived int // The rejected ones are of one connection, in whose order they come.
+		server := grpc.NewServer(grpc.InTapHandle(func(ctx context.Context, i *tap.Info) (context.Context, error) {
+			if arrived++; arrived > 1 && i.Header["authorization"][0] == "Bearer first" {
+				return nil, status.Error(codes.Unauthenticated, "the token is not good")
+			}
+			return ctx, nil
+		}), grpc.UnaryInterceptor(func(
+			ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler,
+		) (any, error) {
+			if values := metadata.ValueFromIncomingContext(ctx, "authorization"); values[0] == "Bearer first" {
+				time.Sleep(2 * time.Second) // All has been sent.
+				return nil, status.Error(codes.Unavailable, "not now")
+			}
+			return next(ctx, req)
+		}))
+		a := &api{as: cctest.NewServer(cctest.Options{}), listener: l}
+		testgrpc.RegisterTestServiceServer(server, a)
+		var serving sync.WaitGroup
+		serving.Go(func() { server.Serve(l) })
+		defer serving.Wait()
+		defer server.Stop()
+		s := &script{tokens: tokens("first", "second")}
+		rpc, _ := a.dial(t, append(grpccreds.DialOptions(s, grpccreds.Options{}), grpc.WithStatsHandler(slowSender{}),
+			grpc.WithDefaultServiceConfig(retries), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		equal(t, "code", code(t, kinds["unary"](t.Context(), rpc, "x")), "OK")
+		equal(t, "arrived", arrived, 4)
+		if !slices.Equal(s.rejected, []string{"first"}) {
+			t.Errorf("rejected: %q", s.rejected)
+		}
+	})
+}
+
+func TestEmptyStreamAfterRetryOfGRPCIsSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, grpc.WithDefaultServiceConfig(retries))
 		r.before = func(_ context.Context, _ string, n int32) error {
