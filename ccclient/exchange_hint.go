@@ -13,6 +13,8 @@ import (
 
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
@@ -31,19 +33,19 @@ func (x *exchange) hint(
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
-		_, hint = x.link.proxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
+		_, hint = x.link.ProxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
 		return hint, errors.New("a proxy in between wants authentication")
 	case x.endpoint.plain() && tlsport.Says(e.StatusCode, a.Body):
 		e.misplaced = false
-		return "use https" + inSetting(x.setting()), tlsport.Err
+		return "use https in " + x.setting(), tlsport.Err
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Description, "SSL certificate"): // nginx
-		_, hint = x.link.alerted(alertCertificateRequired)
+		_, hint = x.link.Alerted(link.AlertCertificateRequired)
 		if !strings.Contains(e.Description, "No required") {
-			_, hint = x.link.alerted(alertBadCertificate)
+			_, hint = x.link.Alerted(link.AlertBadCertificate)
 		}
 		e.misplaced = false
 		return hint, nil
-	case page.HTML && outlookOf(e.StatusCode, "") == passing:
+	case page.HTML && outlook.Of(e.StatusCode, "") == outlook.Passing:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return "it may be from a proxy in front of the token endpoint", cause
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
@@ -103,7 +105,7 @@ func misplaced(e *Error, page bool) bool {
 	case http.StatusUnauthorized, http.StatusForbidden: // Spring answers so at every path that is not its own.
 		return page || bare(e)
 	}
-	return page && outlookOf(e.StatusCode, "") != passing && e.StatusCode != http.StatusProxyAuthRequired
+	return page && outlook.Of(e.StatusCode, "") != outlook.Passing && e.StatusCode != http.StatusProxyAuthRequired
 }
 
 // bare reports whether the server said nothing of why: a number in place of a code is the status again.
@@ -145,7 +147,7 @@ func (x *exchange) wantsDPoP(e *Error) bool {
 	}
 	switch {
 	case e.Code == UseDPoPNonce, e.Code == InvalidDPoPProof, strings.Contains(strings.ToLower(e.Description), "dpop"):
-		e.outlook = settled
+		e.outlook = outlook.Settled
 		return true
 	}
 	return false
@@ -222,7 +224,7 @@ func (x *exchange) otherMethod(r *redact.Redactor) string {
 	f := x.credentials.facts()
 	hint := cmp.Or(x.whiteSpace(), f.remedy)
 	if f.certificate {
-		hint = x.link.refusedCertificate(x.endpoint.host())
+		hint = x.link.RefusedCertificate(x.endpoint.host())
 	}
 	if len(x.endpoint.methods) > 0 {
 		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.methods, ", "))
