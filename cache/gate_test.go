@@ -114,8 +114,9 @@ func TestBurstOfHealthyClientTakesTwoRoundTrips(t *testing.T) {
 		askTogether(t.Context(), entries)
 		time.Sleep(2 * time.Hour)
 		s.set(func(s *server) { s.delay = 100 * time.Millisecond })
-		if errs, took := askTogether(t.Context(), entries); errors.Join(errs...) != nil || took != 200*time.Millisecond {
-			t.Errorf("took %v, %v", took, errors.Join(errs...))
+		errs, took := askTogether(t.Context(), entries)
+		if err := errors.Join(errs...); err != nil || took != 200*time.Millisecond {
+			t.Errorf("took %v, error %v", took, err)
 		}
 	})
 }

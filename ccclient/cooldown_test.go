@@ -115,7 +115,9 @@ func TestColdClientOfTwoHundredTargetsSendsOneRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &moody{secret: "secret", delay: 50 * time.Millisecond}
-				m.mood = func(url.Values, string) (int, http.Header, string) { return x.status, x.header.Clone(), x.body }
+				m.mood = func(url.Values, string) (int, http.Header, string) {
+					return x.status, x.header.Clone(), x.body
+				}
 				c, err := ccclient.New(m.config())
 				if err != nil {
 					t.Fatal(err)
