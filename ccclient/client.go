@@ -37,6 +37,7 @@ type Client struct {
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
 	local      bool                 // the token goes into no Store: its key would give away a secret
+	stepUp     *stepUp              // what its transports spend; nil: its token
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes
@@ -65,6 +66,7 @@ type registration struct {
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
+	stepUp       bool // resources may ask for more
 
 	derived memo // the clients that For made
 
@@ -155,7 +157,7 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 			outside = advising{outside, r.link}
 		}
 	}
-	return &transport.Transport{
+	t := &transport.Transport{
 		Source:       c,
 		Base:         base,
 		Outside:      outside,
@@ -164,6 +166,10 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		ReplayLimit:  r.replayLimit,
 		DPoP:         r.dpop,
 	}
+	if c.stepUp != nil {
+		t.Source, t.Challenged = c.stepUp, c.stepUp.challenged
+	}
+	return t
 }
 
 // closePatience is how long Close waits for what ignores that it is to end.
@@ -306,7 +312,8 @@ type tokens interface {
 	Token(context.Context) (*oauth2.Token, error)
 	Refresh(context.Context) (*oauth2.Token, error)
 	Invalidate(rejected *oauth2.Token)
-	Evicted() bool       // the token had to make room; use brings it back
+	Evict()              // drops the token; use brings it back
+	Evicted() bool       // the token was dropped, or had to make room
 	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
 }
 
@@ -316,6 +323,7 @@ type notMade struct{}
 func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
 func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
 func (notMade) Invalidate(*oauth2.Token)                       {}
+func (notMade) Evict()                                         {}
 func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
 

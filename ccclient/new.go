@@ -45,6 +45,7 @@ func newRegistration(cfg *Config) *registration {
 		allowedHosts: slices.Clone(cfg.AllowedHosts),
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
+		stepUp:       cfg.StepUp,
 	}
 	r.self = func() *registration { return r }
 	return r

@@ -75,6 +75,13 @@ func (k *rotating) Held() *oauth2.Token {
 	return now.Entry.Held()
 }
 
+// Evict drops the token for the certificate that was used last.
+func (k *rotating) Evict() {
+	if now := k.current.Load(); now != nil {
+		now.Entry.Evict()
+	}
+}
+
 // Evicted reports whether there is no token for the certificate that was used last.
 func (k *rotating) Evicted() bool {
 	now := k.current.Load()
