@@ -55,7 +55,7 @@ func (s *stepUp) Invalidate(rejected *oauth2.Token) {
 }
 
 // challenged is for [transport.Transport.Challenged]. It returns nil for what is no challenge to step up, for one that
-// the rejected token was to meet already, and for one that comes too soon after another.
+// the rejected token meets, as far as the server says, and for one that comes too soon after another.
 func (s *stepUp) challenged(_ context.Context, rejected *oauth2.Token, resp *http.Response) transport.Source {
 	demand := stepup.Parse(resp.Header)
 	if demand.Empty() {
@@ -92,10 +92,7 @@ func (s *stepUp) meet(demand stepup.Demand, rejected *oauth2.Token) (_ transport
 		return nil, nil
 	}
 	if current.isFor(&target) {
-		if held := current.tokens.Held(); held != nil && held.AccessToken == rejected.AccessToken {
-			return nil, nil
-		}
-		return current, nil // Its token has come since the rejected one was spent.
+		return current, nil // Its token may have come since the rejected one was spent.
 	}
 	first := s.tried == nil || !s.tried.isFor(&target)
 	if first {

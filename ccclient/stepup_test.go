@@ -233,6 +233,7 @@ func TestWhatChallengesAddIsForgottenWhenItIsTooMuch(t *testing.T) {
 		if most < 90 || most > 128 {
 			t.Errorf("at most %d scopes were asked for", most)
 		}
+		r.wantRequests(11) // Each of the ten challenges was met.
 		wantText(t, "what write may", get(t, r.scoped("write")), "200 hello")
 	})
 }
@@ -285,6 +286,21 @@ func TestServerThatGrantsLessIsNoStepUp(t *testing.T) {
 			wantText(t, "asked for", r.asked(), "read, read write")
 		})
 	}
+}
+
+func TestStepUpIsAtOnceAgainAfterAMinute(t *testing.T) {
+	inStepUpBubble(t, cctest.Options{}, func(t *testing.T, r *rig) {
+		for i := range 60 {
+			get(t, r.scoped(fmt.Sprint("s", i)))
+			time.Sleep(time.Second)
+		}
+		wantText(t, "too soon", get(t, r.scoped("write")), "403 ")
+		time.Sleep(time.Minute)
+		for _, scope := range []string{"write", "list"} {
+			wantText(t, "what "+scope+" may", get(t, r.scoped(scope)), "200 hello")
+			time.Sleep(time.Second)
+		}
+	})
 }
 
 func TestWiderTokenThatIsNoLongerGrantedIsGivenUp(t *testing.T) {
@@ -381,19 +397,27 @@ func TestDerivedClientsStepUpEachForThemselves(t *testing.T) {
 }
 
 func TestSupersededTargetsAreNotKeptFresh(t *testing.T) {
-	inStepUpBubble(t, cctest.Options{}, func(t *testing.T, r *rig) {
-		for i := range 5 {
-			get(t, r.scoped(fmt.Sprint("s", i)))
-			time.Sleep(2 * time.Minute)
-		}
-		before := len(r.as.TokenRequests())
-		time.Sleep(10 * time.Hour)
-		synctest.Wait()
-		// What is spent, and that of the Client itself: each about every 50 minutes.
-		if n := len(r.as.TokenRequests()) - before; n > 30 {
-			t.Errorf("%d token requests in ten idle hours", n)
-		}
-	}, func(cfg *ccclient.Config) { cfg.Cache.KeepFresh = true })
+	less := func(_ cctest.RecordedRequest, m map[string]any) { m["scope"] = "read" }
+	for name, o := range map[string]cctest.Options{"granted": {}, "not granted": {TokenResponse: less}} {
+		inStepUpBubble(t, o, func(t *testing.T, r *rig) {
+			for i := range 5 {
+				get(t, r.resource(&challenging{status: 403, header: func(int) string {
+					return fmt.Sprintf(`Bearer error="insufficient_scope", scope="s%d"`, i)
+				}}))
+				time.Sleep(2 * time.Minute)
+			}
+			before := len(r.as.TokenRequests())
+			if before != 6 {
+				t.Errorf("%s: %d token requests", name, before)
+			}
+			time.Sleep(10 * time.Hour)
+			synctest.Wait()
+			// The last target's, and that of the Client itself: each about every 50 minutes.
+			if n := len(r.as.TokenRequests()) - before; n > 30 {
+				t.Errorf("%s: %d token requests in ten idle hours", name, n)
+			}
+		}, func(cfg *ccclient.Config) { cfg.Cache.KeepFresh = true })
+	}
 }
 
 func TestChallengeOfForeignHostIsNotHeard(t *testing.T) {
