@@ -34,6 +34,7 @@ type Client struct {
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
 	local      bool                 // the token goes into no Store: its key would give away a secret
+	stepUp     *stepUp              // what its transports spend; nil: its token
 }
 
 // Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
@@ -120,7 +121,7 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 			outside = r.link.Advise(outside)
 		}
 	}
-	return &transport.Transport{
+	t := &transport.Transport{
 		Source:       c,
 		Base:         base,
 		Outside:      outside,
@@ -129,6 +130,10 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		ReplayLimit:  r.replayLimit,
 		DPoP:         r.dpop,
 	}
+	if c.stepUp != nil {
+		t.Source, t.Challenged = c.stepUp, c.stepUp.challenged
+	}
+	return t
 }
 
 // closePatience is how long Close waits for what ignores that it is to end.
