@@ -95,8 +95,9 @@ func only(part string, answer func(*http.Request) (*http.Response, error)) func(
 }
 
 const (
-	oauthPlace  = "GET https://as.example.com/.well-known/oauth-authorization-server/tenant"
-	openIDPlace = "GET https://as.example.com/tenant/.well-known/openid-configuration"
+	oauthPlace    = "GET https://as.example.com/.well-known/oauth-authorization-server/tenant"
+	insertedPlace = "GET https://as.example.com/.well-known/openid-configuration/tenant"
+	openIDPlace   = "GET https://as.example.com/tenant/.well-known/openid-configuration"
 )
 
 func TestIssuerAloneIsEnough(t *testing.T) {
@@ -117,7 +118,7 @@ func TestIssuerAloneIsEnough(t *testing.T) {
 	inBubble(t, cctest.Options{}, d.found(asIssuer+"/tenant"), func(t *testing.T, r *rig) {
 		d.answer(only("oauth-authorization-server", status(http.StatusNotFound)))
 		r.token()
-		d.want(t, oauthPlace, openIDPlace, "POST https://as.example.com/tenant/token")
+		d.want(t, oauthPlace, insertedPlace, "POST https://as.example.com/tenant/token")
 	})
 }
 
