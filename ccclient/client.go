@@ -17,6 +17,8 @@ import (
 	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -59,7 +61,7 @@ type registration struct {
 
 	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
 	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
-	link         *link             // what is known of what everything goes through
+	link         *link.Link        // what is known of what everything goes through
 	httpClient   http.Client       // what everything goes through, token requests and API calls alike
 	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
 	allowedHosts []string
@@ -151,8 +153,8 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	var outside http.RoundTripper
 	if base == nil {
 		base, outside = r.httpClient.Transport, r.outside
-		if base = (advising{base, r.link}); outside != nil {
-			outside = advising{outside, r.link}
+		if base = r.link.Advise(base); outside != nil {
+			outside = r.link.Advise(outside)
 		}
 	}
 	return &transport.Transport{
@@ -232,7 +234,7 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registered()
 	target := c.goal()
 	if err := target.validate(r.auth).err("invalid Target"); err != nil {
-		e := r.failed(err, settled) // For has no other way to tell.
+		e := r.failed(err, outlook.Settled) // For has no other way to tell.
 		e.ofTarget = true
 		return nil, e
 	}
@@ -273,11 +275,11 @@ func (c *Client) asError(ctx context.Context, err error) error {
 		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registered().host, ctx.Err())
 	}
 	r := c.registered()
-	return r.failed(r.exchanger.concealed(err, textOf(c.tokens.Held)), unclear)
+	return r.failed(r.exchanger.concealed(err, textOf(c.tokens.Held)), outlook.Unclear)
 }
 
 // failed returns an Error that err is the cause of.
-func (r *registration) failed(err error, o outlook) *Error {
+func (r *registration) failed(err error, o outlook.Outlook) *Error {
 	return &Error{client: r.clientID, host: r.host, Err: err, outlook: o}
 }
 

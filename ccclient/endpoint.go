@@ -15,6 +15,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/internal/backoff"
 	"github.com/ccclient/go-ccclient/internal/discovery"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -74,22 +75,22 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		if err == nil {
 			if err := e.supported(m); err != nil {
 				e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
-				failed.Err, failed.outlook = err, settled
+				failed.Err, failed.outlook = err, outlook.Settled
 				return nil, x.concealEarly(ctx, failed)
 			}
 			return m, nil
 		}
-		failed.outlook = passing
+		failed.outlook = outlook.Passing
 		permanent := false
 		if p, ok := errors.AsType[interface {
 			error
 			Permanent() bool
 		}](err); ok && p.Permanent() {
-			failed.outlook, permanent = settled, true
+			failed.outlook, permanent = outlook.Settled, true
 		}
-		o, hint := x.link.judge(err, "Issuer", false)
+		o, hint := x.link.Judge(err, "Issuer", false)
 		failed.outlook = cmp.Or(o, failed.outlook)
-		if failed.outlook == passing && attempts < maxAttempts {
+		if failed.outlook == outlook.Passing && attempts < maxAttempts {
 			met := &Error{client: failed.client, host: failed.host, Err: fmt.Errorf("discovery: %w", err)}
 			noteFailure(ctx, x.concealEarly(ctx, met))
 			if backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {

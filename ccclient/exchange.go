@@ -16,6 +16,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/field"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
@@ -29,7 +31,7 @@ type exchanger struct {
 	client   *http.Client // its Transport and Timeout count
 	retry    Retry
 	dpop     *transport.DPoP // nil: bearer tokens
-	link     *link           // what is known of the client's connections; nil: of those without a Config
+	link     *link.Link      // what is known of the client's connections; nil: of those without a Config
 	log      logger
 	recent   *redact.Recent
 }
@@ -40,7 +42,7 @@ func newExchanger(x exchanger) *exchanger {
 	x.recent = new(redact.Recent)
 	x.retry = x.retry.withDefaults()
 	if x.link == nil {
-		x.link = newLink(&Config{}, nil)
+		x.link = link.New(nil, nil, nil)
 	}
 	if x.client.Timeout > 0 {
 		x.retry.AttemptTimeout = min(x.retry.AttemptTimeout, x.client.Timeout)
@@ -131,7 +133,8 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	req.Header = header
 	if x.dpop != nil {
 		if err := x.dpop.Sign(req, ""); err != nil {
-			return nil, x.failed(&Error{Err: errors.Unwrap(err), outlook: unclear, unasked: true}) // without the prefix
+			err = errors.Unwrap(err) // without the prefix
+			return nil, x.failed(&Error{Err: err, outlook: outlook.Unclear, unasked: true})
 		}
 	}
 	return req, nil
@@ -139,10 +142,10 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 
 // post sends the request and reads the whole answer.
 func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
-	ctx, handshake := x.link.certificate.Watch(req.Context())
+	ctx, handshake := x.link.Watch(req.Context())
 	x.sent = time.Now()
 	resp, err := x.send(req.WithContext(ctx))
-	x.link.note(x.endpoint.host(), handshake)
+	x.link.Note(x.endpoint.host(), handshake)
 	x.asked, _ = handshake.Asked()
 	if err != nil {
 		return tokenresponse.Response{}, x.unreachable(ctx, err)

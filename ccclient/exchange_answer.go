@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -49,30 +50,30 @@ func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refus
 	e.Hint, e.Err = x.hint(e, a, broken, x.redactor())
 	// RFC 9449, section 8; a nonce also stands in for a clock that is wrong.
 	if x.nonce && (e.Code == UseDPoPNonce || e.Code == InvalidDPoPProof) {
-		e.outlook = nonceOnly
+		e.outlook = outlook.NonceOnly
 	}
 	return e
 }
 
 // unusable is an answer that ought to bring a token and does not.
 func (x *exchange) unusable(a tokenresponse.Response, err error) *Error {
-	e := &Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: unclear}
+	e := &Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: outlook.Unclear}
 	switch cause := err.(type) {
 	case tokenresponse.Unreadable:
 		cause.Media, cause.Title = x.redactor().Clean(cause.Media), ""
 		e.Err = cause
 		if cause.HTML {
-			e.outlook, e.Hint, e.misplaced = settled, "check "+x.setting(), true
+			e.outlook, e.Hint, e.misplaced = outlook.Settled, "check "+x.setting(), true
 		}
 	case tokenresponse.UnknownType:
 		cause.Name = x.redactor().Clean(cause.Name)
-		e.Err, e.outlook, e.Hint = cause, settled, "have the server issue Bearer tokens, or DPoP tokens and set DPoPKey"
+		e.Err, e.outlook, e.Hint = cause, outlook.Settled, "have the server issue Bearer tokens, or DPoP tokens and set DPoPKey"
 	}
 	switch {
 	case err == tokenresponse.ErrNotBound:
-		e.outlook, e.Hint = settled, "enable DPoP for this client at the server, or remove Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "enable DPoP for this client at the server, or remove Config.DPoPKey"
 	case err == tokenresponse.ErrNeedsKey:
-		e.outlook, e.Hint = settled, "set Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "set Config.DPoPKey"
 	case errors.Is(err, tokenresponse.ErrExpired):
 		e.Err = expired{err}
 	}
@@ -92,7 +93,7 @@ func (x *exchange) unauthenticated(err error) *Error {
 	if source, ok := errors.AsType[*unproven](err); ok {
 		x.credentials.secret = source.state // which the error may repeat
 	}
-	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear, unasked: true})
+	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: outlook.Unclear, unasked: true})
 	if source, ok := errors.AsType[interface {
 		error
 		Outdated(context.Context) bool
@@ -104,18 +105,18 @@ func (x *exchange) unauthenticated(err error) *Error {
 
 // unsendable is a request that cannot be made, for its URL is none.
 func (x *exchange) unsendable(err error) *Error {
-	return x.failed(&Error{Err: withoutURL(err), outlook: settled, unasked: true})
+	return x.failed(&Error{Err: withoutURL(err), outlook: outlook.Settled, unasked: true})
 }
 
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
-	o, hint := x.link.judge(err, x.setting(), x.asked)
+	o, hint := x.link.Judge(err, x.setting(), x.asked)
 	err = withoutURL(err)
 	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name
 	}
-	e := &Error{Err: err, Hint: hint, outlook: cmp.Or(o, passing)}
+	e := &Error{Err: err, Hint: hint, outlook: cmp.Or(o, outlook.Passing)}
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 		e.Err = fmt.Errorf("no answer in time: %w", err)
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
@@ -53,22 +55,22 @@ func (x *exchange) remedy(
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
-		_, hint = x.link.proxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
+		_, hint = x.link.ProxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
 		return hint, errors.New("a proxy in between wants authentication")
 	case x.endpoint.plain() && tlsport.Says(e.StatusCode, a.Body):
 		e.misplaced = false
-		return "use https" + inSetting(x.setting()), tlsport.Err
+		return "use https in " + x.setting(), tlsport.Err
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Description, "SSL certificate"): // nginx
-		_, hint = x.link.alerted(alertCertificateRequired)
+		_, hint = x.link.Alerted(link.AlertCertificateRequired)
 		if !strings.Contains(e.Description, "No required") {
-			_, hint = x.link.alerted(alertBadCertificate)
+			_, hint = x.link.Alerted(link.AlertBadCertificate)
 		}
 		e.misplaced = false
 		return hint, nil
 	case e.StatusCode == http.StatusNotAcceptable:
 		e.misplaced = false
 		return "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept", nil
-	case page.HTML && outlookOf(e.StatusCode, "") == passing:
+	case page.HTML && outlook.Of(e.StatusCode, "") == outlook.Passing:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return "it may be from a proxy in front of the token endpoint", cause
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
@@ -128,7 +130,7 @@ func misplaced(e *Error, page bool) bool {
 	case http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden: // Spring's at every unknown path is 401
 		return page || !aboutClient(e)
 	}
-	return page && outlookOf(e.StatusCode, "") != passing && e.StatusCode != http.StatusProxyAuthRequired
+	return page && outlook.Of(e.StatusCode, "") != outlook.Passing && e.StatusCode != http.StatusProxyAuthRequired
 }
 
 // bare reports whether the server said nothing of why: what it says repeats the code or the status, at most.
@@ -141,10 +143,11 @@ func bare(e *Error) bool {
 	default:
 		said += " " + string(e.Code)
 	}
-	known := fmt.Sprint(e.StatusCode, " ", http.StatusText(e.StatusCode), " http error is bad invalid request grant")
+	const filler = "http error the is bad invalid request grant"
+	known := strings.Fields(strings.ToLower(fmt.Sprintln(e.StatusCode, http.StatusText(e.StatusCode), filler)))
 	noWord := func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }
 	for word := range strings.FieldsFuncSeq(strings.ToLower(said), noWord) {
-		if !slices.Contains(strings.Fields(strings.ToLower(known)), word) {
+		if !slices.Contains(known, word) {
 			return false
 		}
 	}
@@ -188,7 +191,7 @@ func (x *exchange) wantsDPoP(e *Error) bool {
 	}
 	switch {
 	case e.Code == UseDPoPNonce, e.Code == InvalidDPoPProof, strings.Contains(strings.ToLower(e.Description), "dpop"):
-		e.outlook = settled
+		e.outlook = outlook.Settled
 		return true
 	}
 	return false
@@ -265,7 +268,7 @@ func (x *exchange) otherMethod(r *redact.Redactor) string {
 	f := x.credentials.facts()
 	hint := cmp.Or(x.whiteSpace(), f.remedy)
 	if f.certificate {
-		hint = x.link.refusedCertificate(x.endpoint.host())
+		hint = x.link.RefusedCertificate(x.endpoint.host())
 	}
 	if len(x.endpoint.methods) > 0 {
 		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.methods, ", "))

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -91,18 +90,8 @@ func TestHintsSayWhatToMend(t *testing.T) {
 			"set AssertionOptions.Algorithm to one that the server takes, other than ES256", "", false},
 		"foreign assertion's algorithm": {ClientAssertion(SecretString("eyJhbGciOiJSUzUxMiJ9.e30.c2ln")), nil, 401, json,
 			`{"error":"invalid_client","error_description":"unsupported alg"}`, "other than RS512", "AssertionOptions", false},
-		"certificate that was not asked for": {TLSClientAuth(), func(x *exchange) {
-			x.link.asked.Store(&asking{"as.example", false})
-		}, 401, json, `{"error":"invalid_client"}`, "none was asked for in the TLS handshake", "", false},
-		"certificate without its chain": {TLSClientAuth(), func(x *exchange) {
-			x.link.shown = &clientcert.Shown{NotAfter: time.Now().Add(time.Hour), Chain: 1}
-		}, 401, json, `{"error":"invalid_client"}`, "without its chain", "", false},
-		"certificate with its chain": {TLSClientAuth(), func(x *exchange) {
-			x.link.shown = &clientcert.Shown{NotAfter: time.Now().Add(time.Hour), Chain: 2}
-		}, 401, json, `{"error":"invalid_client"}`, "the server knows the certificate in Config.TLS", "chain", false},
-		"certificate that has expired": {TLSClientAuth(), func(x *exchange) {
-			x.link.shown = &clientcert.Shown{NotAfter: millennium}
-		}, 401, json, `{"error":"invalid_client"}`, "expired at 2000-01-01T00:00:00Z: replace it", "", false},
+		"client certificate": {TLSClientAuth(), nil, 401, json, `{"error":"invalid_client"}`,
+			"check ClientID, and that the server knows the certificate in Config.TLS", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := exchangeWith(t, test.auth, form)

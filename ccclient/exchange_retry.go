@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/backoff"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
 // Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
@@ -79,13 +80,13 @@ type repetitions struct {
 // take takes the repetition that may mend e, if one is left and its pause fits into ctx.
 func (n *repetitions) take(ctx context.Context, e *Error, r Retry) (wait time.Duration, again bool) {
 	switch {
-	case e.outlook == nonceOnly && n.nonce > 0:
+	case e.outlook == outlook.NonceOnly && n.nonce > 0:
 		n.nonce--
 		return 0, true
 	case e.refusesClient() && n.secret > 0 && e.Outdated(ctx):
 		n.secret--
 		return 0, true
-	case e.foresees() == passing && n.retries > 0:
+	case e.foresees() == outlook.Passing && n.retries > 0:
 		wait = e.RetryAfter + backoff.Full(r.MinBackoff, r.MaxBackoff, r.MaxAttempts-1-n.retries)
 		n.retries--
 		return wait, wait < timeLeft(ctx)

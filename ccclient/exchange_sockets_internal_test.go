@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
 // asker returns an exchanger that does not retry, for tests over real sockets.
@@ -110,7 +112,7 @@ func TestRefusedConnectionIsTemporary(t *testing.T) {
 	l.Close()
 	_, err = asker(&http.Client{}).fetch(t.Context(), endpoint{tokenURL: "http://" + address}, nil)
 	e, _ := errors.AsType[*Error](err)
-	if e == nil || e.foresees() != passing || !strings.Contains(err.Error(), address) {
+	if e == nil || e.foresees() != outlook.Passing || !strings.Contains(err.Error(), address) {
 		t.Error(err)
 	}
 	if _, ok := errors.AsType[*net.OpError](err); !ok {

@@ -12,6 +12,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -64,7 +65,8 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 // connect decides what everything goes through, and which certificate it shows.
 func (r *registration) connect(cfg *Config) (err error) {
 	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.Renew() })
-	r.certificate, r.connections, r.link = certificate, connections.New(config), newLink(cfg, certificate)
+	r.certificate, r.connections = certificate, connections.New(config)
+	r.link = link.New(cfg.TLS, cfg.HTTPClient, certificate)
 	if cfg.HTTPClient == nil {
 		r.httpClient.Transport, err = r.connections.Wrapped(cfg.WrapTransport)
 		if err != nil || certificate == nil {

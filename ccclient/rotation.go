@@ -11,6 +11,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
 // rotating keeps the token of a client whose certificate may rotate. Tokens may be bound to the certificate (RFC 8705,
@@ -98,7 +99,7 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
 	certificate := k.registered().certificate
 	if !certificate.Check(ctx) && ctx.Err() != nil {
-		e := k.registered().failed(fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err()), passing)
+		e := k.registered().failed(fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err()), outlook.Passing)
 		e.unasked = true
 		return nil, e
 	}
