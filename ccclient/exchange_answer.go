@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
@@ -111,7 +112,7 @@ func (x *exchange) unsendable(err error) *Error {
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
-	o, hint := x.link.Judge(err, x.setting(), x.asked)
+	o, hint := x.link.Judge(err, link.Request{Setting: x.setting(), Plain: x.endpoint.plain(), Asked: x.asked})
 	err = withoutURL(err)
 	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name

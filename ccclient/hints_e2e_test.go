@@ -400,6 +400,35 @@ func TestCallerThatGivesUpHearsWhatFailed(t *testing.T) {
 	})
 }
 
+func TestRefreshThatGivesUpSaysForWhatItWaited(t *testing.T) {
+	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
+		r.as.FailNext(10, http.StatusBadGateway, http.Header{"Retry-After": {"1"}})
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		_, err := r.Refresh(ctx)
+		if e, ok := errors.AsType[*ccclient.Error](err); !ok || e.StatusCode != http.StatusBadGateway {
+			t.Errorf("no pause that does not fit is begun, and yet: %v", err)
+		}
+		r.as.FailNext(0, http.StatusOK, nil)
+		r.as.SetDelay(time.Hour)
+		for what, get := range map[string]func(context.Context) error{
+			"Token":   func(ctx context.Context) error { _, err := r.Token(ctx); return err },
+			"Refresh": func(ctx context.Context) error { _, err := r.Refresh(ctx); return err },
+		} {
+			time.Sleep(time.Minute) // whatever cools down
+			since := time.Now().UTC().Format(time.RFC3339)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			want := "ccclient: gave up waiting for a token from as.example.com: context deadline exceeded: " +
+				"waited for 5s, since " + since
+			if err := get(ctx); err == nil || !strings.HasPrefix(err.Error(), want) ||
+				!errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}
+
 func TestFewerScopesAreWarnedOfOnceForEachChange(t *testing.T) {
 	var out bytes.Buffer
 	warned := func() int {

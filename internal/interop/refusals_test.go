@@ -182,6 +182,13 @@ func TestRefusalsAreNamedAndExplained(t *testing.T) {
 				TokenURL: oidc.unasked, ClientID: "pki", Auth: ccclient.TLSClientAuth(), TLS: clientTLS(clientCert),
 			},
 			ccclient.InvalidClient, 401, []string{"none was asked for in the TLS handshake"},
+		}, {
+			"plain HTTP to oidc-provider's port for TLS", oidc,
+			ccclient.Config{
+				TokenURL: strings.Replace(oidc.mtls, "https:", "http:", 1), ClientID: "basic",
+				Auth: ccclient.ClientSecretBasic(plain),
+			},
+			"", 0, []string{"use https in TokenURL"},
 		},
 	}
 	for _, tt := range tests {
