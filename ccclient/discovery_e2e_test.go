@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -81,6 +82,15 @@ func metadataRequests(passed []string) (n int) {
 func status(code int) func(*http.Request) (*http.Response, error) {
 	return func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: code, Header: http.Header{}, Body: http.NoBody}, nil
+	}
+}
+
+// answer answers with a body.
+func answer(code int, kind, body string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: code, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(body)),
+		}, nil
 	}
 }
 
@@ -175,6 +185,12 @@ func TestTokenEndpointThatMovedIsFoundAgainAtOnceAndOnce(t *testing.T) {
 		"an empty 401": status(http.StatusUnauthorized),
 		"no POST here": status(http.StatusMethodNotAllowed),
 		"a redirect":   status(http.StatusPermanentRedirect),
+		"a 401 in JSON": answer(http.StatusUnauthorized, "application/json",
+			`{"status":401,"error":"Unauthorized","path":"/old/token"}`),
+		"a 404 in JSON": answer(http.StatusNotFound, "application/json",
+			`{"error":"Unable to find matching target resource method","error_description":"See the log."}`),
+		"an empty 403": status(http.StatusForbidden),
+		"a page":       answer(http.StatusOK, "text/html", "<html>Welcome"),
 		"another's certificate": func(*http.Request) (*http.Response, error) {
 			return nil, &tls.CertificateVerificationError{
 				Err: x509.HostnameError{Certificate: new(x509.Certificate), Host: "as.example.com"},
