@@ -125,6 +125,9 @@ type Config struct {
 	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.
 	// Nil: silent.
 	Logger *slog.Logger
+
+	// Trace hears of what happens, for metrics and spans. Nil: nobody does.
+	Trace *Trace
 }
 
 // target is what the tokens of cfg are for.

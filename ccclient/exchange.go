@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
+// clientCredentials is the grant type where EndpointParams set no other.
+const clientCredentials = "client_credentials"
+
 // An exchanger makes token requests for one client. One attempt is an [exchange]; fetch makes as many as it may take.
 type exchanger struct {
 	clientID string
@@ -31,6 +35,7 @@ type exchanger struct {
 	dpop     *transport.DPoP // nil: bearer tokens
 	link     *link           // what is known of the client's connections; nil: of those without a Config
 	log      logger
+	observer *observer // nil: nobody hears of attempts
 	recent   *redact.Recent
 }
 
@@ -66,6 +71,27 @@ func (ep endpoint) host() string {
 	return redact.Clean(u.Host)
 }
 
+// hostPort is host in its parts; the port is that of the scheme where the URL has none.
+func (ep endpoint) hostPort() (host string, port int) {
+	u, err := url.Parse(ep.tokenURL)
+	if err != nil {
+		return ep.host(), 0
+	}
+	return splitPort(u)
+}
+
+// splitPort returns the host of u as it may be shown, and its port, or that of its scheme.
+func splitPort(u *url.URL) (host string, port int) {
+	host = redact.Clean(u.Hostname())
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		return host, port
+	}
+	if u.Scheme == "http" {
+		return host, 80
+	}
+	return host, 443
+}
+
 // plain reports whether requests to ep go over plain HTTP.
 func (ep endpoint) plain() bool {
 	u, err := url.Parse(ep.tokenURL)
@@ -93,7 +119,7 @@ func (x *exchanger) attempt(ctx context.Context, ep endpoint, form url.Values) (
 	defer cancel()
 	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form), held: heldOf(ctx)}
 	if ex.form.Get("grant_type") == "" {
-		ex.form.Set("grant_type", "client_credentials")
+		ex.form.Set("grant_type", clientCredentials)
 	}
 	req, e := ex.prepare(ctx)
 	if e != nil {

@@ -95,7 +95,7 @@ func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
 		dpop: r.dpop,
-		link: r.link, log: logger{cfg.logger()},
+		link: r.link, log: logger{cfg.logger()}, observer: newObserver(cfg.Trace),
 	})
 }
 
