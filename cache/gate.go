@@ -11,6 +11,7 @@ import (
 // success of any key opens the gate.
 type gate struct {
 	failed atomic.Pointer[cooldown] // nil: open
+	over   atomic.Pointer[cooldown] // that has ended, and nobody has been told; nil: none
 
 	opened atomic.Int64 // when the server last gave a token (instant.wall)
 
@@ -87,5 +88,5 @@ func (g *gate) open(now instant) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failed.Store(nil)
+	g.over.Store(g.failed.Swap(nil))
 }

@@ -27,18 +27,21 @@ type Caller struct {
 }
 
 // Call calls f on a goroutine of its own and waits for it, for 50 ms at most, and for 10 ms at most once ctx has ended.
-// It reports whether f has returned: only then may the caller look at what f has written. While 16 calls hang there are
-// no more.
+// It reports whether f has returned: only then may the caller look at what f has written. A call that was not waited
+// for any longer hangs: until it has returned others are not waited for at all, and while 16 hang there are no more.
 func (c *Caller) Call(ctx context.Context, f func()) (returned bool) {
+	k := &call{done: make(chan struct{})}
 	c.mu.Lock()
 	if c.hung >= maxHung {
 		c.mu.Unlock()
 		return false
 	}
 	c.running++
+	if k.left = c.hung > 0; k.left {
+		c.hung++
+	}
 	c.mu.Unlock()
 
-	k := &call{done: make(chan struct{})}
 	go func() { // Close joins it.
 		defer c.end(k)
 		defer func() {
@@ -49,6 +52,9 @@ func (c *Caller) Call(ctx context.Context, f func()) (returned bool) {
 		f()
 		k.returned = true
 	}()
+	if k.left {
+		return false
+	}
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
@@ -71,7 +77,7 @@ type call struct {
 	done     chan struct{} // closed when it has ended
 	returned bool          // rather than panicked; written before done is closed
 	ended    bool          // Caller.mu guards it, and left
-	left     bool          // it is one of those that hang
+	left     bool          // nobody waits for it
 }
 
 // leave counts a call among those that hang, unless it has ended at the same moment.
