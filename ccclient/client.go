@@ -68,6 +68,8 @@ type registration struct {
 
 	derived memo // the clients that For made
 
+	observer *observer
+
 	warnedOfLocal atomic.Bool
 }
 
@@ -188,6 +190,7 @@ func (c *Client) Close() error {
 	err := r.cache.Close()
 	r.certificate.Close(patience)
 	r.endpoints.close()
+	r.observer.close(patience)
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
 		r.uncertified.CloseIdleConnections()
@@ -237,13 +240,13 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 		return nil, e
 	}
 	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
-		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.tokens.Held), &c.news)
 	form := target.form()
 	tok, err := r.endpoints.fetch(ctx, r.exchanger, form)
 	if err == nil {
-		c.noteGranted(form, tok)
+		c.noteGranted(ctx, form, tok)
 	}
 	return tok, err
 }

@@ -34,8 +34,7 @@ type exchanger struct {
 	retry    Retry
 	dpop     *transport.DPoP // nil: bearer tokens
 	link     *link           // what is known of the client's connections; nil: of those without a Config
-	log      logger
-	observer *observer // nil: nobody hears of attempts
+	observer *observer       // who hears of attempts
 	recent   *redact.Recent
 }
 
@@ -44,6 +43,9 @@ func newExchanger(x exchanger) *exchanger {
 	x.header = field.Canonical(x.header)
 	x.recent = new(redact.Recent)
 	x.retry = x.retry.withDefaults()
+	if x.observer == nil {
+		x.observer = new(observer)
+	}
 	if x.link == nil {
 		x.link = newLink(&Config{}, nil)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/backoff"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
@@ -77,7 +78,7 @@ func (x *exchanger) observed(
 	case e == nil:
 		done.StatusCode, done.Expiry = http.StatusOK, tok.Expiry
 		if scope, ok := tok.Extra("scope").(string); ok {
-			done.Scopes = strings.Fields(scope)
+			done.Scopes = strings.Fields(redact.New(x.recent.All()...).Clean(scope))
 		}
 	default:
 		e.Attempts = info.Attempt
@@ -89,7 +90,6 @@ func (x *exchanger) observed(
 		done.StatusCode, done.Code, done.Err, done.Again, done.Wait = e.StatusCode, e.Code, e, again, wait
 	}
 	end(done)
-	x.log.attempt(ctx, ep.host(), info.Attempt, done.Took, done.Err, wait)
 	return tok, e, wait, again
 }
 

@@ -32,6 +32,7 @@ func New(cfg Config) (*Client, error) {
 	r.openCache(&cfg, identity)
 	target := cfg.target()
 	r.root = r.client(target)
+	r.observer.opened(r.root)
 	return r.root, nil
 }
 
@@ -39,6 +40,7 @@ func New(cfg Config) (*Client, error) {
 func newRegistration(cfg *Config) *registration {
 	r := &registration{
 		clientID:     cfg.ClientID,
+		observer:     newObserver(cfg),
 		server:       cfg.server(),
 		host:         endpoint{tokenURL: cmp.Or(cfg.Issuer, cfg.TokenURL)}.host(),
 		auth:         cfg.Auth,
@@ -86,7 +88,7 @@ func (r *registration) connect(cfg *Config) (err error) {
 
 // locate says where token requests go.
 func (r *registration) locate(cfg *Config) (err error) {
-	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil)
+	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil, r.observer)
 	return err
 }
 
@@ -95,7 +97,7 @@ func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
 		dpop: r.dpop,
-		link: r.link, log: logger{cfg.logger()}, observer: newObserver(cfg.Trace),
+		link: r.link, observer: r.observer,
 	})
 }
 
@@ -123,8 +125,7 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 // openCache opens the cache in which the tokens are kept; identity is that of Auth.
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
-	o.Logger = cfg.logger()
-	log := logger{o.Logger}
+	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.explain)
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
@@ -132,10 +133,10 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	case o.Store == nil:
 	case len(identity) == 0:
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
-		log.storeUnused("Auth has no Identity to tell them apart")
+		r.observer.storeUnused("Auth has no Identity to tell them apart")
 	case secret && !r.secretHash.Shared:
 		o.Store = nil // Its keys would show whether a guess at the secret is right.
-		log.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
 	}
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)
