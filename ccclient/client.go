@@ -158,6 +158,7 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		}
 	}
 	return &transport.Transport{
+		OnRejection:  r.observer.rejections(c.target.Label),
 		Source:       c,
 		Base:         base,
 		Outside:      outside,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/aside"
+	"github.com/ccclient/go-ccclient/transport"
 )
 
 // An observer tells who wants to hear it what happens: the log, and Config.Trace.
@@ -108,8 +109,18 @@ func (o *observer) granted(ctx context.Context, i GrantInfo) {
 	aside.Tell(ctx, o.all, func(t *Trace) func(context.Context, GrantInfo) { return t.Granted }, i)
 }
 
-func (o *observer) rejected(ctx context.Context, i RejectInfo) {
-	aside.Tell(ctx, o.all, func(t *Trace) func(context.Context, RejectInfo) { return t.Rejected }, i)
+// rejections returns what a transport tells of rejections of the token with this label; nil if nobody wants to know.
+func (o *observer) rejections(label string) func(context.Context, transport.Rejection) {
+	if len(o.all) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, r transport.Rejection) {
+		i := RejectInfo{
+			Label: label, Host: r.Host, Port: r.Port, StatusCode: r.StatusCode, Error: r.Error, Nonce: r.Proof,
+			Healed: r.Healed,
+		}
+		aside.Tell(ctx, o.all, func(t *Trace) func(context.Context, RejectInfo) { return t.Rejected }, i)
+	}
 }
 
 // cacheTrace returns what hears of what the cache does, for the Trace; nil if that wants to hear of nothing. (The log

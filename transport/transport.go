@@ -62,6 +62,10 @@ type Transport struct {
 	//	}
 	Rejected func(*http.Response) bool
 
+	// OnRejection, if set, is told of each response that rejects a token or a proof, when it is known whether the
+	// request could be healed: for metrics and logs. It is called on the goroutine of the request, which it holds up.
+	OnRejection func(ctx context.Context, r Rejection)
+
 	// DPoP makes the proofs that go with tokens bound to a key. If set, all tokens must be of type DPoP; if nil, none
 	// may be.
 	DPoP *DPoP
