@@ -11,6 +11,8 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/aside"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -95,7 +97,7 @@ func (o *observer) discoveryOf(
 	cfg *Config,
 ) func(context.Context) (_ context.Context, end func(err error, kept bool)) {
 	i := DiscoveryInfo{ClientID: cfg.ClientID, Issuer: cfg.Issuer}
-	i.Host, i.Port = endpoint{tokenURL: cfg.Issuer}.hostPort()
+	i.Host, i.Port = endpoint.Endpoint{URL: cfg.Issuer}.HostPort()
 	return func(ctx context.Context) (context.Context, func(error, bool)) {
 		began := time.Now()
 		ctx, end := o.discovery(ctx, i)
@@ -163,7 +165,7 @@ func (r *registration) explain(err error) error {
 		return e
 	}
 	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
-		return r.failedElsewhere(other)
+		return r.failed(failedElsewhere(other))
 	}
 	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
 		return gaveUp
@@ -171,5 +173,5 @@ func (r *registration) explain(err error) error {
 	if errors.Is(err, ErrClosed) {
 		return ErrClosed
 	}
-	return r.failed(r.exchanger.concealed(err, ""), unclear)
+	return r.failed(&Error{Err: r.exchanger.concealed(err, ""), outlook: outlook.Unclear})
 }

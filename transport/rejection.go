@@ -2,11 +2,10 @@ package transport
 
 import (
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/ccclient/go-ccclient/internal/challenge"
+	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
 // A Rejection is a response that did not like the token of a request, or the proof that came with it, and what became
@@ -54,19 +53,9 @@ func (t *Transport) rejection(req *http.Request, resp *http.Response) (r Rejecti
 	if !r.Proof && r.Error == "" && !t.rejected(resp) {
 		return Rejection{}
 	}
-	r.Host, r.Port, r.StatusCode = req.URL.Hostname(), portOf(req.URL), resp.StatusCode
+	r.Host, r.Port = hosts.Split(req.URL)
+	r.StatusCode = resp.StatusCode
 	return r
-}
-
-// portOf returns the port of u, or that of its scheme.
-func portOf(u *url.URL) int {
-	if port, err := strconv.Atoi(u.Port()); err == nil {
-		return port
-	}
-	if u.Scheme == "http" {
-		return 80
-	}
-	return 443
 }
 
 // challengeError returns the first registered error code of a Bearer or DPoP challenge.
