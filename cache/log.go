@@ -27,7 +27,8 @@ func logTrace(l *slog.Logger) *Trace {
 			attrs := append(entryAttrs(i.Label, i.Key), slog.String("op", string(i.Op)), slog.Duration("took", i.Took))
 			switch {
 			case i.Err != nil:
-				msg, attrs = "the token store is of no use; going on without it", append(attrs, slog.Any("error", i.Err))
+				msg = "the token store is of no use; going on without it"
+				attrs = append(attrs, slog.Any("error", i.Err))
 				if i.Turned {
 					level = slog.LevelWarn
 				}
