@@ -16,7 +16,7 @@ func guard(l net.Listener, api *url.URL, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == http.MethodConnect, r.URL.Host != "" && !strings.EqualFold(r.URL.Host, api.Host):
-			http.Error(w, "cctoken: this is no proxy for any server: it serves "+api.Host+" alone", http.StatusMisdirectedRequest)
+			http.Error(w, "cctoken: this serves "+api.Host+" alone", http.StatusMisdirectedRequest)
 		case isTCP && !isLocal(r.Host) && !strings.EqualFold(r.Host, api.Host):
 			http.Error(w, "cctoken: the Host is neither loopback nor "+api.Host, http.StatusMisdirectedRequest)
 		case crossOrigin(r):

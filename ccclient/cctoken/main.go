@@ -7,8 +7,8 @@
 //	                                                 sends one request with a token, and shows it without that
 //	cctoken proxy -to URL [-listen ADDRESS]          adds tokens to the requests of other programs
 //
-// It is configured by the environment ([ccclient.ConfigFromEnv]: ISSUER, CLIENT_ID, CLIENT_SECRET_FILE and so on), where
-// -prefix P reads P_ISSUER as ISSUER, or by a JSON file of [ccclient.Settings] with -config FILE. No secret is ever on
+// It is configured by the environment ([ccclient.ConfigFromEnv]: ISSUER, CLIENT_ID, CLIENT_SECRET_FILE and so on), or
+// by a JSON file of [ccclient.Settings] with -config FILE; -prefix P_ reads P_ISSUER as ISSUER. No secret is ever on
 // its command line, and none is printed: "cctoken token" alone prints the token, which is its purpose.
 //
 // -v logs to standard error what is done; -timeout bounds token, check and call (30s).
@@ -115,7 +115,7 @@ func report(err error, w io.Writer) int {
 	return statusOf(err)
 }
 
-// A usageError is a mistake in the arguments or in the configuration. Its err is nil if the flag package has printed it.
+// A usageError is a mistake in the arguments or in the configuration. Its err is nil if package flag has printed it.
 type usageError struct{ err error }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }

@@ -68,7 +68,9 @@ func (r *rig) startProxy(t *testing.T, listen string, args ...string) *proxied {
 	return p
 }
 
-func (p *proxied) do(t *testing.T, method, path string, body io.Reader, change func(*http.Request)) (*http.Response, string) {
+func (p *proxied) do(
+	t *testing.T, method, path string, body io.Reader, change func(*http.Request),
+) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, p.url+path, body)
 	if err != nil {
