@@ -114,7 +114,8 @@ func (l *secondLevel) release(ctx context.Context, fl *flight) {
 		return struct{}{}, unlock(ctx)
 	})
 	l.tell(ctx, StoreInfo{
-		Label: fl.entry.label.Value(), Key: fl.entry.key, Op: StoreUnlock, Took: time.Since(began), Err: redact.New().Scrub(err),
+		Label: fl.entry.label.Value(), Key: fl.entry.key, Op: StoreUnlock, Took: time.Since(began),
+		Err: redact.New().Scrub(err),
 	})
 	fl.lease = lease{}
 }

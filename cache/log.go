@@ -23,21 +23,21 @@ func logTrace(l *slog.Logger) *Trace {
 			l.LogAttrs(ctx, slog.LevelDebug, "token fetch failed", append(attrs, slog.Time("until", i.Until))...)
 		},
 		Store: func(ctx context.Context, i StoreInfo) {
+			level, msg := slog.LevelDebug, "token store"
 			attrs := append(entryAttrs(i.Label, i.Key), slog.String("op", string(i.Op)), slog.Duration("took", i.Took))
 			switch {
-			case i.Err != nil && i.Turned:
-				l.LogAttrs(ctx, slog.LevelWarn, "the token store is of no use; going on without it",
-					append(attrs, slog.Any("error", i.Err))...)
 			case i.Err != nil:
-				l.LogAttrs(ctx, slog.LevelDebug, "the token store is still of no use",
-					append(attrs, slog.Any("error", i.Err))...)
+				msg = "the token store is of no use; going on without it"
+				attrs = append(attrs, slog.Any("error", i.Err))
+				if i.Turned {
+					level = slog.LevelWarn
+				}
 			case i.Turned:
-				l.LogAttrs(ctx, slog.LevelInfo, "the token store is of use again", attrs...)
+				level, msg = slog.LevelInfo, "the token store is of use again"
 			case i.Op == StoreGet && i.Found:
-				l.LogAttrs(ctx, slog.LevelDebug, "token from the store", append(attrs, slog.Duration("left", i.Left))...)
-			default:
-				l.LogAttrs(ctx, slog.LevelDebug, "token store", append(attrs, slog.Bool("found", i.Found))...)
+				msg, attrs = "token from the store", append(attrs, slog.Duration("left", i.Left))
 			}
+			l.LogAttrs(ctx, level, msg, attrs...)
 		},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/ccclient/go-ccclient/cache"
-	"github.com/ccclient/go-ccclient/internal/aside"
 )
 
 // A Trace hears of what a Client does, and of what those do that [Client.For] made of it: for metrics, spans and logs.
@@ -121,61 +120,4 @@ type RejectInfo struct {
 	Error      string // that of the challenge (RFC 6750, section 3.1; RFC 9449, section 7.1), if it is a registered one
 	Nonce      bool   // the DPoP proof was refused, for want of a nonce or as invalid, and not the token
 	Healed     bool   // the request was sent again, and that answer was none of these
-}
-
-// An observer calls the funcs of a Trace. A nil observer has none.
-type observer struct {
-	trace Trace
-	aside aside.Caller
-}
-
-// newObserver returns the observer for t, which is copied and may be nil.
-func newObserver(t *Trace) *observer {
-	if t == nil {
-		return nil
-	}
-	return &observer{trace: *t}
-}
-
-// tokenRequest begins an attempt. The context that it returns is for the request; end is to be called.
-func (o *observer) tokenRequest(
-	ctx context.Context, i TokenRequestInfo,
-) (_ context.Context, end func(TokenRequestDone)) {
-	if o == nil || o.trace.TokenRequest == nil {
-		return ctx, func(TokenRequestDone) {}
-	}
-	return begin(ctx, &o.aside, o.trace.TokenRequest, i)
-}
-
-// begin calls a func of a Trace that begins something.
-func begin[Info, Done any](
-	ctx context.Context, a *aside.Caller, f func(context.Context, Info) (context.Context, func(Done)), i Info,
-) (context.Context, func(Done)) {
-	var given context.Context
-	var done func(Done)
-	if !a.Call(ctx, func() { given, done = f(ctx, i) }) {
-		return ctx, func(Done) {}
-	}
-	end := func(d Done) {
-		if done != nil {
-			a.Call(ctx, func() { done(d) })
-		}
-	}
-	if given == nil {
-		return ctx, end
-	}
-	return traced{ctx, given}, end
-}
-
-// A traced context has the values that a hook has added, and ends when the one does that the hook was given.
-type traced struct {
-	context.Context
-	given context.Context
-}
-
-func (t traced) Value(key any) any {
-	if v := t.given.Value(key); v != nil {
-		return v
-	}
-	return t.Context.Value(key)
 }
