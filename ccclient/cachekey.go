@@ -51,12 +51,3 @@ func (t *Target) key(dst, client []byte, hash cachekey.Secrets) (key []byte, sec
 	h.Params(t.EndpointParams)
 	return h.Sum(dst, hash)
 }
-
-// certifiedKey is the cache key of tokens that may be bound to a certificate; key is that of their target.
-func certifiedKey(key, thumbprint string) string {
-	var h cachekey.Hash
-	h.Add(key)
-	h.Add(thumbprint)
-	sum, _ := h.Sum(nil, cachekey.Secrets{})
-	return string(sum)
-}

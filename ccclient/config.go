@@ -6,15 +6,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
@@ -168,9 +162,6 @@ func (cfg *Config) target() Target {
 	return t.clone()
 }
 
-// logger is where everything is logged; nil: nowhere.
-func (cfg *Config) logger() *slog.Logger { return cmp.Or(cfg.Logger, cfg.Cache.Logger) }
-
 // server names the authorization server: its issuer, or the host of the token endpoint, whose query may hold a key.
 func (cfg *Config) server() string {
 	return cmp.Or(cfg.Issuer, endpoint.Host(cfg.TokenURL))
@@ -204,30 +195,4 @@ func (cfg Config) LogValue() slog.Value {
 		slog.Any("endpoint_params", redact.Names(cfg.EndpointParams)),
 		slog.Any("endpoint_header", redact.Names(cfg.EndpointHeader)),
 	)
-}
-
-// FromOAuth2 returns the Config for what a program has configured for golang.org/x/oauth2/clientcredentials. It is to
-// be completed, and [New] says what is wrong with it. AuthStyleAutoDetect becomes [ClientSecretBasic], which every
-// server must support and x/oauth2 tries first: no method is probed, and the error of a server that refuses it says so.
-// Its secret is the one that c holds now. Nil is the zero Config.
-func FromOAuth2(c *clientcredentials.Config) Config {
-	if c == nil {
-		return Config{}
-	}
-	cfg := Config{
-		TokenURL:       c.TokenURL,
-		ClientID:       c.ClientID,
-		Scopes:         strings.Fields(strings.Join(c.Scopes, " ")),
-		EndpointParams: maps.Clone(c.EndpointParams),
-	}
-	for name, values := range cfg.EndpointParams {
-		cfg.EndpointParams[name] = slices.Clone(values)
-	}
-	switch secret := SecretString(c.ClientSecret); c.AuthStyle {
-	case oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader:
-		cfg.Auth = ClientSecretBasic(secret)
-	case oauth2.AuthStyleInParams:
-		cfg.Auth = ClientSecretPost(secret)
-	}
-	return cfg
 }

@@ -29,6 +29,15 @@ func (c *Client) For(t Target) *Client {
 	return r.derived.Add(hash, r.client(t.clone()), isFor)
 }
 
+// goal returns what the token is for.
+func (c *Client) goal() Target {
+	t := c.target
+	if c.params != nil {
+		t.EndpointParams = c.params()
+	}
+	return t
+}
+
 // isFor reports whether c's token is for t: scopes in any order, labels aside.
 func (c *Client) isFor(t *Target) bool {
 	own := &c.target
@@ -52,7 +61,7 @@ func (r *registration) client(t Target) *Client {
 	}
 	if r.certificate.Rotates() {
 		c := &Client{registered: r.self, params: params, target: t, local: local}
-		c.tokens = &rotating{registered: r.self, key: key, local: local, fetch: c.fetch}
+		c.holder = &rotating{registered: r.self, key: key, local: local, fetch: c.fetch}
 		return c
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
@@ -61,9 +70,9 @@ func (r *registration) client(t Target) *Client {
 		Client
 		entry cache.Entry
 	}{Client: Client{registered: r.self, params: params, target: t, local: local}}
-	c.tokens = &c.entry // before others may fetch by it
+	c.holder = &c.entry // before others may fetch by it
 	if there := r.adopt(&c.entry, key, local, c.fetch); there != &c.entry {
-		c.tokens = there
+		c.holder = there
 	}
 	return &c.Client
 }

@@ -125,13 +125,13 @@ func TestTokenOfReplacedCertificateIsNotKeptFresh(t *testing.T) {
 		}
 		defer c.Close()
 		d := c.For(Target{Audience: "x"})
-		if _, err := d.Token(t.Context()); err != nil || d.tokens.Evicted() {
+		if _, err := d.Token(t.Context()); err != nil || d.holder.Evicted() {
 			t.Fatal(err)
 		}
 		certificate.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
 		time.Sleep(100 * time.Second) // the refresh ahead finds another certificate
 		synctest.Wait()
-		if !d.tokens.Evicted() {
+		if !d.holder.Evicted() {
 			t.Error("the entry of the certificate before is kept")
 		}
 	})

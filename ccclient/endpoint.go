@@ -40,7 +40,7 @@ func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls b
 		return e, err
 	}
 	e.discoverer, err = discovery.New(discovery.Options{
-		Issuer: cfg.Issuer, Client: client, InsecureHTTP: cfg.InsecureHTTP, Kept: logger{cfg.logger()}.metadataKept,
+		Issuer: cfg.Issuer, HTTPClient: client, InsecureHTTP: cfg.InsecureHTTP, Kept: logger{cfg.Logger}.metadataKept,
 	})
 	return e, err
 }

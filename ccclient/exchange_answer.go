@@ -73,9 +73,9 @@ func (x *exchange) unusable(a tokenresponse.Response, err error) *Error {
 	}
 	switch {
 	case err == tokenresponse.ErrNotBound:
-		e.outlook, e.Hint = outlook.Settled, "enable DPoP for this client at the server, or remove Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "enable DPoP for this client at the server, or remove DPoPKey"
 	case err == tokenresponse.ErrNeedsKey:
-		e.outlook, e.Hint = outlook.Settled, "set Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "set DPoPKey"
 	case errors.Is(err, tokenresponse.ErrExpired):
 		e.Err = expired{err}
 	}

@@ -28,7 +28,7 @@ func (x *exchange) hint(
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
 	page.Media, page.Title = r.Clean(page.Media), ""
 	grant, audience := x.form.Get("grant_type"), x.form.Get("audience")
-	e.misplaced = misplaced(e, page.HTML)
+	e.misplaced = mayBeMisplaced(e, page.HTML)
 	switch {
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
@@ -90,9 +90,9 @@ func (x *exchange) hint(
 	return "", nil
 }
 
-// misplaced reports whether e may mean that there is no token endpoint at the address that was asked. It is asked here
-// alone: a hint may follow, and metadata be read again. page says that the answer is a page for people.
-func misplaced(e *Error, page bool) bool {
+// mayBeMisplaced reports whether e may mean that there is no token endpoint at the address that was asked. It is asked
+// here alone: a hint may follow, and metadata be read again. page says that the answer is a page for people.
+func mayBeMisplaced(e *Error, page bool) bool {
 	if e.Code.registered() {
 		return false
 	}

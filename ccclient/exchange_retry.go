@@ -30,7 +30,7 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Va
 		if ctx.Err() != nil {
 			return nil, e.endedBy(ctx)
 		}
-		wait, again := left.take(ctx, e, x.retry)
+		wait, again := x.repeat(ctx, e, &left)
 		x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), e, wait)
 		if !again {
 			return nil, e
@@ -48,33 +48,33 @@ type repetitions struct {
 	nonce   int // at once, with the DPoP nonce that came
 }
 
-// take takes the repetition that may mend e, if one is left and its pause fits into ctx.
-func (n *repetitions) take(ctx context.Context, e *Error, r Retry) (wait time.Duration, again bool) {
+// repeat takes the repetition that may mend e, if one is left and its pause fits into ctx.
+func (x *exchanger) repeat(ctx context.Context, e *Error, left *repetitions) (wait time.Duration, again bool) {
 	switch {
-	case e.outlook == outlook.NonceOnly && n.nonce > 0:
-		n.nonce--
+	case e.outlook == outlook.NonceOnly && left.nonce > 0:
+		left.nonce--
 		return 0, true
-	case e.refusesClient() && n.secret > 0 && e.Outdated(ctx):
-		n.secret--
+	case e.refusesClient() && left.secret > 0 && e.Outdated(ctx):
+		left.secret--
 		return 0, true
-	case e.foresees() == outlook.Passing && n.retries > 0:
-		wait = e.RetryAfter + backoff.Full(r.MinBackoff, r.MaxBackoff, r.MaxAttempts-1-n.retries)
-		n.retries--
+	case e.foresees() == outlook.Passing && left.retries > 0:
+		wait = e.RetryAfter + backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, x.retry.MaxAttempts-1-left.retries)
+		left.retries--
 		return wait, wait < timeLeft(ctx)
 	}
 	return 0, false
 }
 
-// patience is the longest pause where the context sets no deadline. A Retry-After beyond it is the error's at once, and
-// the cache's to wait out.
-const patience = 30 * time.Second
+// longestPause is that where the context sets no deadline. A Retry-After beyond it is the error's at once, and the
+// cache's to wait out.
+const longestPause = 30 * time.Second
 
-// timeLeft returns how long ctx has, or the patience of one without a deadline.
+// timeLeft returns how long ctx has, or the longest pause of one without a deadline.
 func timeLeft(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)
 	}
-	return patience
+	return longestPause
 }
 
 // endedBy returns e for when the end of ctx is why there is no further attempt: that must be recognisable, whatever

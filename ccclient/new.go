@@ -8,7 +8,6 @@ import (
 	"hash/maphash"
 	"net/http"
 	"slices"
-	"sync/atomic"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/cachekey"
@@ -16,7 +15,6 @@ import (
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/link"
-	"github.com/ccclient/go-ccclient/internal/memo"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -26,6 +24,7 @@ func New(cfg Config) (*Client, error) {
 	f := cfg.validate()
 	identity, err := identityOf(cfg.Auth)
 	f.AddError("Auth", err)
+	cfg.Logger = cmp.Or(cfg.Logger, cfg.Cache.Logger)
 	r := newRegistration(&cfg)
 	f.AddError("DPoPKey", r.bindTokens(&cfg))
 	f.AddError("WrapTransport", r.connect(&cfg))
@@ -38,39 +37,6 @@ func New(cfg Config) (*Client, error) {
 	target := cfg.target()
 	r.root = r.client(target)
 	return r.root, nil
-}
-
-// A registration is a client that is registered at a server: all that a Client has in common with those that For makes
-// of it.
-type registration struct {
-	clientID    string
-	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
-	host        string // that of server, as errors have it
-	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
-	secretHash  cachekey.Secrets
-	stored      bool // tokens go into a Store
-	auth        Auth
-	endpoints   endpoints
-	exchanger   *exchanger
-	certificate *clientcert.Certificate // nil: none
-	dpop        *transport.DPoP         // nil: bearer tokens
-	cache       *cache.Cache
-	root        *Client              // the one that New returned
-	self        func() *registration // returns it
-
-	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
-	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
-	link         *link.Link        // what is known of what everything goes through
-	httpClient   http.Client       // what everything goes through, token requests and API calls alike
-	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
-	allowedHosts []string
-	insecureHTTP bool
-	replayLimit  int64
-
-	derived memo.Memo[Client] // the clients that For made, by what their tokens are for
-	seed    maphash.Seed      // of the hashes in it
-
-	warnedOfLocal atomic.Bool
 }
 
 // newRegistration begins a registration with what is only copied.
@@ -135,7 +101,7 @@ func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
 		dpop: r.dpop,
-		link: r.link, log: logger{cfg.logger()},
+		link: r.link, log: logger{cfg.Logger},
 	})
 }
 
@@ -163,7 +129,7 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 // openCache opens the cache in which the tokens are kept; identity is that of Auth.
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
-	o.Logger = cfg.logger()
+	o.Logger = cfg.Logger
 	log := logger{o.Logger}
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
@@ -179,11 +145,5 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	}
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)
-	r.derived.Init(r.cache.MaxKeys(), func(c *Client) bool { return !c.tokens.Evicted() })
-}
-
-// failed completes e with who asked whom.
-func (r *registration) failed(e *Error) *Error {
-	e.client, e.host = r.clientID, r.host
-	return e
+	r.derived.Init(r.cache.MaxKeys(), func(c *Client) bool { return !c.holder.Evicted() })
 }

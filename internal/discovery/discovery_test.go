@@ -93,7 +93,7 @@ func bubble(t *testing.T, answers func(*http.Request) (*http.Response, error),
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{answers: answers}
-		d, err := discovery.New(discovery.Options{Issuer: issuer, Client: &http.Client{Transport: s}})
+		d, err := discovery.New(discovery.Options{Issuer: issuer, HTTPClient: &http.Client{Transport: s}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +304,7 @@ func TestGoodCopyIsKeptWhenARefetchFails(t *testing.T) {
 		s := &server{answers: good}
 		var told []error
 		d, err := discovery.New(discovery.Options{
-			Issuer: issuer, Client: &http.Client{Transport: s},
+			Issuer: issuer, HTTPClient: &http.Client{Transport: s},
 			Kept: func(err error) { told = append(told, err) },
 		})
 		if err != nil {
@@ -447,7 +447,7 @@ func TestCloseWaitsFiveSecondsForClientThatIgnoresItsContext(t *testing.T) {
 func TestGivenClientIsNotModified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &http.Client{Transport: &server{answers: good}}
-		d, err := discovery.New(discovery.Options{Issuer: issuer, Client: client})
+		d, err := discovery.New(discovery.Options{Issuer: issuer, HTTPClient: client})
 		if err != nil {
 			t.Fatal(err)
 		}
