@@ -53,7 +53,6 @@ type registration struct {
 	secretHash  cachekey.Secrets
 	stored      bool // tokens go into a Store
 	auth        Auth
-	endpoints   endpoints
 	exchanger   *exchanger
 	certificate *clientcert.Certificate // nil: none
 	dpop        *transport.DPoP         // nil: bearer tokens
@@ -192,7 +191,7 @@ func (c *Client) Close() error {
 	defer cancel()
 	err := r.cache.Close()
 	r.certificate.Close(patience)
-	r.endpoints.close()
+	r.exchanger.endpoints.close()
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
 		r.uncertified.CloseIdleConnections()
@@ -245,7 +244,7 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	}
 	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.holder.Held), &c.news)
 	form := target.form()
-	tok, err := r.endpoints.fetch(ctx, r.exchanger, form)
+	tok, err := r.exchanger.fetch(ctx, form)
 	if err == nil {
 		c.noteGranted(form, tok)
 	}

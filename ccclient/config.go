@@ -123,16 +123,19 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
-// verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh credentials. Pauses are
-// random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter), after a Retry-After if
-// the server sent one. There is no pause that the context's deadline would cut short: the error comes at once instead.
+// Retry bounds the attempts at getting one token. An attempt finds out where the token endpoint is, if an Issuer is set
+// and its metadata are not known yet, and makes one token request. Attempted again are network errors, unless it is that
+// a certificate does not verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh
+// credentials. Pauses are random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter),
+// after a Retry-After if the server sent one. There is no pause that the context's deadline would cut short: the error
+// comes at once instead.
 //
-// Beside these attempts, a request is repeated once at once if the client was refused and its secret turns out to have
-// changed, and once if the server asks for a DPoP nonce.
+// Beside these attempts a request is repeated at once, once for each cause: if the client was refused and its secret
+// turns out to have changed, if the server asks for a DPoP nonce, and if there is no token endpoint any more where the
+// Issuer's metadata had it and they now name another.
 type Retry struct {
 	MaxAttempts    int           // 0: 3; 1: no retry
-	AttemptTimeout time.Duration // of one attempt, authentication included; 0: 10 s
+	AttemptTimeout time.Duration // of one token request, authentication included; 0: 10 s
 	MinBackoff     time.Duration // 0: 200 ms
 	MaxBackoff     time.Duration // 0: 2 s
 }

@@ -61,7 +61,7 @@ type Error struct {
 	URI         string        // error_uri, if any
 	StatusCode  int           // of the answer; 0 if none came
 	RetryAfter  time.Duration // the server's Retry-After, at most 24 hours; 0 if none
-	Attempts    int           // that were made
+	Attempts    int           // that were made, those beside Retry.MaxAttempts included; 0 if none was
 	Hint        string        // what to do about it, or what to look at, where that can be known
 	Err         error         // the cause, beyond what the server said; may be nil
 

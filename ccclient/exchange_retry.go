@@ -14,12 +14,12 @@ import (
 	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
-// fetch gets a new token from ep for what form asks, in as many attempts as it may take. Its error is an [*Error].
-func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, error) {
-	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1}
+// fetch gets a new token for what form asks, in as many attempts as it may take. Its error is an [*Error].
+func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, error) {
+	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1, moved: 1}
 	for attempt := 1; ; attempt++ {
 		began := time.Now()
-		tok, e := x.attempt(ctx, ep, form)
+		ep, tok, e := x.attempt(ctx, form)
 		if e == nil {
 			noteFailure(ctx, nil)
 			x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), nil, 0)
@@ -30,8 +30,9 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Va
 		if ctx.Err() != nil {
 			return nil, e.endedBy(ctx)
 		}
-		wait, again := x.repeat(ctx, e, &left)
-		x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), e, wait)
+		took := time.Since(began)
+		wait, again := x.repeat(ctx, ep, e, &left)
+		x.log.attempt(ctx, ep.Host(), attempt, took, e, wait)
 		if !again {
 			return nil, e
 		}
@@ -41,21 +42,38 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Va
 	}
 }
 
+// attempt finds out where to ask, and makes one exchange there.
+func (x *exchanger) attempt(ctx context.Context, form url.Values) (endpoint.Endpoint, *oauth2.Token, *Error) {
+	ep, e := x.endpoints.locate(ctx)
+	if e != nil {
+		e.client, e.host = x.clientID, ep.Host()
+		return ep, nil, x.concealEarly(ctx, e)
+	}
+	tok, e := x.exchange(ctx, ep, form)
+	return ep, tok, e
+}
+
 // Repetitions are those that one token request has left, of each kind.
 type repetitions struct {
 	retries int // of what may pass, each after a pause
 	secret  int // at once, with the secret that has taken the refused one's place
 	nonce   int // at once, with the DPoP nonce that came
+	moved   int // at once, where the metadata say that the token endpoint is now
 }
 
 // repeat takes the repetition that may mend e, if one is left and its pause fits into ctx.
-func (x *exchanger) repeat(ctx context.Context, e *Error, left *repetitions) (wait time.Duration, again bool) {
+func (x *exchanger) repeat(
+	ctx context.Context, ep endpoint.Endpoint, e *Error, left *repetitions,
+) (wait time.Duration, again bool) {
 	switch {
 	case e.outlook == outlook.NonceOnly && left.nonce > 0:
 		left.nonce--
 		return 0, true
 	case e.refusesClient() && left.secret > 0 && e.Outdated(ctx):
 		left.secret--
+		return 0, true
+	case left.moved > 0 && gone(e) && x.endpoints.moved(ctx, ep):
+		left.moved--
 		return 0, true
 	case e.foresees() == outlook.Passing && left.retries > 0:
 		wait = e.RetryAfter + backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, x.retry.MaxAttempts-1-left.retries)

@@ -28,11 +28,10 @@ func New(cfg Config) (*Client, error) {
 	r := newRegistration(&cfg)
 	f.AddError("DPoPKey", r.bindTokens(&cfg))
 	f.AddError("WrapTransport", r.connect(&cfg))
-	f.AddError("Issuer", r.locate(&cfg))
+	f.AddError("Issuer", r.prepareExchanges(&cfg))
 	if err := f.Err("invalid Config"); err != nil {
 		return nil, fmt.Errorf("ccclient: %w", err)
 	}
-	r.prepareExchanges(&cfg)
 	r.openCache(&cfg, identity)
 	target := cfg.target()
 	r.root = r.client(target)
@@ -90,19 +89,14 @@ func (r *registration) connect(cfg *Config) (err error) {
 	return nil
 }
 
-// locate says where token requests go.
-func (r *registration) locate(cfg *Config) (err error) {
-	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil)
-	return err
-}
-
-// prepareExchanges says how token requests are made.
-func (r *registration) prepareExchanges(cfg *Config) {
+// prepareExchanges says where token requests go, and how they are made.
+func (r *registration) prepareExchanges(cfg *Config) error {
+	endpoints, err := newEndpoints(cfg, r)
 	r.exchanger = newExchanger(exchanger{
-		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
-		dpop: r.dpop,
-		link: r.link, log: logger{cfg.Logger},
+		clientID: cfg.ClientID, endpoints: endpoints, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient,
+		retry: cfg.Retry, dpop: r.dpop, link: r.link, log: logger{cfg.Logger},
 	})
+	return err
 }
 
 // tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It
