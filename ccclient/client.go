@@ -191,7 +191,7 @@ func (c *Client) Close() error {
 	defer cancel()
 	err := r.cache.Close()
 	r.certificate.Close(patience)
-	r.exchanger.endpoints.close()
+	r.exchanger.close()
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
 		r.uncertified.CloseIdleConnections()
@@ -277,6 +277,15 @@ func (c *Client) asError(ctx context.Context, err error) error {
 	}
 	r := c.registered()
 	return r.failed(&Error{Err: r.exchanger.concealed(err, textOf(c.holder.Held)), outlook: outlook.Unclear})
+}
+
+// goal returns what the token is for.
+func (c *Client) goal() Target {
+	t := c.target
+	if c.params != nil {
+		t.EndpointParams = c.params()
+	}
+	return t
 }
 
 // failed completes e with who asked whom.

@@ -124,8 +124,8 @@ type Config struct {
 }
 
 // Retry bounds the attempts at getting one token. An attempt finds out where the token endpoint is, if an Issuer is set
-// and its metadata are not known yet, and makes one token request. Attempted again are network errors, unless it is that
-// a certificate does not verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh
+// and its metadata are not known yet, and makes one token request. Attempted again are network errors (unless a
+// certificate does not verify), the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh
 // credentials. Pauses are random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter),
 // after a Retry-After if the server sent one. There is no pause that the context's deadline would cut short: the error
 // comes at once instead.

@@ -29,15 +29,6 @@ func (c *Client) For(t Target) *Client {
 	return r.derived.Add(hash, r.client(t.clone()), isFor)
 }
 
-// goal returns what the token is for.
-func (c *Client) goal() Target {
-	t := c.target
-	if c.params != nil {
-		t.EndpointParams = c.params()
-	}
-	return t
-}
-
 // isFor reports whether c's token is for t: scopes in any order, labels aside.
 func (c *Client) isFor(t *Target) bool {
 	own := &c.target

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 
 	"github.com/ccclient/go-ccclient/internal/discovery"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
@@ -26,12 +27,14 @@ type endpoints struct {
 	link       *link.Link      // what is known of the client's connections
 }
 
-func newEndpoints(cfg *Config, r *registration) (endpoints, error) {
+func newEndpoints(
+	cfg *Config, client *http.Client, l *link.Link, dpop *transport.DPoP, mtls bool,
+) (endpoints, error) {
 	e := endpoints{
 		fixed: endpoint.Endpoint{URL: cfg.TokenURL}, issuer: cfg.Issuer, auth: factsOf(cfg.Auth),
-		dpop: r.dpop, link: r.link,
+		dpop: dpop, link: l,
 	}
-	e.mtls = r.certificate != nil || e.auth.certificate
+	e.mtls = mtls || e.auth.certificate
 	if cfg.Issuer == "" {
 		return e, nil
 	}
@@ -40,7 +43,7 @@ func newEndpoints(cfg *Config, r *registration) (endpoints, error) {
 		return e, err
 	}
 	e.discoverer, err = discovery.New(discovery.Options{
-		Issuer: cfg.Issuer, HTTPClient: &r.httpClient, InsecureHTTP: cfg.InsecureHTTP,
+		Issuer: cfg.Issuer, HTTPClient: client, InsecureHTTP: cfg.InsecureHTTP,
 		Kept: logger{cfg.Logger}.metadataKept,
 	})
 	return e, err

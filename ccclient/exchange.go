@@ -52,6 +52,9 @@ func newExchanger(x exchanger) *exchanger {
 	return &x
 }
 
+// close ends what x does in the background, and joins it.
+func (x *exchanger) close() { x.endpoints.close() }
+
 // An exchange is one token request, as it was sent, and what its answer is interpreted by.
 type exchange struct {
 	*exchanger
@@ -166,6 +169,32 @@ func (x *exchanger) send(req *http.Request) (*http.Response, error) {
 		resp.Request = req
 	}
 	return resp, nil
+}
+
+// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
+// those before, or more.
+func (x *exchanger) concealed(err error, more ...string) error {
+	return redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), more)...).Scrub(err)
+}
+
+// concealEarly is conceal for an error before the first exchange.
+func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
+	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
+	conceal(e, redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), known)...))
+	return e
+}
+
+// firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.
+func (x *exchanger) firstSecret(ctx context.Context) string {
+	m, ok := x.auth.(*method)
+	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.All()) > 0 {
+		return ""
+	}
+	secret, err := m.current(ctx)
+	if err != nil {
+		return ""
+	}
+	return secret
 }
 
 // withoutEmpty copies a form without what has no value: that counts as omitted (RFC 6749, section 3.2).

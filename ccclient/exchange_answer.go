@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"golang.org/x/oauth2"
 
@@ -171,30 +170,4 @@ func conceal(e *Error, r *redact.Redactor) {
 	e.Description, e.URI = r.Clean(e.Description), r.Clean(e.URI)
 	e.Hint = r.Hide(e.Hint)
 	e.Err = r.Scrub(e.Err)
-}
-
-// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
-// those before, or more.
-func (x *exchanger) concealed(err error, more ...string) error {
-	return redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), more)...).Scrub(err)
-}
-
-// concealEarly is conceal for an error before the first exchange.
-func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
-	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
-	conceal(e, redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), known)...))
-	return e
-}
-
-// firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.
-func (x *exchanger) firstSecret(ctx context.Context) string {
-	m, ok := x.auth.(*method)
-	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.All()) > 0 {
-		return ""
-	}
-	secret, err := m.current(ctx)
-	if err != nil {
-		return ""
-	}
-	return secret
 }

@@ -65,7 +65,7 @@ type certified struct {
 // errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be
 // bound to either.
 var errRotated = errors.New("the client certificate changes again and again: " +
-	"GetClientCertificate in Config.TLS should return the same one until it is replaced")
+	"GetClientCertificate in TLS should return the same one until it is replaced")
 
 func (k *rotating) Token(ctx context.Context) (*oauth2.Token, error) {
 	return k.withCurrent(ctx, (*cache.Entry).Token)

@@ -14,6 +14,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -91,7 +92,7 @@ func (r *registration) connect(cfg *Config) (err error) {
 
 // prepareExchanges says where token requests go, and how they are made.
 func (r *registration) prepareExchanges(cfg *Config) error {
-	endpoints, err := newEndpoints(cfg, r)
+	endpoints, err := newEndpoints(cfg, &r.httpClient, r.link, r.dpop, r.certificate != nil)
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, endpoints: endpoints, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient,
 		retry: cfg.Retry, dpop: r.dpop, link: r.link, log: logger{cfg.Logger},
@@ -140,4 +141,32 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)
 	r.derived.Init(r.cache.MaxKeys(), func(c *Client) bool { return !c.holder.Evicted() })
+}
+
+// keyVersion changes when what a key covers changes, so that stores shared with other versions of the library do not
+// mix tokens up. The keys of version 1 are stable from v0.1.0 on.
+const keyVersion = "ccclient/1"
+
+// clientKey covers what all tokens of a client have in common. It reports whether a secret is in it.
+func (cfg *Config) clientKey(
+	identity []string, dpop *transport.DPoP, cert *clientcert.Certificate, hash cachekey.Secrets,
+) (key []byte, secret bool) {
+	var h cachekey.Hash
+	h.Add(keyVersion)
+	h.URL(cfg.TokenURL)
+	h.URL(cfg.Issuer)
+	h.Add(cfg.ClientID)
+	h.List(identity)
+	if dpop != nil {
+		h.Add(dpop.Thumbprint())
+	} else {
+		h.Add("")
+	}
+	if cert != nil {
+		h.Add(cert.Last())
+	} else {
+		h.Add("")
+	}
+	h.Params(field.Canonical(cfg.EndpointHeader)) // one may name a tenant
+	return h.Sum(nil, hash)
 }
