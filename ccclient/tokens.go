@@ -21,6 +21,7 @@ type tokens interface {
 	Invalidate(rejected *oauth2.Token)
 	Evicted() bool       // the token had to make room; use brings it back
 	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
+	Status() cache.Status
 }
 
 // notMade stands in for the tokens of a Client that is nil or a zero value.
@@ -31,6 +32,7 @@ func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, err
 func (notMade) Invalidate(*oauth2.Token)                       {}
 func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
+func (notMade) Status() cache.Status                           { return cache.Status{State: cache.StateNone} }
 
 func errNotMade() error {
 	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
@@ -103,6 +105,14 @@ func (k *rotating) Held() *oauth2.Token {
 func (k *rotating) Evicted() bool {
 	now := k.current.Load()
 	return now == nil || now.Entry.Evicted()
+}
+
+// Status returns what the token is doing that is got with the certificate that was used last.
+func (k *rotating) Status() cache.Status {
+	if now := k.current.Load(); now != nil {
+		return now.Entry.Status()
+	}
+	return notMade{}.Status()
 }
 
 // entryFor returns the entry for tokens got with the certificate of this thumbprint, and makes it the current one.
