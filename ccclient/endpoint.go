@@ -53,7 +53,7 @@ func (e *endpoints) fetch(ctx context.Context, x *exchanger, form url.Values) (*
 	if e.discoverer == nil {
 		return x.fetch(ctx, e.fixed, form)
 	}
-	m, err := e.metadata(ctx, x, x.retry.MaxAttempts)
+	m, err := e.metadata(ctx, x, e.discoverer.Metadata, x.retry.MaxAttempts)
 	if err != nil {
 		return nil, err
 	}
@@ -62,22 +62,26 @@ func (e *endpoints) fetch(ctx context.Context, x *exchanger, form url.Values) (*
 		return tok, err
 	}
 	e.discoverer.Invalidate(m)
-	again, err2 := e.metadata(ctx, x, 1)
+	again, err2 := e.metadata(ctx, x, e.discoverer.Metadata, 1)
 	if err2 != nil || endpoint.Of(again, e.mtls).URL == endpoint.Of(m, e.mtls).URL {
 		return nil, err
 	}
 	return x.fetch(ctx, endpoint.Of(again, e.mtls), form)
 }
 
-// metadata returns the issuer's metadata, if the configuration can be used with that server. Its error is an [*Error].
-func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int) (*discovery.Metadata, error) {
+// metadata returns the issuer's metadata, as get has them, if the configuration can be used with that server. Its error
+// is an [*Error].
+func (e *endpoints) metadata(
+	ctx context.Context, x *exchanger, get func(context.Context) (*discovery.Metadata, error), maxAttempts int,
+) (*discovery.Metadata, error) {
 	failed := &Error{client: x.clientID, host: endpoint.Host(e.issuer)}
 	for attempts := 1; ; attempts++ {
-		m, err := e.discoverer.Metadata(ctx)
+		m, err := get(ctx)
 		if err == nil {
 			if err := e.supported(m); err != nil {
 				e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
 				failed.Err, failed.outlook = err, outlook.Settled
+				failed.Hint = "set one that it supports"
 				return nil, x.concealEarly(ctx, failed)
 			}
 			return m, nil

@@ -134,6 +134,7 @@ func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
 		return tokenresponse.Response{}, x.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
+	noteClock(ctx, resp.Header, x.sent)
 	x.nonce = x.dpop != nil && x.dpop.Learn(resp)
 	// To the end, so that the connection is used again.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, tokenresponse.MaxBytes+1))

@@ -190,7 +190,7 @@ func TestReadySaysWhyNotAndSinceWhen(t *testing.T) {
 	})
 }
 
-func TestProgramStartedDuringAnOutageIsReadyWithinOnePauseOfItsEnd(t *testing.T) {
+func TestProgramStartedInAnOutageIsReadyWithinOnePauseOfItsEnd(t *testing.T) {
 	const outage, pause = time.Minute, 10 * time.Second
 	for name, down := range map[string]int{"answers 503": 503, "no answer": cctest.NoAnswer} {
 		t.Run(name, func(t *testing.T) {
@@ -249,8 +249,9 @@ func TestWaitReturnsAtOnceWhereTimeCannotHelp(t *testing.T) {
 			inBubble(t, cctest.Options{Scopes: []string{"known"}}, configure, func(t *testing.T, r *rig) {
 				began := time.Now()
 				err := r.Wait(t.Context())
-				if e, ok := errors.AsType[*ccclient.Error](err); !ok || e.Temporary() || time.Since(began) > time.Second {
-					t.Errorf("%v after %v", err, time.Since(began))
+				took := time.Since(began)
+				if e, ok := errors.AsType[*ccclient.Error](err); !ok || e.Temporary() || took > time.Second {
+					t.Errorf("%v after %v", err, took)
 				}
 			})
 		})
