@@ -34,6 +34,7 @@ type Client struct {
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
 	local      bool                 // the token goes into no Store: its key would give away a secret
+	stepUp     *stepUp              // what its transports spend; nil: its token
 }
 
 // Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
@@ -62,7 +63,11 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 // other request and heeds no cool-down: it is for diagnosis, and for those who know better. Use Token, whose errors it
 // shares.
 func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
+	since := time.Now()
 	tok, err := c.kept().Refresh(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) && c.made() {
+		return nil, c.gaveUp(&cache.GaveUp{Since: since, Last: err, Err: ctx.Err()})
+	}
 	return tok, c.explain(ctx, err)
 }
 
@@ -120,7 +125,7 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 			outside = r.link.Advise(outside)
 		}
 	}
-	return &transport.Transport{
+	t := &transport.Transport{
 		OnRejection:  r.observer.rejections(c.target.Label),
 		Source:       c,
 		Base:         base,
@@ -130,6 +135,10 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		ReplayLimit:  r.replayLimit,
 		DPoP:         r.dpop,
 	}
+	if c.stepUp != nil {
+		t.Source, t.Challenged = c.stepUp, c.stepUp.challenged
+	}
+	return t
 }
 
 // closePatience is how long Close waits for what ignores that it is to end.

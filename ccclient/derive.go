@@ -53,7 +53,7 @@ func (r *registration) client(t Target) *Client {
 	if r.certificate.Rotates() {
 		c := &Client{registered: r.self, params: params, target: t, local: local}
 		c.tokens = &rotating{registered: r.self, key: key, label: t.Label, local: local, fetch: c.fetch}
-		return c
+		return c.steppingUp()
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
 	// caches.
@@ -65,7 +65,7 @@ func (r *registration) client(t Target) *Client {
 	if there := r.adopt(&c.entry, key, t.Label, local, c.fetch); there != &c.entry {
 		c.tokens = there
 	}
-	return &c.Client
+	return c.Client.steppingUp()
 }
 
 // adopt makes entry that of a key, unless there is one.

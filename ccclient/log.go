@@ -90,6 +90,18 @@ func labelAttr(label string) []slog.Attr {
 // storeUnused tells that tokens go into no Store, and why.
 func (o *observer) storeUnused(why string) { o.warn("tokens do not go into Cache.Store: " + why) }
 
+// steppedUp tells that from now on a token is spent that has what a resource asked for.
+func (o *observer) steppedUp(label string, scopes []string) {
+	o.write(slog.LevelInfo, "a resource asked for more: tokens have it from now on",
+		append(labelAttr(label), slog.Any("scopes", scopes))...)
+}
+
+// notSteppedUp tells that there is no token that has what a resource asked for.
+func (o *observer) notSteppedUp(label string, err error) {
+	o.warn("a resource asked for more, and there is no token that has it",
+		append(labelAttr(label), slog.Any("error", err))...)
+}
+
 // sealHint is what to do where a Store's keys would have to hold a secret.
 const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
 

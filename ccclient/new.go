@@ -67,6 +67,7 @@ type registration struct {
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
+	stepUp       bool // resources may ask for more
 
 	derived memo.Memo[Client] // the clients that For made, by what their tokens are for
 	seed    maphash.Seed      // of the hashes in it
@@ -88,6 +89,7 @@ func newRegistration(cfg *Config) *registration {
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
 		seed:         maphash.MakeSeed(),
+		stepUp:       cfg.StepUp,
 	}
 	r.self = func() *registration { return r }
 	return r

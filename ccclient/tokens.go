@@ -19,7 +19,8 @@ type tokens interface {
 	Token(context.Context) (*oauth2.Token, error)
 	Refresh(context.Context) (*oauth2.Token, error)
 	Invalidate(rejected *oauth2.Token)
-	Evicted() bool       // the token had to make room; use brings it back
+	Evict()              // drops the token; use brings it back
+	Evicted() bool       // the token was dropped, or had to make room
 	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
 	Status() cache.Status
 }
@@ -30,6 +31,7 @@ type notMade struct{}
 func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
 func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
 func (notMade) Invalidate(*oauth2.Token)                       {}
+func (notMade) Evict()                                         {}
 func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
 func (notMade) Status() cache.Status                           { return cache.Status{State: cache.StateNone} }
@@ -99,6 +101,13 @@ func (k *rotating) Held() *oauth2.Token {
 		return nil
 	}
 	return now.Entry.Held()
+}
+
+// Evict drops the token for the certificate that was used last.
+func (k *rotating) Evict() {
+	if now := k.current.Load(); now != nil {
+		now.Entry.Evict()
+	}
 }
 
 // Evicted reports whether there is no token for the certificate that was used last.
