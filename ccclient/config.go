@@ -11,11 +11,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
@@ -140,6 +142,36 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
+// verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh credentials. Pauses are
+// random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter), after a Retry-After if
+// the server sent one. There is no pause that the context's deadline would cut short: the error comes at once instead.
+//
+// Beside these attempts, a request is repeated once at once if the client was refused and its secret turns out to have
+// changed, and once if the server asks for a DPoP nonce.
+type Retry struct {
+	MaxAttempts    int           // 0: 3; 1: no retry
+	AttemptTimeout time.Duration // of one attempt, authentication included; 0: 10 s
+	MinBackoff     time.Duration // 0: 200 ms
+	MaxBackoff     time.Duration // 0: 2 s
+}
+
+func (r Retry) withDefaults() Retry {
+	if r.MaxAttempts <= 0 {
+		r.MaxAttempts = 3
+	}
+	if r.AttemptTimeout <= 0 {
+		r.AttemptTimeout = 10 * time.Second
+	}
+	if r.MinBackoff <= 0 {
+		r.MinBackoff = 200 * time.Millisecond
+	}
+	if r.MaxBackoff <= 0 {
+		r.MaxBackoff = 2 * time.Second
+	}
+	return r
+}
+
 // target is what the tokens of cfg are for.
 func (cfg *Config) target() Target {
 	t := Target{
@@ -154,7 +186,7 @@ func (cfg *Config) logger() *slog.Logger { return cmp.Or(cfg.Logger, cfg.Cache.L
 
 // server names the authorization server: its issuer, or the host of the token endpoint, whose query may hold a key.
 func (cfg *Config) server() string {
-	return cmp.Or(cfg.Issuer, endpoint{tokenURL: cfg.TokenURL}.host())
+	return cmp.Or(cfg.Issuer, endpoint.Host(cfg.TokenURL))
 }
 
 // Format prints the fields of cfg that say where tokens come from, who asks and what for; of EndpointParams and
