@@ -63,7 +63,11 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 // other request and heeds no cool-down: it is for diagnosis, and for those who know better. Use Token, whose errors it
 // shares.
 func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
+	since := time.Now()
 	tok, err := c.kept().Refresh(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) && c.made() {
+		return nil, c.gaveUp(&cache.GaveUp{Since: since, Last: err, Err: ctx.Err()})
+	}
 	return tok, c.explain(ctx, err)
 }
 

@@ -141,7 +141,7 @@ func TestColdClientOfTwoHundredTargetsSendsOneRequest(t *testing.T) {
 func TestRetryAfterOfOneTargetIsHeededByFiveHundred(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := true
-		m := &moody{secret: "secret"}
+		m := &moody{secret: "secret", delay: 20 * time.Millisecond}
 		m.mood = func(url.Values, string) (int, http.Header, string) {
 			if busy {
 				return 429, http.Header{"Retry-After": {"60"}}, `{}`
@@ -179,7 +179,7 @@ func TestRetryAfterOfOneTargetIsHeededByFiveHundred(t *testing.T) {
 
 func TestWrongSecretOfTwoHundredTargetsIsTriedOnceAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &moody{secret: "wrong"}
+		m := &moody{secret: "wrong", delay: 20 * time.Millisecond}
 		m.mood = func(_ url.Values, password string) (int, http.Header, string) {
 			if password != "right" {
 				return 401, nil, `{"error":"invalid_client"}`

@@ -15,6 +15,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/backoff"
 	"github.com/ccclient/go-ccclient/internal/discovery"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -88,7 +89,7 @@ func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int)
 		}](err); ok && p.Permanent() {
 			failed.outlook, permanent = outlook.Settled, true
 		}
-		o, hint := x.link.Judge(err, "Issuer", false)
+		o, hint := x.link.Judge(err, link.Request{Setting: "Issuer", Plain: endpoint.Endpoint{URL: e.issuer}.Plain()})
 		failed.outlook = cmp.Or(o, failed.outlook)
 		if failed.outlook == outlook.Passing && attempts < maxAttempts {
 			met := &Error{client: failed.client, host: failed.host, Err: fmt.Errorf("discovery: %w", err)}

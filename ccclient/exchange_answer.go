@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
@@ -113,7 +114,7 @@ func (x *exchange) unsendable(err error) *Error {
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
-	o, hint := x.link.Judge(err, x.endpoint.Setting(), x.asked)
+	o, hint := x.link.Judge(err, link.Request{Setting: x.endpoint.Setting(), Plain: x.endpoint.Plain(), Asked: x.asked})
 	err = withoutURL(err)
 	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name

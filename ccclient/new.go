@@ -84,8 +84,8 @@ func newRegistration(cfg *Config) *registration {
 		allowedHosts: slices.Clone(cfg.AllowedHosts),
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
-		stepUp:       cfg.StepUp,
 		seed:         maphash.MakeSeed(),
+		stepUp:       cfg.StepUp,
 	}
 	r.self = func() *registration { return r }
 	return r

@@ -144,6 +144,7 @@ func TestMetadataIsWhereTheStandardsHaveIt(t *testing.T) {
 		"https://as.example": {"https://as.example/.well-known/oauth-authorization-server",
 			"https://as.example/.well-known/openid-configuration"},
 		"http://127.0.0.1:99/tenant": {"http://127.0.0.1:99/.well-known/oauth-authorization-server/tenant",
+			"http://127.0.0.1:99/.well-known/openid-configuration/tenant",
 			"http://127.0.0.1:99/tenant/.well-known/openid-configuration"},
 	} {
 		for _, u := range urls {
@@ -158,7 +159,7 @@ func TestMetadataIsWhereTheStandardsHaveIt(t *testing.T) {
 	if got := do(t, s.RoundTripper(), r); got.status != 404 {
 		t.Errorf("elsewhere: %d", got.status)
 	}
-	if n := s.Stats().MetadataRequests; n != 4 {
+	if n := s.Stats().MetadataRequests; n != 5 {
 		t.Errorf("counted %d", n)
 	}
 }
