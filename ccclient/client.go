@@ -127,6 +127,7 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		}
 	}
 	t := &transport.Transport{
+		OnRejection:  r.observer.rejections(c.target.Label),
 		Source:       c,
 		Base:         base,
 		Outside:      outside,
@@ -163,6 +164,7 @@ func (c *Client) Close() error {
 	err := r.cache.Close()
 	r.certificate.Close(patience)
 	r.endpoints.close()
+	r.observer.close(patience)
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
 		r.uncertified.CloseIdleConnections()
@@ -211,13 +213,13 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 		return nil, r.failed(&Error{Err: err, outlook: outlook.Settled, ofTarget: true})
 	}
 	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
-		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.tokens.Held), &c.news)
 	form := target.form()
 	tok, err := r.endpoints.fetch(ctx, r.exchanger, form)
 	if err == nil {
-		c.noteGranted(form, tok)
+		c.noteGranted(ctx, form, tok)
 	}
 	return tok, err
 }

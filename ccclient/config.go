@@ -140,6 +140,9 @@ type Config struct {
 	// Never of a secret or a token.
 	// Nil: silent.
 	Logger *slog.Logger
+
+	// Trace hears of what happens, for metrics and spans. Nil: nobody does.
+	Trace *Trace
 }
 
 // Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not

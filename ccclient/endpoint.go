@@ -30,7 +30,9 @@ type endpoints struct {
 	dpop       *transport.DPoP // nil: bearer tokens
 }
 
-func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls bool) (endpoints, error) {
+func newEndpoints(
+	cfg *Config, client *http.Client, dpop *transport.DPoP, mtls bool, o *observer,
+) (endpoints, error) {
 	e := endpoints{fixed: endpoint.Endpoint{URL: cfg.TokenURL}, issuer: cfg.Issuer, auth: factsOf(cfg.Auth), dpop: dpop}
 	e.mtls = mtls || e.auth.certificate
 	if cfg.Issuer == "" {
@@ -41,7 +43,7 @@ func newEndpoints(cfg *Config, client *http.Client, dpop *transport.DPoP, mtls b
 		return e, err
 	}
 	e.discoverer, err = discovery.New(discovery.Options{
-		Issuer: cfg.Issuer, Client: client, InsecureHTTP: cfg.InsecureHTTP, Kept: logger{cfg.logger()}.metadataKept,
+		Issuer: cfg.Issuer, Client: client, InsecureHTTP: cfg.InsecureHTTP, Begin: o.discoveryOf(cfg),
 	})
 	return e, err
 }

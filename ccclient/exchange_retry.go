@@ -1,43 +1,80 @@
 package ccclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/backoff"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/outlook"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // fetch gets a new token from ep for what form asks, in as many attempts as it may take. Its error is an [*Error].
 func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, error) {
 	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1}
-	for attempt := 1; ; attempt++ {
-		began := time.Now()
-		tok, e := x.attempt(ctx, ep, form)
+	info := x.requestInfo(ctx, ep, form)
+	for info.Attempt = 1; ; info.Attempt++ {
+		tok, e, wait, again := x.observed(ctx, ep, form, info, &left)
 		if e == nil {
-			noteFailure(ctx, nil)
-			x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), nil, 0)
 			return tok, nil
 		}
-		e.Attempts = attempt
-		noteFailure(ctx, e)
-		if ctx.Err() != nil {
-			return nil, e.endedBy(ctx)
-		}
-		wait, again := left.take(ctx, e, x.retry)
-		x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), e, wait)
 		if !again {
 			return nil, e
 		}
 		if !backoff.Sleep(ctx, wait) {
 			return nil, e.endedBy(ctx)
 		}
+	}
+}
+
+// observed makes one attempt, and says whether there is to be another, after a pause.
+func (x *exchanger) observed(
+	ctx context.Context, ep endpoint.Endpoint, form url.Values, info TokenRequestInfo, left *repetitions,
+) (tok *oauth2.Token, e *Error, wait time.Duration, again bool) {
+	traced, end := x.observer.tokenRequest(ctx, info)
+	began := time.Now()
+	tok, e = x.attempt(traced, ep, form)
+	done := TokenRequestDone{Took: time.Since(began)}
+	if e == nil {
+		noteFailure(ctx, nil)
+		done.StatusCode, done.Expiry = http.StatusOK, tok.Expiry
+		if scope, ok := tok.Extra("scope").(string); ok {
+			done.Scopes = strings.Fields(redact.New(x.recent.All()...).Clean(scope))
+		}
+		end(done)
+		return tok, nil, 0, false
+	}
+	e.Attempts = info.Attempt
+	noteFailure(ctx, e)
+	if ctx.Err() != nil {
+		e = e.endedBy(ctx)
+	} else {
+		wait, again = left.take(ctx, e, x.retry)
+	}
+	told := *e // The one that callers get may still be changed.
+	done.StatusCode, done.Code, done.Err, done.Again, done.Wait = e.StatusCode, e.Code, &told, again, wait
+	end(done)
+	return nil, e, wait, again
+}
+
+// requestInfo says what a token request is, but for the attempt.
+func (x *exchanger) requestInfo(ctx context.Context, ep endpoint.Endpoint, form url.Values) TokenRequestInfo {
+	host, port := ep.HostPort()
+	label, _ := ctx.Value(labelKey{}).(string)
+	return TokenRequestInfo{
+		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: factsOf(x.auth).name,
+		GrantType: cmp.Or(form.Get("grant_type"), clientCredentials), Scopes: strings.Fields(form.Get("scope")),
+		Reason: cache.ReasonOf(ctx),
 	}
 }
 

@@ -37,6 +37,7 @@ func New(cfg Config) (*Client, error) {
 	r.openCache(&cfg, identity)
 	target := cfg.target()
 	r.root = r.client(target)
+	r.observer.opened(r.root)
 	return r.root, nil
 }
 
@@ -71,6 +72,8 @@ type registration struct {
 	derived memo.Memo[Client] // the clients that For made, by what their tokens are for
 	seed    maphash.Seed      // of the hashes in it
 
+	observer *observer
+
 	warnedOfLocal atomic.Bool
 }
 
@@ -78,6 +81,7 @@ type registration struct {
 func newRegistration(cfg *Config) *registration {
 	r := &registration{
 		clientID:     cfg.ClientID,
+		observer:     newObserver(cfg),
 		server:       cfg.server(),
 		host:         endpoint.Host(cmp.Or(cfg.Issuer, cfg.TokenURL)),
 		auth:         cfg.Auth,
@@ -128,7 +132,7 @@ func (r *registration) connect(cfg *Config) (err error) {
 
 // locate says where token requests go.
 func (r *registration) locate(cfg *Config) (err error) {
-	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil)
+	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil, r.observer)
 	return err
 }
 
@@ -137,7 +141,7 @@ func (r *registration) prepareExchanges(cfg *Config) {
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
 		dpop: r.dpop,
-		link: r.link, log: logger{cfg.logger()},
+		link: r.link, observer: r.observer,
 	})
 }
 
@@ -165,8 +169,7 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 // openCache opens the cache in which the tokens are kept; identity is that of Auth.
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
-	o.Logger = cfg.logger()
-	log := logger{o.Logger}
+	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.explain)
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
@@ -174,10 +177,10 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	case o.Store == nil:
 	case len(identity) == 0:
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
-		log.storeUnused("Auth has no Identity to tell them apart")
+		r.observer.storeUnused("Auth has no Identity to tell them apart")
 	case secret && !r.secretHash.Shared:
 		o.Store = nil // Its keys would show whether a guess at the secret is right.
-		log.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
 	}
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)

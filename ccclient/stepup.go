@@ -117,7 +117,7 @@ func (s *stepUp) widen(c *Client) {
 	if superseded != nil {
 		superseded.tokens.Evict()
 	}
-	c.registered().exchanger.log.steppedUp(c.target.Label, c.target.Scopes)
+	c.registered().observer.steppedUp(c.target.Label, c.target.Scopes)
 }
 
 // narrow has the token of the Client spent again in place of that of c, which the server no longer grants.
@@ -146,7 +146,7 @@ func (a *attempt) Token(ctx context.Context) (*oauth2.Token, error) {
 	tok, err := a.client.Token(ctx)
 	if err != nil {
 		if a.first && ctx.Err() == nil {
-			a.client.registered().exchanger.log.notSteppedUp(a.client.target.Label, err)
+			a.client.registered().observer.notSteppedUp(a.client.target.Label, err)
 		}
 		return nil, err
 	}

@@ -591,8 +591,8 @@ func TestStepUpIsLogged(t *testing.T) {
 		client := r.scoped("admin")
 		get(t, client)
 		get(t, client)
-		const want = `level=INFO msg="a resource asked for more: tokens have it from now on" scopes="[read write]"` + "\n" +
-			`level=WARN msg="a resource asked for more, and there is no token that has it" error="ccclient: token request of client`
+		const want = `level=INFO msg="a resource asked for more: tokens have it from now on" client_id=client server=as.example.com scopes="[read write]"` + "\n" +
+			`level=WARN msg="a resource asked for more, and there is no token that has it" client_id=client server=as.example.com error="ccclient: token request of client`
 		if got := log.String(); !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 2 {
 			t.Errorf("logged %s", got)
 		}

@@ -43,6 +43,7 @@ func errNotMade() error {
 type rotating struct {
 	registered func() *registration
 	key        string      // of the target
+	label      string      // of the target
 	local      bool        // see Client
 	fetch      cache.Fetch // gets a token with whatever certificate is shown
 
@@ -120,7 +121,7 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 	}
 	next := &certified{thumbprint: thumbprint}
 	fetch := func(ctx context.Context) (*oauth2.Token, error) { return k.fetchWith(ctx, next) }
-	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.local, fetch)
+	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.label, k.local, fetch)
 	k.current.Store(next)
 	return next.Entry
 }

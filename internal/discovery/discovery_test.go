@@ -314,7 +314,13 @@ func TestGoodCopyIsKeptWhenARefetchFails(t *testing.T) {
 		var told []error
 		d, err := discovery.New(discovery.Options{
 			Issuer: issuer, Client: &http.Client{Transport: s},
-			Kept: func(err error) { told = append(told, err) },
+			Begin: func(ctx context.Context) (context.Context, func(error, bool)) {
+				return ctx, func(err error, kept bool) {
+					if kept {
+						told = append(told, err)
+					}
+				}
+			},
 		})
 		if err != nil {
 			t.Fatal(err)
