@@ -127,7 +127,8 @@ func TestTrailersGoBothWays(t *testing.T) {
 		req := request(t, "POST", s.URL, newBody("text"))
 		req.GetBody = func() (io.ReadCloser, error) { return newBody("text"), nil }
 		req.Trailer = http.Header{"X-Sum": {"42"}}
-		resp, text := roundTrip(t, &transport.Transport{Source: bearer("first", "second"), Base: s.Client().Transport}, req)
+		tr := &transport.Transport{Source: bearer("first", "second"), Base: s.Client().Transport}
+		resp, text := roundTrip(t, tr, req)
 		equal(t, "status", resp.StatusCode, 200)
 		equal(t, "answer", text, "answer")
 		equal(t, "trailer", resp.Trailer.Get("X-Answered"), "yes")
