@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -607,4 +608,33 @@ func TestStepUpSourceIsWhatTransportSpends(t *testing.T) {
 			t.Error("the source hears of no rejection")
 		}
 	})
+}
+
+func TestStepUpIsKeptWhenTheCertificateRotates(t *testing.T) {
+	m := newMutual(t, false, orders)
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
+	var wanted atomic.Pointer[string]
+	wants := func(scope string) { wanted.Store(&scope) }
+	wants("read")
+	m.api.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.as.ProtectScopes(echo, *wanted.Load()).ServeHTTP(w, r)
+	})
+	c, source := m.rotates(func(cfg *ccclient.Config) { cfg.StepUp, cfg.Scopes = true, []string{"read"} })
+	wants("write")
+	m.call(c)
+	m.call(c)
+	m.wantRequests(2)
+	source.Store(m.issue("new"))
+	m.as.RevokeAll()
+	m.call(c)
+	m.waitForTheEndOf("old")
+	m.call(c)
+	m.wantRequests(3)
+	for _, req := range m.as.TokenRequests()[1:] {
+		wantText(t, "asked for", req.Form.Get("scope"), "read write")
+	}
+	time.Sleep(time.Second) // the spacing
+	wants("list")
+	m.call(c)
+	m.wantRequests(4)
 }
