@@ -215,7 +215,7 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	case err != nil:
 		return nil, err
 	}
-	c.gate.open(c.now())
+	c.gate.answer(c.now())
 	serving := e.lockServing()
 	now := c.now()
 	_, again := serving.publish(s, serving.current.Load(), now)

@@ -16,9 +16,10 @@ import (
 // Whoever claims a refresh starts the flight, or joins it, under Entry.mu, under which it lands too. So a claim is
 // always that of a flight that is still to land, and landing is the one place where it ends.
 type flight struct {
-	entry *Entry    // whose Fetch is called
-	held  *snapshot // its token when the flight started
-	probe *cooldown // the failure whose probe was claimed by whoever started the flight; nil: none
+	entry   *Entry    // whose Fetch is called
+	held    *snapshot // its token when the flight started
+	probe   *cooldown // the failure whose probe was claimed by whoever started the flight; nil: none
+	answers uint64    // of gate.answers, when the flight started
 
 	news chan struct{} // closed, and replaced, when there is something to look at; flights.mu guards it
 
@@ -28,7 +29,8 @@ type flight struct {
 
 	// What it holds on its way, touched by its own goroutine only.
 	asked  time.Time     // when the server was last asked; zero: not yet
-	probes *cooldown     // the failure of all keys for which it went through the gate; nil: that was open
+	heeded *cooldown     // the failure of all keys, cooled down or to be probed, that it has seen; nil: none
+	inside bool          // it has entered the gate, and not left
 	lease  lease         // the right to fetch for the fleet
 	marked time.Time     // until then another process fetches without a lease
 	store  time.Duration // what is left of storeTimeout for the Store's part
@@ -49,7 +51,8 @@ func (e *Entry) join(ctx context.Context, probe *cooldown) (*flight, <-chan stru
 	if fl := all.byKey[e.key]; fl != nil {
 		return fl, fl.news
 	}
-	fl := &flight{entry: e, held: e.current.Load(), probe: probe, news: make(chan struct{}), store: storeTimeout}
+	fl := &flight{entry: e, held: e.current.Load(), probe: probe, answers: e.cache.gate.answers.Load(),
+		news: make(chan struct{}), store: storeTimeout}
 	if all.byKey == nil {
 		all.byKey = make(map[string]*flight)
 	}
@@ -120,7 +123,7 @@ func (fl *flight) find(ctx context.Context) outcome {
 		e.mu.Lock()
 		now := c.now()
 		held := e.current.Load()
-		shared := c.gate.failed.Load() // before the view, so that what comes between is seen by enter
+		fl.heeded = c.gate.failed.Load() // before the view, so that what comes between is seen by enter
 		v, f := e.view(now)
 		e.mu.Unlock()
 		v.due = true // claimed by whoever started this flight, as is the probe
@@ -139,33 +142,32 @@ func (fl *flight) find(ctx context.Context) outcome {
 		if v.cooling && !f.outdated(ctx, c) {
 			return outcome{err: f.err}
 		}
-		probes, busy := c.gate.enter(shared)
-		if busy != nil {
-			select {
-			case <-busy:
-				continue
-			case <-ctx.Done():
-				if f := c.gate.failed.Load(); f != nil {
-					return outcome{err: f.err}
-				}
-				return outcome{err: context.Cause(ctx)}
-			}
-		}
-		if probes {
-			fl.probes = shared
-		}
+		var o outcome
 		if second == nil {
-			return fl.fetchNew(ctx)
+			o = fl.fetchNew(ctx)
+		} else {
+			o = second.find(ctx, fl)
 		}
-		if o := second.find(ctx, fl); o.err != errLookAgain {
+		if o.err != errLookAgain {
 			return o
 		}
-		fl.leaveGate()
 	}
 }
 
-// fetchNew asks the server for a token.
+// fetchNew asks the server for a token, when the gate lets it.
 func (fl *flight) fetchNew(ctx context.Context) outcome {
+	c := fl.entry.cache
+	g, patience := &c.gate, c.opt.FetchTimeout
+	if fl.heeded == nil {
+		patience /= 3 // It may be the one key that hangs; there is time left to ask for this one.
+	}
+	if err := g.enter(ctx, fl, patience); err != nil {
+		if f := g.failed.Load(); f != nil && err != errLookAgain {
+			err = f.err
+		}
+		return outcome{err: err}
+	}
+	fl.inside = true
 	fl.asked = time.Now()
 	s, err := fl.entry.fetchNew(ctx, fl.asked, grace)
 	return outcome{token: s, new: err == nil, fetched: err == nil, err: err}
@@ -173,6 +175,9 @@ func (fl *flight) fetchNew(ctx context.Context) outcome {
 
 // fetchNew gets a token from the server.
 func (e *Entry) fetchNew(ctx context.Context, sent time.Time, grace time.Duration) (*snapshot, error) {
+	if e.cache.life.Err() != nil {
+		return nil, ErrClosed // ctx may not have heard of it yet.
+	}
 	e.mu.Lock()
 	e.rejections.spend(e.cache.at(sent))
 	e.mu.Unlock()
@@ -218,7 +223,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 		o.err = ErrClosed // A token is shared all the same.
 	case o.new:
 		if !fl.asked.IsZero() {
-			c.gate.open(now)
+			c.gate.answer(now)
 		}
 		var current *snapshot
 		current, again = e.publish(o.token, fl.held, now)
@@ -227,7 +232,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 	case o.adopted != nil:
 		e.adopt(o.adopted)
 	case !fl.asked.IsZero():
-		failed = e.fail(why, c.at(fl.asked), now, fl.probes != nil)
+		failed = e.fail(why, c.at(fl.asked), now, fl.heeded != nil)
 	}
 	removed := e.evicted
 	if unseen := e.current.Load().phase(now) != gone; again || failed != nil {
@@ -247,18 +252,13 @@ func (fl *flight) land(o *outcome) *cooldown {
 	c.flights.land(fl)
 	e.mu.Unlock()
 
-	fl.leaveGate()
+	if fl.inside {
+		c.gate.leave()
+	}
 	if removed || why.said.Local || errors.As(o.err, new(*panicError)) {
 		return nil // It is nobody else's business.
 	}
 	return failed
-}
-
-func (fl *flight) leaveGate() {
-	if fl.probes != nil {
-		fl.entry.cache.gate.leave()
-		fl.probes = nil
-	}
 }
 
 // publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
@@ -286,8 +286,8 @@ func (e *Entry) fail(why failure, sent, now instant, probing bool) *cooldown {
 		e.failed = nil
 		return g.fail(why, sent, now)
 	}
-	if last := g.failed.Load(); why.tells && last != nil && !sent.before(last.at) {
-		g.open(now) // The server has answered since, to say what is wrong with this key.
+	if last := g.failed.Load(); why.answered && (last == nil || why.tells && !sent.before(last.at)) {
+		g.answer(now) // to say what is wrong with this key
 	}
 	e.failed = e.failed.after(why, now, rand.Float64())
 	return e.failed

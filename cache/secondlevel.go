@@ -40,11 +40,11 @@ func (l *secondLevel) find(ctx context.Context, fl *flight) outcome {
 	if o, ok := l.acquire(ctx, fl); ok {
 		return o
 	}
-	if l.cache.gate.shut(fl.probes) { // while we waited
-		l.release(ctx, fl)
-		return outcome{err: errLookAgain}
-	}
 	o := fl.fetchNew(ctx)
+	if o.err == errLookAgain {
+		l.release(ctx, fl)
+		return o
+	}
 	if o.err == nil && l.locker != nil && fl.lease.unlock != nil && !fl.lease.lasts(l.cache) {
 		// The lock may have gone to another, which asked after us: some servers honour the last token only.
 		if theirs, _ := l.get(ctx, fl); theirs != nil && o.token.expiry.before(theirs.expiry) {
@@ -118,7 +118,7 @@ func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown
 		if s.improvesOn(held, now) {
 			s.stagger()
 			if f := l.cache.gate.failed.Load(); f != nil && found.failed == nil && f.at.wall < found.sent {
-				l.cache.gate.open(now) // Another process has had a success since.
+				l.cache.gate.forgive(now) // Another process has had a success since.
 			}
 			return s, nil
 		}

@@ -153,9 +153,8 @@ func (e *Error) Record() string {
 
 // failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can
 // make it up, but not have it say anything.
-func (r *registration) failedElsewhere(err *cache.FailedElsewhere) *Error {
-	e := r.failed(err, outlook.Unclear)
-	e.RetryAfter = err.Cause.RetryAfter
+func failedElsewhere(err *cache.FailedElsewhere) *Error {
+	e := &Error{Err: err, RetryAfter: err.Cause.RetryAfter, outlook: outlook.Unclear}
 	if err.Cause.Permanent {
 		e.outlook = outlook.Settled
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/internal/outlook"
@@ -50,34 +51,10 @@ func newExchanger(x exchanger) *exchanger {
 	return &x
 }
 
-// An endpoint is where a token request goes, and what is known of the server there.
-type endpoint struct {
-	tokenURL   string
-	issuer     string   // empty if not known
-	algorithms []string // for assertions, if the server lists them
-	methods    []string // of client authentication, if the server lists them
-	dpop       []string // algorithms for DPoP proofs, if the server lists them
-}
-
-// host names ep in errors and logs: a token URL's query may hold a key.
-func (ep endpoint) host() string {
-	u, err := url.Parse(ep.tokenURL)
-	if err != nil {
-		return "the token endpoint"
-	}
-	return redact.Clean(u.Host)
-}
-
-// plain reports whether requests to ep go over plain HTTP.
-func (ep endpoint) plain() bool {
-	u, err := url.Parse(ep.tokenURL)
-	return err == nil && u.Scheme == "http"
-}
-
 // An exchange is one token request, as it was sent, and what its answer is interpreted by.
 type exchange struct {
 	*exchanger
-	endpoint    endpoint
+	endpoint    endpoint.Endpoint
 	form        url.Values           // what is asked for
 	credentials Credentials          // who asks
 	held        func() *oauth2.Token // what the new token is to replace; nil: nothing
@@ -90,7 +67,7 @@ type exchange struct {
 
 // attempt makes one exchange: it prepares a token request, with credentials and a proof of its own, posts it and
 // interprets the answer.
-func (x *exchanger) attempt(ctx context.Context, ep endpoint, form url.Values) (*oauth2.Token, *Error) {
+func (x *exchanger) attempt(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, x.retry.AttemptTimeout)
 	defer cancel()
 	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form), held: heldOf(ctx)}
@@ -112,8 +89,8 @@ func (x *exchanger) attempt(ctx context.Context, ep endpoint, form url.Values) (
 func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	var err error
 	x.credentials, err = x.auth.Authenticate(ctx, Request{
-		ClientID: x.clientID, TokenURL: x.endpoint.tokenURL, Issuer: x.endpoint.issuer,
-		Form: withoutEmpty(x.form), Algorithms: slices.Clone(x.endpoint.algorithms),
+		ClientID: x.clientID, TokenURL: x.endpoint.URL, Issuer: x.endpoint.Issuer,
+		Form: withoutEmpty(x.form), Algorithms: slices.Clone(x.endpoint.Algorithms),
 	})
 	if err != nil {
 		return nil, x.unauthenticated(err)
@@ -126,7 +103,7 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 		header.Set("Accept", "application/json")
 	}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.endpoint.tokenURL, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.endpoint.URL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, x.unsendable(err)
 	}
@@ -145,7 +122,7 @@ func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
 	ctx, handshake := x.link.Watch(req.Context())
 	x.sent = time.Now()
 	resp, err := x.send(req.WithContext(ctx))
-	x.link.Note(x.endpoint.host(), handshake)
+	x.link.Note(x.endpoint.Host(), handshake)
 	x.asked, _ = handshake.Asked()
 	if err != nil {
 		return tokenresponse.Response{}, x.unreachable(ctx, err)

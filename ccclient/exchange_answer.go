@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/internal/outlook"
+	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -64,7 +66,7 @@ func (x *exchange) unusable(a tokenresponse.Response, err error) *Error {
 		cause.Media, cause.Title = x.redactor().Clean(cause.Media), ""
 		e.Err = cause
 		if cause.HTML {
-			e.outlook, e.Hint, e.misplaced = outlook.Settled, "check "+x.setting(), true
+			e.outlook, e.Hint, e.misplaced = outlook.Settled, "check "+x.endpoint.Setting(), true
 		}
 	case tokenresponse.UnknownType:
 		cause.Name = x.redactor().Clean(cause.Name)
@@ -112,7 +114,7 @@ func (x *exchange) unsendable(err error) *Error {
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
-	o, hint := x.link.Judge(err, link.Request{Setting: x.setting(), Plain: x.endpoint.plain(), Asked: x.asked})
+	o, hint := x.link.Judge(err, link.Request{Setting: x.endpoint.Setting(), Plain: x.endpoint.Plain(), Asked: x.asked})
 	err = withoutURL(err)
 	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name
@@ -135,12 +137,65 @@ func withoutURL(err error) error {
 // failed completes e with who asked whom, and takes out what must not show.
 func (x *exchange) failed(e *Error) *Error {
 	r := x.redactor()
-	e.client, e.host = x.clientID, x.endpoint.host()
-	if x.endpoint.issuer != "" {
+	e.client, e.host = x.clientID, x.endpoint.Host()
+	if x.endpoint.Issuer != "" {
 		e.host = r.Clean(e.host) // the server's word
 	}
 	m, used := x.credentials.method, x.credentials.used // not the credentials themselves
 	e.outdated = func(ctx context.Context) bool { return m.rotated(ctx, used) }
 	conceal(e, r)
 	return e
+}
+
+// redactor hides what is secret in the request, in its response so far, and in those before, which a server may repeat
+// as well; and the token that is held.
+func (x *exchange) redactor() *redact.Redactor {
+	all := x.recent.All()
+	all = append(all, x.credentials.secrets()...)
+	all = append(all, x.proof)
+	all = append(all, x.received...)
+	all = append(all, redact.SecretValues(x.form)...)
+	all = append(all, redact.SecretValues(x.header)...)
+	if u, err := url.Parse(x.endpoint.URL); err == nil {
+		all = append(all, redact.SecretValues(u.Query())...)
+	}
+	return redact.New(append(all, textOf(x.held))...)
+}
+
+// conceal takes out of e what the server repeated that is secret, and what is not fit to be shown. A code is left as it
+// is, or out.
+func conceal(e *Error, r *redact.Redactor) {
+	if !e.Code.registered() && r.Holds(string(e.Code)) {
+		e.Description = cmp.Or(e.Description, string(e.Code))
+		e.Code = ""
+	}
+	e.Description, e.URI = r.Clean(e.Description), r.Clean(e.URI)
+	e.Hint = r.Hide(e.Hint)
+	e.Err = r.Scrub(e.Err)
+}
+
+// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
+// those before, or more.
+func (x *exchanger) concealed(err error, more ...string) error {
+	return redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), more)...).Scrub(err)
+}
+
+// concealEarly is conceal for an error before the first exchange.
+func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
+	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
+	conceal(e, redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), known)...))
+	return e
+}
+
+// firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.
+func (x *exchanger) firstSecret(ctx context.Context) string {
+	m, ok := x.auth.(*method)
+	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.All()) > 0 {
+		return ""
+	}
+	secret, err := m.current(ctx)
+	if err != nil {
+		return ""
+	}
+	return secret
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
@@ -64,7 +65,7 @@ func exchangeWith(t *testing.T, auth Auth, form url.Values) *exchange {
 	t.Helper()
 	x := &exchange{
 		exchanger: newExchanger(exchanger{clientID: "client", auth: auth, client: &http.Client{}}),
-		endpoint:  endpoint{tokenURL: "https://as.example/token"}, form: form, sent: millennium,
+		endpoint:  endpoint.Endpoint{URL: "https://as.example/token"}, form: form, sent: millennium,
 	}
 	if _, e := x.prepare(t.Context()); e != nil {
 		t.Fatal(e)
@@ -192,7 +193,7 @@ func TestRetryAfterOfAnAnswerIsKept(t *testing.T) {
 
 func TestServersListOfMethodsIsInTheHint(t *testing.T) {
 	x := testExchange(t)
-	x.endpoint.methods = []string{"client_secret_post", "private_key_jwt"}
+	x.endpoint.Methods = []string{"client_secret_post", "private_key_jwt"}
 	_, f := x.interpret(readAnswer(t, "error-basic"))
 	if !strings.Contains(f.Error(), "the server lists client_secret_post, private_key_jwt") {
 		t.Error(f)

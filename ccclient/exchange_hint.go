@@ -57,9 +57,9 @@ func (x *exchange) remedy(
 	case e.StatusCode == http.StatusProxyAuthRequired:
 		_, hint = x.link.ProxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
 		return hint, errors.New("a proxy in between wants authentication")
-	case x.endpoint.plain() && tlsport.Says(e.StatusCode, a.Body):
+	case x.endpoint.Plain() && tlsport.Says(e.StatusCode, a.Body):
 		e.misplaced = false
-		return "use https in " + x.setting(), tlsport.Err
+		return "use https in " + x.endpoint.Setting(), tlsport.Err
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Description, "SSL certificate"): // nginx
 		_, hint = x.link.Alerted(link.AlertCertificateRequired)
 		if !strings.Contains(e.Description, "No required") {
@@ -76,12 +76,12 @@ func (x *exchange) remedy(
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
 		return x.refusedClient(e, r), page
 	case page.HTML:
-		return "check " + x.setting(), page
+		return "check " + x.endpoint.Setting(), page
 	case e.misplaced && e.StatusCode == http.StatusNotFound && e.Code+ErrorCode(e.Description) != "":
-		return "check " + x.setting() + "; if that is right, check ClientID",
+		return "check " + x.endpoint.Setting() + "; if that is right, check ClientID",
 			errors.New("there may be no token endpoint at this address")
 	case e.misplaced && e.StatusCode != http.StatusUnauthorized && e.StatusCode != http.StatusForbidden:
-		return "check " + x.setting(), errors.New("there is no token endpoint at this address")
+		return "check " + x.endpoint.Setting(), errors.New("there is no token endpoint at this address")
 	case x.wantsDPoP(e):
 		return "set DPoPKey, since the server wants a DPoP proof", nil
 	case x.refusesAlgorithm(e):
@@ -106,7 +106,7 @@ func (x *exchange) remedy(
 		return fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], audience), nil
 	case e.Code == InvalidDPoPProof:
 		return "this machine's clock may be wrong", nil
-	case bare(e) && x.dpop == nil && len(x.endpoint.dpop) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
+	case bare(e) && x.dpop == nil && len(x.endpoint.DPoP) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
 		return "the server lists algorithms for DPoP and may want a proof: set DPoPKey", nil
 	case bare(e) && e.Code != InvalidGrant && (e.StatusCode == http.StatusBadRequest || e.Code == InvalidRequest):
 		return "the server does not say what it misses: it may want Scopes, Audience or EndpointParams, or " +
@@ -197,21 +197,13 @@ func (x *exchange) wantsDPoP(e *Error) bool {
 	return false
 }
 
-// setting is where the token endpoint's URL comes from.
-func (x *exchange) setting() string {
-	if x.endpoint.issuer != "" {
-		return "the token_endpoint in the metadata of Issuer"
-	}
-	return "TokenURL"
-}
-
 // redirect names where the token endpoint has gone: no more than the host, since a query may hold anything.
 func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (hint string, cause error) {
 	hint = "redirects are not followed, set TokenURL to the final URL"
-	if x.endpoint.issuer != "" {
+	if x.endpoint.Issuer != "" {
 		hint = "redirects are not followed, and the metadata of Issuer should name the final URL"
 	}
-	from, err := url.Parse(x.endpoint.tokenURL)
+	from, err := url.Parse(x.endpoint.URL)
 	to, err2 := url.Parse(a.Header.Get("Location"))
 	if err != nil || err2 != nil || a.Header.Get("Location") == "" {
 		return hint, fmt.Errorf("the token endpoint redirects (%d)", a.Status)
@@ -246,8 +238,8 @@ func (x *exchange) otherAlgorithm(r *redact.Redactor) string {
 	if used := jws.AlgorithmOf(x.credentials.Form.Get("client_assertion")); used != "" {
 		hint += ", other than " + r.Clean(used)
 	}
-	if len(x.endpoint.algorithms) > 0 {
-		hint += "; it lists " + r.Clean(strings.Join(x.endpoint.algorithms, ", "))
+	if len(x.endpoint.Algorithms) > 0 {
+		hint += "; it lists " + r.Clean(strings.Join(x.endpoint.Algorithms, ", "))
 	}
 	return hint
 }
@@ -258,7 +250,7 @@ func (x *exchange) refusedClient(e *Error, r *redact.Redactor) string {
 	who := cmp.Or(x.credentials.facts().name, "the client")
 	hint := who + " was refused: " + x.otherMethod(r)
 	if e.misplaced {
-		hint += "; or check " + x.setting() + ", since some servers answer so where there is no token endpoint"
+		hint += "; or check " + x.endpoint.Setting() + ", since some servers answer so where there is no token endpoint"
 	}
 	return hint
 }
@@ -268,10 +260,10 @@ func (x *exchange) otherMethod(r *redact.Redactor) string {
 	f := x.credentials.facts()
 	hint := cmp.Or(x.whiteSpace(), f.remedy)
 	if f.certificate {
-		hint = x.link.RefusedCertificate(x.endpoint.host())
+		hint = x.link.RefusedCertificate(x.endpoint.Host())
 	}
-	if len(x.endpoint.methods) > 0 {
-		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.methods, ", "))
+	if len(x.endpoint.Methods) > 0 {
+		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.Methods, ", "))
 	}
 	return hint
 }

@@ -39,7 +39,7 @@ func TestHintsSayWhatToMend(t *testing.T) {
 		want, lacks string
 		misplaced   bool
 	}
-	listsDPoP := func(x *exchange) { x.endpoint.dpop = []string{"ES256"} }
+	listsDPoP := func(x *exchange) { x.endpoint.DPoP = []string{"ES256"} }
 	for name, test := range map[string]row{
 		"secret with a newline": {basic("secret\n"), nil, 401, json, `{"error":"invalid_client"}`,
 			"the secret ends in white space", "ClientSecretPost", false},
@@ -77,7 +77,7 @@ func TestHintsSayWhatToMend(t *testing.T) {
 			`{"error":{"code":404,"message":"Could not find Application Credential: 1.","title":"Not Found"}}`,
 			"check ClientID", "TokenURL", false},
 		"404 with an OAuth error": {basic("s"), nil, 404, json, `{"error":"invalid_client"}`, "check ClientID", "TokenURL", false},
-		"plain HTTP to nginx": {basic("s"), func(x *exchange) { x.endpoint.tokenURL = "http://as.example/token" }, 400, html,
+		"plain HTTP to nginx": {basic("s"), func(x *exchange) { x.endpoint.URL = "http://as.example/token" }, 400, html,
 			`<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>`,
 			"plain HTTP to a port that speaks TLS: use https in TokenURL", "", false},
 		"nginx without a certificate": {basic("s"), nil, 400, html,
@@ -136,7 +136,7 @@ func TestHintsDoNotHangOnOneServersWords(t *testing.T) {
 	long := SecretString("secret of thirty-two bytes, or of more than that\n")
 	hs256 := ClientSecretJWT(SecretString("secret of thirty-two bytes, or of more than that"), AssertionOptions{})
 	es256 := PrivateKeyJWT(key, AssertionOptions{})
-	lists := func(x *exchange) { x.endpoint.dpop = []string{"ES256"} }
+	lists := func(x *exchange) { x.endpoint.DPoP = []string{"ES256"} }
 	type row struct {
 		auth        Auth
 		change      func(*exchange)

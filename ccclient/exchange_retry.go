@@ -10,48 +10,19 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/backoff"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
-// Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
-// verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh credentials. Pauses are
-// random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter), after a Retry-After if
-// the server sent one. There is no pause that the context's deadline would cut short: the error comes at once instead.
-//
-// Beside these attempts, a request is repeated once at once if the client was refused and its secret turns out to have
-// changed, and once if the server asks for a DPoP nonce.
-type Retry struct {
-	MaxAttempts    int           // 0: 3; 1: no retry
-	AttemptTimeout time.Duration // of one attempt, authentication included; 0: 10 s
-	MinBackoff     time.Duration // 0: 200 ms
-	MaxBackoff     time.Duration // 0: 2 s
-}
-
-func (r Retry) withDefaults() Retry {
-	if r.MaxAttempts <= 0 {
-		r.MaxAttempts = 3
-	}
-	if r.AttemptTimeout <= 0 {
-		r.AttemptTimeout = 10 * time.Second
-	}
-	if r.MinBackoff <= 0 {
-		r.MinBackoff = 200 * time.Millisecond
-	}
-	if r.MaxBackoff <= 0 {
-		r.MaxBackoff = 2 * time.Second
-	}
-	return r
-}
-
 // fetch gets a new token from ep for what form asks, in as many attempts as it may take. Its error is an [*Error].
-func (x *exchanger) fetch(ctx context.Context, ep endpoint, form url.Values) (*oauth2.Token, error) {
+func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, error) {
 	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1}
 	for attempt := 1; ; attempt++ {
 		began := time.Now()
 		tok, e := x.attempt(ctx, ep, form)
 		if e == nil {
 			noteFailure(ctx, nil)
-			x.log.attempt(ctx, ep.host(), attempt, time.Since(began), nil, 0)
+			x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), nil, 0)
 			return tok, nil
 		}
 		e.Attempts = attempt
@@ -60,7 +31,7 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint, form url.Values) (*o
 			return nil, e.endedBy(ctx)
 		}
 		wait, again := left.take(ctx, e, x.retry)
-		x.log.attempt(ctx, ep.host(), attempt, time.Since(began), e, wait)
+		x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), e, wait)
 		if !again {
 			return nil, e
 		}

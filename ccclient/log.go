@@ -45,11 +45,32 @@ func (l logger) scopesMissing(host, label string, missing, granted string) {
 	if l.to == nil {
 		return
 	}
-	attrs := []any{slog.String("host", host), slog.String("missing", missing), slog.String("granted", granted)}
-	if label != "" {
-		attrs = append(attrs, slog.String("label", label))
+	l.to.Warn("the server granted fewer scopes than were asked for", labelled(label,
+		slog.String("host", host), slog.String("missing", missing), slog.String("granted", granted))...)
+}
+
+// steppedUp tells that from now on a token is spent that has what a resource asked for.
+func (l logger) steppedUp(label string, scopes []string) {
+	if l.to != nil {
+		l.to.Info("a resource asked for more: tokens have it from now on",
+			labelled(label, slog.Any("scopes", scopes))...)
 	}
-	l.to.Warn("the server granted fewer scopes than were asked for", attrs...)
+}
+
+// notSteppedUp tells that there is no token that has what a resource asked for.
+func (l logger) notSteppedUp(label string, err error) {
+	if l.to != nil {
+		l.to.Warn("a resource asked for more, and there is no token that has it",
+			labelled(label, slog.Any("error", err))...)
+	}
+}
+
+// labelled returns attrs with label among them, if that is not empty.
+func labelled(label string, attrs ...any) []any {
+	if label == "" {
+		return attrs
+	}
+	return append(attrs, slog.String("label", label))
 }
 
 // sealHint is what to do where a Store's keys would have to hold a secret.

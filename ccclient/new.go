@@ -5,14 +5,18 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/memo"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -21,12 +25,12 @@ import (
 func New(cfg Config) (*Client, error) {
 	f := cfg.validate()
 	identity, err := identityOf(cfg.Auth)
-	f.of("Auth", err)
+	f.AddError("Auth", err)
 	r := newRegistration(&cfg)
-	f.of("DPoPKey", r.bindTokens(&cfg))
-	f.of("WrapTransport", r.connect(&cfg))
-	f.of("Issuer", r.locate(&cfg))
-	if err := f.err("invalid Config"); err != nil {
+	f.AddError("DPoPKey", r.bindTokens(&cfg))
+	f.AddError("WrapTransport", r.connect(&cfg))
+	f.AddError("Issuer", r.locate(&cfg))
+	if err := f.Err("invalid Config"); err != nil {
 		return nil, fmt.Errorf("ccclient: %w", err)
 	}
 	r.prepareExchanges(&cfg)
@@ -36,16 +40,52 @@ func New(cfg Config) (*Client, error) {
 	return r.root, nil
 }
 
+// A registration is a client that is registered at a server: all that a Client has in common with those that For makes
+// of it.
+type registration struct {
+	clientID    string
+	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
+	host        string // that of server, as errors have it
+	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
+	secretHash  cachekey.Secrets
+	stored      bool // tokens go into a Store
+	auth        Auth
+	endpoints   endpoints
+	exchanger   *exchanger
+	certificate *clientcert.Certificate // nil: none
+	dpop        *transport.DPoP         // nil: bearer tokens
+	cache       *cache.Cache
+	root        *Client              // the one that New returned
+	self        func() *registration // returns it
+
+	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
+	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
+	link         *link.Link        // what is known of what everything goes through
+	httpClient   http.Client       // what everything goes through, token requests and API calls alike
+	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
+	allowedHosts []string
+	insecureHTTP bool
+	replayLimit  int64
+	stepUp       bool // resources may ask for more
+
+	derived memo.Memo[Client] // the clients that For made, by what their tokens are for
+	seed    maphash.Seed      // of the hashes in it
+
+	warnedOfLocal atomic.Bool
+}
+
 // newRegistration begins a registration with what is only copied.
 func newRegistration(cfg *Config) *registration {
 	r := &registration{
 		clientID:     cfg.ClientID,
 		server:       cfg.server(),
-		host:         endpoint{tokenURL: cmp.Or(cfg.Issuer, cfg.TokenURL)}.host(),
+		host:         endpoint.Host(cmp.Or(cfg.Issuer, cfg.TokenURL)),
 		auth:         cfg.Auth,
 		allowedHosts: slices.Clone(cfg.AllowedHosts),
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
+		seed:         maphash.MakeSeed(),
+		stepUp:       cfg.StepUp,
 	}
 	r.self = func() *registration { return r }
 	return r
@@ -141,5 +181,11 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	}
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)
-	r.derived.init(r.cache.MaxKeys())
+	r.derived.Init(r.cache.MaxKeys(), func(c *Client) bool { return !c.tokens.Evicted() })
+}
+
+// failed completes e with who asked whom.
+func (r *registration) failed(e *Error) *Error {
+	e.client, e.host = r.clientID, r.host
+	return e
 }

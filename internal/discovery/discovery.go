@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// timeout bounds one fetch, both places included.
+	// timeout bounds one fetch, all places included.
 	timeout = 10 * time.Second
 
 	// patience is how long a caller waits for a refetch while there is a document that was good a moment ago.

@@ -22,9 +22,9 @@ const (
 	maxRedirects = 5
 )
 
-// fetch looks in both places. An answer that will not do, whatever its status, leads to the next place: servers that
+// fetch looks in all places. An answer that will not do, whatever its status, leads to the next place: servers that
 // have only one of them say so with 400, 403, 500 or a welcome page as often as with 404. No answer at all ends the
-// search: the other place is on the same host.
+// search: the other places are on the same host.
 func (d *Discoverer) fetch(ctx context.Context) (*Metadata, time.Duration, error) {
 	failed := &notFound{issuer: d.issuer}
 	for _, u := range d.urls {
