@@ -18,10 +18,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/ccclient/go-ccclient/ccclient"
 )
+
+// javaLifetime is that of tokens of the servers in Java: at first these take their time.
+const javaLifetime = 30 * time.Second
 
 // The servers in Java, which need what java.sh installs, and a minute to start.
 var springServer, keycloak *server
@@ -55,7 +59,7 @@ func startJVM(cmd *exec.Cmd, settings any, probe string) (*jvm, error) {
 		j.stop()
 		return nil, err
 	}
-	for range 600 {
+	for range 1800 {
 		resp, err := http.Get(probe)
 		if err == nil {
 			resp.Body.Close()
@@ -88,6 +92,23 @@ func serveKeys(sets map[string]any) *httptest.Server {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(sets[strings.TrimPrefix(r.URL.Path, "/")])
 	}))
+}
+
+// warm asks for tokens until one comes quickly: the first take a JVM seconds.
+func (s *server) warm() error {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"post"}, "client_secret": {plainSecret}}
+	for range 100 {
+		began := time.Now()
+		resp, err := http.PostForm(s.tokenURL, form)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK && time.Since(began) < time.Second {
+				return nil
+			}
+		}
+		time.Sleep(time.Second)
+	}
+	return errors.New("no token came within a second")
 }
 
 // introspected is an api whose tokens are introspected at a server.
@@ -133,22 +154,24 @@ func common(s *server, mtls string, scopes []string, special string) map[string]
 		return c
 	}
 	plain, odd := ccclient.SecretString(plainSecret), ccclient.SecretString(specialSecret)
-	none := ccclient.AssertionOptions{}
+	none := ccclient.AssertionOptions{Type: "JWT"}
 	return map[string]cell{
 		"client_secret_basic":                     with("basic", ccclient.ClientSecretBasic(plain)),
 		"client_secret_basic, special characters": with(special, ccclient.ClientSecretBasic(odd)),
 		"client_secret_post":                      with("post", ccclient.ClientSecretPost(plain)),
 		"client_secret_post, special characters":  with(special+" post", ccclient.ClientSecretPost(odd)),
 		"client_secret_jwt":                       with("jwt", ccclient.ClientSecretJWT(plain, none)),
-		"private_key_jwt RS256":                   with("rs256", ccclient.PrivateKeyJWT(rsaKey, ccclient.AssertionOptions{KeyID: "rs256"})),
+		"private_key_jwt RS256":                   with("rs256", ccclient.PrivateKeyJWT(rsaKey, ccclient.AssertionOptions{KeyID: "rs256", Type: "JWT"})),
 		"private_key_jwt PS256": with("ps256", ccclient.PrivateKeyJWT(rsaKey,
-			ccclient.AssertionOptions{KeyID: "ps256", Algorithm: "PS256"})),
-		"private_key_jwt ES256": with("es256", ccclient.PrivateKeyJWT(ecKey, ccclient.AssertionOptions{KeyID: "es256"})),
+			ccclient.AssertionOptions{KeyID: "ps256", Algorithm: "PS256", Type: "JWT"})),
+		"private_key_jwt ES256": with("es256", ccclient.PrivateKeyJWT(ecKey, ccclient.AssertionOptions{KeyID: "es256", Type: "JWT"})),
 		"private_key_jwt, opaque signer": with("es256", ccclient.PrivateKeyJWT(opaqueSigner{ecKey},
-			ccclient.AssertionOptions{KeyID: "es256"})),
+			ccclient.AssertionOptions{KeyID: "es256", Type: "JWT"})),
 		"client assertion made elsewhere": with("es256", ccclient.ClientAssertion(assertion("es256", ecKey, s.issuer))),
 		"tls_client_auth, token not bound": with("pki", ccclient.TLSClientAuth(), func(c *ccclient.Config) {
-			c.Issuer, c.TokenURL, c.TLS = "", mtls, clientTLS(clientCert)
+			chain := *clientCert // Spring takes a certificate alone for self-signed
+			chain.Certificate = append(chain.Certificate[:1:1], ca.Certificate...)
+			c.Issuer, c.TokenURL, c.TLS = "", mtls, clientTLS(&chain)
 		}),
 		"DPoP ES256": with("dpop", ccclient.ClientSecretBasic(plain), func(c *ccclient.Config) { c.DPoPKey = dpopECKey }),
 		"DPoP PS256": with("dpop", ccclient.ClientSecretBasic(plain), func(c *ccclient.Config) { c.DPoPKey = dpopRSAKey }),
@@ -173,7 +196,7 @@ func startSpring() (*server, func(), error) {
 		return c
 	}
 	settings := map[string]any{
-		"port": port, "tlsPort": tlsPort, "lifetime": int(lifetime / time.Second),
+		"port": port, "tlsPort": tlsPort, "lifetime": int(javaLifetime / time.Second),
 		"certificate": filepath.Join(folder, "certificate.pem"), "key": filepath.Join(folder, "key.pem"),
 		"clients": []map[string]any{
 			client("basic", "client_secret_basic", "secret", plainSecret),
@@ -213,7 +236,7 @@ func startSpring() (*server, func(), error) {
 	s.lacks("no nonces", "DPoP")
 	s.lacks("not tried", "tls_client_auth", "private_key_jwt, certificate-bound")
 	s.lacks("no RFC 8707", "resource indicator")
-	return s, func() { ts.Close(); keys.Close(); j.stop(); os.RemoveAll(folder) }, nil
+	return s, func() { ts.Close(); keys.Close(); j.stop(); os.RemoveAll(folder) }, s.warm()
 }
 
 func startKeycloak() (*server, func(), error) {
@@ -238,7 +261,7 @@ func startKeycloak() (*server, func(), error) {
 		})
 	}
 	realm := map[string]any{
-		"realm": "interop", "enabled": true, "sslRequired": "none", "accessTokenLifespan": int(lifetime / time.Second),
+		"realm": "interop", "enabled": true, "sslRequired": "none", "accessTokenLifespan": int(javaLifetime / time.Second),
 		"clients": []map[string]any{
 			client("basic", "client-secret", plainSecret, nil),
 			client(specialID, "client-secret", specialSecret, nil),
@@ -291,5 +314,69 @@ func startKeycloak() (*server, func(), error) {
 	s.lacks("no self-signed certificates", "self_signed_tls_client_auth")
 	s.lacks("not tried", "tls_client_auth", "private_key_jwt, certificate-bound")
 	s.lacks("no RFC 8707", "resource indicator")
-	return s, func() { ts.Close(); j.stop(); os.RemoveAll(folder) }, nil
+	return s, func() { ts.Close(); j.stop(); os.RemoveAll(folder) }, s.warm()
+}
+
+// TestRefusalsOfTheServersInJava asks for what they refuse, as TestRefusalsAreNamedAndExplained does.
+func TestRefusalsOfTheServersInJava(t *testing.T) {
+	need(t, springServer, keycloak)
+	wrong, newline := ccclient.SecretString("not the secret, and long enough"), ccclient.SecretString(plainSecret+"\n")
+	plain, none := ccclient.SecretString(plainSecret), ccclient.AssertionOptions{Type: "JWT"}
+	rs384 := ccclient.PrivateKeyJWT(rsaKey, ccclient.AssertionOptions{KeyID: "rs256", Type: "JWT", Algorithm: "RS384"})
+	expired := issueUntil("expired.client.example", ca, time.Now().Add(-time.Hour))
+	for name, test := range map[string]struct {
+		config ccclient.Config
+		say    string
+	}{
+		"Spring, wrong secret": {at(springServer, "basic", ccclient.ClientSecretBasic(wrong)), "check ClientID and the secret"},
+		"Spring, newline":      {at(springServer, "post", ccclient.ClientSecretPost(newline)), "ends in white space"},
+		"Spring, other grant":  {at(springServer, "refresher", ccclient.ClientSecretBasic(plain)), "allow grant_type"},
+		"Spring, algorithm":    {at(springServer, "rs256", rs384), "AssertionOptions.Algorithm"},
+		"Spring, type":         {at(springServer, "es256", ccclient.PrivateKeyJWT(ecKey, ccclient.AssertionOptions{})), "AssertionOptions.Type"},
+		"Spring, other path":   {ccclient.Config{TokenURL: springServer.issuer + "/tokens", ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "check TokenURL"},
+		"Spring, chain": {ccclient.Config{
+			TokenURL: springServer.mtls, ClientID: "pki", Auth: ccclient.TLSClientAuth(),
+			TLS: clientTLS(clientCert),
+		}, "without its chain"},
+		"Spring, expired": {ccclient.Config{
+			TokenURL: springServer.mtls, ClientID: "pki", Auth: ccclient.TLSClientAuth(),
+			TLS: clientTLS(expired),
+		}, "expired at"},
+		"Spring, scope": {ccclient.Config{
+			Issuer: springServer.issuer, ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain),
+			Scopes: []string{"write"},
+		}, "write"},
+		"Keycloak, wrong secret":   {at(keycloak, "basic", ccclient.ClientSecretBasic(wrong)), "check ClientID and the secret"},
+		"Keycloak, newline":        {at(keycloak, "post", ccclient.ClientSecretPost(newline)), "ends in white space"},
+		"Keycloak, other grant":    {at(keycloak, "grantless", ccclient.ClientSecretBasic(plain)), "allow grant_type"},
+		"Keycloak, algorithm":      {at(keycloak, "rs256", rs384), "AssertionOptions.Algorithm"},
+		"Keycloak, unknown client": {at(keycloak, "nobody", ccclient.ClientSecretBasic(plain)), "check ClientID and the secret"},
+		"Keycloak, no proof":       {at(keycloak, "dpop", ccclient.ClientSecretBasic(plain)), "set DPoPKey"},
+		"Keycloak, other path":     {ccclient.Config{TokenURL: keycloak.tokenURL + "s", ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "check TokenURL"},
+		"Keycloak, GET only":       {ccclient.Config{TokenURL: strings.Replace(keycloak.tokenURL, "/token", "/certs", 1), ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "check TokenURL"},
+		"Keycloak, realm":          {ccclient.Config{Issuer: keycloak.issuer + "s", ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "set TokenURL in place of Issuer"},
+		"Keycloak, assertion":      {at(keycloak, "basic", ccclient.PrivateKeyJWT(ecKey, none)), "private_key_jwt was refused"},
+		"Keycloak, expired": {ccclient.Config{
+			TokenURL: keycloak.mtls, ClientID: "pki", Auth: ccclient.TLSClientAuth(),
+			TLS: clientTLS(expired),
+		}, "expired at"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := ccclient.New(test.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			_, err = client.Token(t.Context())
+			e, ok := errors.AsType[*ccclient.Error](err)
+			if !ok || !strings.Contains(e.Hint, test.say) || e.Attempts > 1 {
+				t.Errorf("%v\nwant a hint with %q", err, test.say)
+			}
+		})
+	}
+}
+
+// at gives a configuration for a client of a server.
+func at(s *server, id string, auth ccclient.Auth) ccclient.Config {
+	return ccclient.Config{Issuer: s.issuer, ClientID: id, Auth: auth}
 }
