@@ -4,6 +4,7 @@ package interop_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ import (
 )
 
 // javaLifetime is that of tokens of the servers in Java: at first these take their time.
-const javaLifetime = 30 * time.Second
+const javaLifetime = 60 * time.Second
 
 // The servers in Java, which need what java.sh installs, and a minute to start.
 var springServer, keycloak *server
@@ -114,7 +115,8 @@ func (s *server) warm() error {
 // introspected is an api whose tokens are introspected at a server.
 func introspected(endpoint, id, secret string) *api {
 	return &api{check: func(token string) (string, bool) {
-		req := must(http.NewRequest(http.MethodPost, endpoint, strings.NewReader(url.Values{"token": {token}}.Encode())))
+		form := url.Values{"token": {token}}.Encode()
+		req := must(http.NewRequest(http.MethodPost, endpoint, strings.NewReader(form)))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.SetBasicAuth(id, secret)
 		resp, err := http.DefaultClient.Do(req)
@@ -234,7 +236,7 @@ func startSpring() (*server, func(), error) {
 	}
 	s.lacks("no EdDSA", "private_key_jwt Ed", "DPoP EdDSA")
 	s.lacks("no nonces", "DPoP")
-	s.lacks("not tried", "tls_client_auth", "private_key_jwt, certificate-bound")
+	s.lacks("not tried: bound to certificates", "tls_client_auth", "private_key_jwt, certificate-bound")
 	s.lacks("no RFC 8707", "resource indicator")
 	return s, func() { ts.Close(); keys.Close(); j.stop(); os.RemoveAll(folder) }, s.warm()
 }
@@ -308,11 +310,11 @@ func startKeycloak() (*server, func(), error) {
 	}}
 	s.lacks("EdDSA by that name", "private_key_jwt Ed25519")
 	s.lacks("no nonces", "DPoP ES256, nonces", "DPoP, private_key_jwt, nonces")
-	s.cells["DPoP EdDSA"] = cell{config: ccclient.Config{
-		Issuer: issuer, ClientID: "dpop", Auth: ccclient.ClientSecretBasic(ccclient.SecretString(plainSecret)), DPoPKey: dpopEd,
-	}}
+	eddsa := s.cells["DPoP ES256"]
+	eddsa.config.DPoPKey = dpopEd
+	s.cells["DPoP EdDSA"] = eddsa
 	s.lacks("no self-signed certificates", "self_signed_tls_client_auth")
-	s.lacks("not tried", "tls_client_auth", "private_key_jwt, certificate-bound")
+	s.lacks("not tried: bound to certificates", "tls_client_auth", "private_key_jwt, certificate-bound")
 	s.lacks("no RFC 8707", "resource indicator")
 	return s, func() { ts.Close(); j.stop(); os.RemoveAll(folder) }, s.warm()
 }
@@ -324,42 +326,44 @@ func TestRefusalsOfTheServersInJava(t *testing.T) {
 	plain, none := ccclient.SecretString(plainSecret), ccclient.AssertionOptions{Type: "JWT"}
 	rs384 := ccclient.PrivateKeyJWT(rsaKey, ccclient.AssertionOptions{KeyID: "rs256", Type: "JWT", Algorithm: "RS384"})
 	expired := issueUntil("expired.client.example", ca, time.Now().Add(-time.Hour))
+	path := func(url, id string, auth ccclient.Auth, certs ...*tls.Certificate) ccclient.Config {
+		c := ccclient.Config{TokenURL: url, ClientID: id, Auth: auth}
+		if len(certs) > 0 {
+			c.TLS = clientTLS(certs...)
+		}
+		return c
+	}
+	basic, badBasic := ccclient.ClientSecretBasic(plain), ccclient.ClientSecretBasic(wrong)
+	typed, untyped := ccclient.PrivateKeyJWT(ecKey, none), ccclient.PrivateKeyJWT(ecKey, ccclient.AssertionOptions{})
+	padded, mtls := ccclient.ClientSecretPost(newline), ccclient.TLSClientAuth()
+	unscoped := at(springServer, "basic", basic)
+	unscoped.Scopes = []string{"write"}
+	certs := strings.Replace(keycloak.tokenURL, "/token", "/certs", 1) // takes GET alone
+	noRealm := ccclient.Config{Issuer: keycloak.issuer + "s", ClientID: "basic", Auth: basic}
 	for name, test := range map[string]struct {
 		config ccclient.Config
 		say    string
 	}{
-		"Spring, wrong secret": {at(springServer, "basic", ccclient.ClientSecretBasic(wrong)), "check ClientID and the secret"},
-		"Spring, newline":      {at(springServer, "post", ccclient.ClientSecretPost(newline)), "ends in white space"},
-		"Spring, other grant":  {at(springServer, "refresher", ccclient.ClientSecretBasic(plain)), "allow grant_type"},
-		"Spring, algorithm":    {at(springServer, "rs256", rs384), "AssertionOptions.Algorithm"},
-		"Spring, type":         {at(springServer, "es256", ccclient.PrivateKeyJWT(ecKey, ccclient.AssertionOptions{})), "AssertionOptions.Type"},
-		"Spring, other path":   {ccclient.Config{TokenURL: springServer.issuer + "/tokens", ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "check TokenURL"},
-		"Spring, chain": {ccclient.Config{
-			TokenURL: springServer.mtls, ClientID: "pki", Auth: ccclient.TLSClientAuth(),
-			TLS: clientTLS(clientCert),
-		}, "without its chain"},
-		"Spring, expired": {ccclient.Config{
-			TokenURL: springServer.mtls, ClientID: "pki", Auth: ccclient.TLSClientAuth(),
-			TLS: clientTLS(expired),
-		}, "expired at"},
-		"Spring, scope": {ccclient.Config{
-			Issuer: springServer.issuer, ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain),
-			Scopes: []string{"write"},
-		}, "write"},
-		"Keycloak, wrong secret":   {at(keycloak, "basic", ccclient.ClientSecretBasic(wrong)), "check ClientID and the secret"},
-		"Keycloak, newline":        {at(keycloak, "post", ccclient.ClientSecretPost(newline)), "ends in white space"},
-		"Keycloak, other grant":    {at(keycloak, "grantless", ccclient.ClientSecretBasic(plain)), "allow grant_type"},
+		"Spring, wrong secret":     {at(springServer, "basic", badBasic), "check ClientID and the secret"},
+		"Spring, newline":          {at(springServer, "post", padded), "ends in white space"},
+		"Spring, other grant":      {at(springServer, "refresher", basic), "allow grant_type"},
+		"Spring, algorithm":        {at(springServer, "rs256", rs384), "AssertionOptions.Algorithm"},
+		"Spring, type":             {at(springServer, "es256", untyped), "AssertionOptions.Type"},
+		"Spring, other path":       {path(springServer.issuer+"/tokens", "basic", basic), "set TokenURL"},
+		"Spring, chain":            {path(springServer.mtls, "pki", mtls, clientCert), "without its chain"},
+		"Spring, expired":          {path(springServer.mtls, "pki", mtls, expired), "expired at"},
+		"Spring, scope":            {unscoped, "write"},
+		"Keycloak, wrong secret":   {at(keycloak, "basic", badBasic), "check ClientID and the secret"},
+		"Keycloak, newline":        {at(keycloak, "post", padded), "ends in white space"},
+		"Keycloak, other grant":    {at(keycloak, "grantless", basic), "allow grant_type"},
 		"Keycloak, algorithm":      {at(keycloak, "rs256", rs384), "AssertionOptions.Algorithm"},
-		"Keycloak, unknown client": {at(keycloak, "nobody", ccclient.ClientSecretBasic(plain)), "check ClientID and the secret"},
-		"Keycloak, no proof":       {at(keycloak, "dpop", ccclient.ClientSecretBasic(plain)), "set DPoPKey"},
-		"Keycloak, other path":     {ccclient.Config{TokenURL: keycloak.tokenURL + "s", ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "check TokenURL"},
-		"Keycloak, GET only":       {ccclient.Config{TokenURL: strings.Replace(keycloak.tokenURL, "/token", "/certs", 1), ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "check TokenURL"},
-		"Keycloak, realm":          {ccclient.Config{Issuer: keycloak.issuer + "s", ClientID: "basic", Auth: ccclient.ClientSecretBasic(plain)}, "set TokenURL in place of Issuer"},
-		"Keycloak, assertion":      {at(keycloak, "basic", ccclient.PrivateKeyJWT(ecKey, none)), "private_key_jwt was refused"},
-		"Keycloak, expired": {ccclient.Config{
-			TokenURL: keycloak.mtls, ClientID: "pki", Auth: ccclient.TLSClientAuth(),
-			TLS: clientTLS(expired),
-		}, "expired at"},
+		"Keycloak, unknown client": {at(keycloak, "nobody", basic), "check ClientID and the secret"},
+		"Keycloak, no proof":       {at(keycloak, "dpop", basic), "set DPoPKey"},
+		"Keycloak, other path":     {path(keycloak.tokenURL+"s", "basic", basic), "check TokenURL"},
+		"Keycloak, GET only":       {path(certs, "basic", basic), "check TokenURL"},
+		"Keycloak, realm":          {noRealm, "set TokenURL in place of Issuer"},
+		"Keycloak, assertion":      {at(keycloak, "basic", typed), "private_key_jwt was refused"},
+		"Keycloak, expired":        {path(keycloak.mtls, "pki", mtls, expired), "expired at"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, err := ccclient.New(test.config)
