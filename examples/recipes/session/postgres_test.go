@@ -47,8 +47,9 @@ func startPostgres(t *testing.T, as *cctest.Server) *postgres {
 			p.mu.Unlock()
 			serving.Go(func() {
 				defer conn.Close()
-				err := p.serve(conn)
-				if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) {
+				switch err := p.serve(conn); {
+				case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+				default:
 					t.Error(err)
 				}
 			})
