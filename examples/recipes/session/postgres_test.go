@@ -47,9 +47,7 @@ func startPostgres(t *testing.T, as *cctest.Server) *postgres {
 			p.mu.Unlock()
 			serving.Go(func() {
 				defer conn.Close()
-				switch err := p.serve(conn); {
-				case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-				default:
+				if err := p.serve(conn); err != nil && !isEnd(err) {
 					t.Error(err)
 				}
 			})
@@ -61,6 +59,11 @@ func startPostgres(t *testing.T, as *cctest.Server) *postgres {
 		serving.Wait()
 	})
 	return p
+}
+
+// isEnd reports whether an error means that a connection has ended.
+func isEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
 // drop ends all connections.
