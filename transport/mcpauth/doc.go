@@ -45,8 +45,9 @@
 //
 //   - A token goes to https, or loopback, only: to the MCP server, if AllowedHosts of the client's Config has it. The
 //     metadata must be there too. Redirects to other servers are not challenges.
-//   - The wait for a token ends with the session, and within Authorize with the call; a token that is renewed while no
-//     call runs depends on none.
+//   - A call waits for a token on its own context, and the session outlives its end. Where the SDK has no context of a
+//     call to wait on, and holds up the others meanwhile, the wait is a second, and not repeated until a token has come.
+//     A token that is renewed depends on no call.
 //   - Metadata are bounded (1 MiB, 10 s, 64 servers, 256 scopes), and foreign text in errors is cleaned.
 //   - Only Bearer tokens are sent: the SDK has no way to send DPoP proofs.
 //
