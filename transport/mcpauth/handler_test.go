@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,6 +284,31 @@ func TestStepUpsAreBounded(t *testing.T) {
 			fmt.Fprintf(&scopes, "s%d ", n)
 		}
 		fails(t, meet(t, h, 401, bearer+`, scope="`+scopes.String()+`"`, ""), "more than 256 scopes")
+	})
+}
+
+func TestConcurrentStepUpsAreJoined(t *testing.T) {
+	inBubble(t, cctest.Options{}, func(t *testing.T, r *rig, h auth.OAuthHandler) {
+		if err := meet(t, h, 401, bearer, ""); err != nil {
+			t.Fatal(err)
+		}
+		sent := tokenOf(t, h)
+		r.as.SetDelay(time.Second)
+		var both sync.WaitGroup
+		for _, scope := range []string{"a", "b"} {
+			both.Go(func() {
+				if err := meet(t, h, 403, bearer+`, scope="`+scope+`"`, sent); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		scopes := asked(r.as, "scope")
+		if last := scopes[len(scopes)-1]; len(scopes) != 4 || last != "a b" && last != "b a" {
+			t.Errorf("scope: %q", scopes)
+		}
+		tokenOf(t, h)
+		equal(t, "token requests", r.as.Stats().TokenRequests, 4)
 	})
 }
 

@@ -231,7 +231,9 @@ func (r *rig) connect(t *testing.T, h auth.OAuthHandler) (*mcp.ClientSession, er
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	client := mcp.NewClient(&mcp.Implementation{Name: "client", Version: "1"}, nil)
-	return client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: endpoint, HTTPClient: r.http, OAuthHandler: h}, nil)
+	return client.Connect(ctx, &mcp.StreamableClientTransport{
+		Endpoint: endpoint, HTTPClient: r.http, OAuthHandler: h,
+	}, nil)
 }
 
 func (r *rig) handler(client *ccclient.Client) auth.OAuthHandler {

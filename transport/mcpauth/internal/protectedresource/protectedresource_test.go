@@ -55,7 +55,9 @@ func answer(code int, body string, header ...string) func(*http.Request) (*http.
 }
 
 // only answers at one place alone.
-func only(place string, answers func(*http.Request) (*http.Response, error)) func(*http.Request) (*http.Response, error) {
+func only(
+	place string, answers func(*http.Request) (*http.Response, error),
+) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		if r.URL.String() != place {
 			return answer(404, "")(r)
@@ -204,9 +206,9 @@ func TestMetadataAreKeptForTenMinutes(t *testing.T) {
 			}
 		}
 		read("", 1)
-		time.Sleep(10*time.Minute - 1)
+		time.Sleep(10*time.Minute - time.Nanosecond)
 		read("", 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		read("", 2)
 		read("https://mcp.example.com/meta", 3) // of another question
 		read("https://mcp.example.com/meta", 3)
@@ -256,7 +258,8 @@ func TestWhatIsNotNeededMayBeOfAnyForm(t *testing.T) {
 	} {
 		s := &server{answers: answer(200, strings.Replace(body, `"x"`, `"`+endpoint+`"`, 1))}
 		m, err := s.reader().Read(t.Context(), parse(t, endpoint), "")
-		if err != nil || !slices.Equal(m.Scopes, want.Scopes) || m.DPoPRequired != want.DPoPRequired || m.AuthorizationServers != nil {
+		if err != nil || !slices.Equal(m.Scopes, want.Scopes) || m.DPoPRequired != want.DPoPRequired ||
+			m.AuthorizationServers != nil {
 			t.Errorf("%s: %+v, %v", body, m, err)
 		}
 	}
