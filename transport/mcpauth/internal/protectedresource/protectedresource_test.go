@@ -240,6 +240,27 @@ func TestSearchEndsWithItsContextAndAfterTenSeconds(t *testing.T) {
 	})
 }
 
+// endless is a body that counts what is read of it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += len(p)
+	return len(p), nil
+}
+
+func (e *endless) Close() error { return nil }
+
+func TestNoMoreThanOneMiBIsRead(t *testing.T) {
+	body := new(endless)
+	s := &server{answers: func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Request: r, Body: body}, nil
+	}}
+	_, err := s.reader().Read(t.Context(), parse(t, "https://mcp.example.com"), "")
+	if err == nil || body.read > 1<<20+1 {
+		t.Errorf("%d bytes were read: %v", body.read, err)
+	}
+}
+
 func TestListsAreBounded(t *testing.T) {
 	many := `["` + strings.Repeat(`a","`, 9999) + `a"]`
 	s := &server{answers: answer(200, `{"resource":"`+endpoint+`","authorization_servers":`+many+`,"scopes_supported":`+many+`}`)}
