@@ -6,16 +6,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
-
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
+	"time"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
@@ -114,6 +110,18 @@ type Config struct {
 	// Retry bounds the attempts at one token request.
 	Retry Retry
 
+	// StepUp lets APIs ask for more than the Config does. A 401 or 403 of [Client.HTTPClient] or [Client.Transport]
+	// whose challenge says insufficient_scope (RFC 6750, section 3.1) is met by a token for the scopes of the Config
+	// and those that the challenge names; one that says insufficient_claims (Microsoft Entra's claims challenge) by a
+	// token request with these as "claims", merged with those of EndpointParams. If the server grants that, the request
+	// is sent once more, and the Client's transports spend such tokens from then on; if not, the response is the
+	// caller's. A Config without Scopes keeps those that the server says it granted; set Scopes if it says nothing.
+	//
+	// Whoever is given tokens can then have others made, with any scope that the client may have, and be sent them: set
+	// AllowedHosts, and let the server grant the client no more than the program needs. New targets are asked for as
+	// forced refreshes are: at once, then not before 1 s, doubling to 60 s. [Client.Token] does not step up.
+	StepUp bool
+
 	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be
 	// set here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity,
 	// see [Auth]. Nor does a token go into it whose key would hold a secret that whoever reads the Store's keys could
@@ -122,9 +130,46 @@ type Config struct {
 	// warning.
 	Cache cache.Options
 
-	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.
+	// Logger hears of attempts (debug), of what StepUp adds (info) and of failures that callers do not see (warn).
+	// Never of a secret or a token.
 	// Nil: silent.
 	Logger *slog.Logger
+
+	// Trace hears of what happens, for metrics and spans. Nil: nobody does.
+	Trace *Trace
+}
+
+// Retry bounds the attempts at getting one token. An attempt finds out where the token endpoint is, if an Issuer is set
+// and its metadata are not known yet, and makes one token request. Attempted again are network errors (unless a
+// certificate does not verify), the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh
+// credentials. Pauses are random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter),
+// after a Retry-After if the server sent one. There is no pause that the context's deadline would cut short: the error
+// comes at once instead.
+//
+// Beside these attempts a request is repeated at once, once for each cause: if the client was refused and its secret
+// turns out to have changed, if the server asks for a DPoP nonce, and if there is no token endpoint any more where the
+// Issuer's metadata had it and they now name another.
+type Retry struct {
+	MaxAttempts    int           // 0: 3; 1: no retry
+	AttemptTimeout time.Duration // of one token request, authentication included; 0: 10 s
+	MinBackoff     time.Duration // 0: 200 ms
+	MaxBackoff     time.Duration // 0: 2 s
+}
+
+func (r Retry) withDefaults() Retry {
+	if r.MaxAttempts <= 0 {
+		r.MaxAttempts = 3
+	}
+	if r.AttemptTimeout <= 0 {
+		r.AttemptTimeout = 10 * time.Second
+	}
+	if r.MinBackoff <= 0 {
+		r.MinBackoff = 200 * time.Millisecond
+	}
+	if r.MaxBackoff <= 0 {
+		r.MaxBackoff = 2 * time.Second
+	}
+	return r
 }
 
 // target is what the tokens of cfg are for.
@@ -136,12 +181,9 @@ func (cfg *Config) target() Target {
 	return t.clone()
 }
 
-// logger is where everything is logged; nil: nowhere.
-func (cfg *Config) logger() *slog.Logger { return cmp.Or(cfg.Logger, cfg.Cache.Logger) }
-
 // server names the authorization server: its issuer, or the host of the token endpoint, whose query may hold a key.
 func (cfg *Config) server() string {
-	return cmp.Or(cfg.Issuer, endpoint{tokenURL: cfg.TokenURL}.host())
+	return cmp.Or(cfg.Issuer, endpoint.Host(cfg.TokenURL))
 }
 
 // Format prints the fields of cfg that say where tokens come from, who asks and what for; of EndpointParams and
@@ -172,30 +214,4 @@ func (cfg Config) LogValue() slog.Value {
 		slog.Any("endpoint_params", redact.Names(cfg.EndpointParams)),
 		slog.Any("endpoint_header", redact.Names(cfg.EndpointHeader)),
 	)
-}
-
-// FromOAuth2 returns the Config for what a program has configured for golang.org/x/oauth2/clientcredentials. It is to
-// be completed, and [New] says what is wrong with it. AuthStyleAutoDetect becomes [ClientSecretBasic], which every
-// server must support and x/oauth2 tries first: no method is probed, and the error of a server that refuses it says so.
-// Its secret is the one that c holds now. Nil is the zero Config.
-func FromOAuth2(c *clientcredentials.Config) Config {
-	if c == nil {
-		return Config{}
-	}
-	cfg := Config{
-		TokenURL:       c.TokenURL,
-		ClientID:       c.ClientID,
-		Scopes:         strings.Fields(strings.Join(c.Scopes, " ")),
-		EndpointParams: maps.Clone(c.EndpointParams),
-	}
-	for name, values := range cfg.EndpointParams {
-		cfg.EndpointParams[name] = slices.Clone(values)
-	}
-	switch secret := SecretString(c.ClientSecret); c.AuthStyle {
-	case oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader:
-		cfg.Auth = ClientSecretBasic(secret)
-	case oauth2.AuthStyleInParams:
-		cfg.Auth = ClientSecretPost(secret)
-	}
-	return cfg
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -81,6 +82,15 @@ func metadataRequests(passed []string) (n int) {
 func status(code int) func(*http.Request) (*http.Response, error) {
 	return func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: code, Header: http.Header{}, Body: http.NoBody}, nil
+	}
+}
+
+// answer answers with a body.
+func answer(code int, kind, body string) func(*http.Request) (*http.Response, error) {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: code, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(body)),
+		}, nil
 	}
 }
 
@@ -175,6 +185,12 @@ func TestTokenEndpointThatMovedIsFoundAgainAtOnceAndOnce(t *testing.T) {
 		"an empty 401": status(http.StatusUnauthorized),
 		"no POST here": status(http.StatusMethodNotAllowed),
 		"a redirect":   status(http.StatusPermanentRedirect),
+		"a 401 in JSON": answer(http.StatusUnauthorized, "application/json",
+			`{"status":401,"error":"Unauthorized","path":"/old/token"}`),
+		"a 404 in JSON": answer(http.StatusNotFound, "application/json",
+			`{"error":"Unable to find matching target resource method","error_description":"See the log."}`),
+		"an empty 403": status(http.StatusForbidden),
+		"a page":       answer(http.StatusOK, "text/html", "<html>Welcome"),
 		"another's certificate": func(*http.Request) (*http.Response, error) {
 			return nil, &tls.CertificateVerificationError{
 				Err: x509.HostnameError{Certificate: new(x509.Certificate), Host: "as.example.com"},
@@ -283,6 +299,39 @@ func TestMetadataThatCannotBeHadAtFirstAreAskedForAgain(t *testing.T) {
 	})
 }
 
+func TestDiscoveryAndTokenRequestsShareTheAttempts(t *testing.T) {
+	for name, test := range map[string]struct {
+		metadata, token int // how many requests for each fail before one is answered
+		want            int // attempts in the error; 0: a token comes
+	}{
+		"each once":       {1, 1, 0},
+		"metadata twice":  {2, 0, 0},
+		"both once more":  {1, 2, 3},
+		"metadata always": {99, 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d road
+			d.answer(func(r *http.Request) (*http.Response, error) {
+				left := &test.token
+				if strings.Contains(r.URL.Path, ".well-known") {
+					left = &test.metadata
+				}
+				if *left--; *left >= 0 {
+					return nil, errors.New("connection refused")
+				}
+				return nil, nil
+			})
+			inBubble(t, cctest.Options{}, d.found(asIssuer), func(t *testing.T, r *rig) {
+				_, err := r.Token(t.Context())
+				e, failed := errors.AsType[*ccclient.Error](err)
+				if failed != (test.want > 0) || failed && e.Attempts != test.want {
+					t.Errorf("want %d attempts: %v", test.want, err)
+				}
+			})
+		})
+	}
+}
+
 func TestThousandColdCallersAskForMetadataAndTokenOnce(t *testing.T) {
 	var d road
 	slow := func(r *http.Request) (*http.Response, error) {
@@ -309,7 +358,8 @@ func TestThousandColdCallersAskForMetadataAndTokenOnce(t *testing.T) {
 		if n := metadataRequests(passed); n != 1 || len(passed) != 3 {
 			t.Errorf("requests %q, want one for metadata and one for each of two tokens", passed)
 		}
-		if took := time.Since(start); took > 210*time.Millisecond {
+		// Metadata, the first token of the client, the others.
+		if took := time.Since(start); took > 310*time.Millisecond {
 			t.Errorf("they waited %v", took)
 		}
 	})

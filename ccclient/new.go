@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/http"
 	"slices"
 
@@ -12,6 +13,9 @@ import (
 	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/field"
+	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -20,18 +24,19 @@ import (
 func New(cfg Config) (*Client, error) {
 	f := cfg.validate()
 	identity, err := identityOf(cfg.Auth)
-	f.of("Auth", err)
+	f.AddError("Auth", err)
+	cfg.Logger = cmp.Or(cfg.Logger, cfg.Cache.Logger)
 	r := newRegistration(&cfg)
-	f.of("DPoPKey", r.bindTokens(&cfg))
-	f.of("WrapTransport", r.connect(&cfg))
-	f.of("Issuer", r.locate(&cfg))
-	if err := f.err("invalid Config"); err != nil {
+	f.AddError("DPoPKey", r.bindTokens(&cfg))
+	f.AddError("WrapTransport", r.connect(&cfg))
+	f.AddError("Issuer", r.prepareExchanges(&cfg))
+	if err := f.Err("invalid Config"); err != nil {
 		return nil, fmt.Errorf("ccclient: %w", err)
 	}
-	r.prepareExchanges(&cfg)
 	r.openCache(&cfg, identity)
 	target := cfg.target()
 	r.root = r.client(target)
+	r.observer.opened(r.root)
 	return r.root, nil
 }
 
@@ -39,12 +44,15 @@ func New(cfg Config) (*Client, error) {
 func newRegistration(cfg *Config) *registration {
 	r := &registration{
 		clientID:     cfg.ClientID,
+		observer:     newObserver(cfg),
 		server:       cfg.server(),
-		host:         endpoint{tokenURL: cmp.Or(cfg.Issuer, cfg.TokenURL)}.host(),
+		host:         endpoint.Host(cmp.Or(cfg.Issuer, cfg.TokenURL)),
 		auth:         cfg.Auth,
 		allowedHosts: slices.Clone(cfg.AllowedHosts),
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
+		seed:         maphash.MakeSeed(),
+		stepUp:       cfg.StepUp,
 	}
 	r.self = func() *registration { return r }
 	return r
@@ -64,7 +72,8 @@ func (r *registration) bindTokens(cfg *Config) (err error) {
 // connect decides what everything goes through, and which certificate it shows.
 func (r *registration) connect(cfg *Config) (err error) {
 	certificate, config := clientcert.New(cfg.TLS, func() { r.connections.Renew() })
-	r.certificate, r.connections, r.link = certificate, connections.New(config), newLink(cfg, certificate)
+	r.certificate, r.connections = certificate, connections.New(config)
+	r.link = link.New(cfg.TLS, cfg.HTTPClient, certificate)
 	if cfg.HTTPClient == nil {
 		r.httpClient.Transport, err = r.connections.Wrapped(cfg.WrapTransport)
 		if err != nil || certificate == nil {
@@ -84,19 +93,14 @@ func (r *registration) connect(cfg *Config) (err error) {
 	return nil
 }
 
-// locate says where token requests go.
-func (r *registration) locate(cfg *Config) (err error) {
-	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil)
-	return err
-}
-
-// prepareExchanges says how token requests are made.
-func (r *registration) prepareExchanges(cfg *Config) {
+// prepareExchanges says where token requests go, and how they are made.
+func (r *registration) prepareExchanges(cfg *Config) error {
+	endpoints, err := newEndpoints(cfg, &r.httpClient, r.link, r.dpop, r.certificate != nil, r.observer)
 	r.exchanger = newExchanger(exchanger{
-		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
-		dpop: r.dpop,
-		link: r.link, log: logger{cfg.logger()},
+		clientID: cfg.ClientID, endpoints: endpoints, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient,
+		retry: cfg.Retry, dpop: r.dpop, link: r.link, observer: r.observer,
 	})
+	return err
 }
 
 // tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It
@@ -123,8 +127,7 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 // openCache opens the cache in which the tokens are kept; identity is that of Auth.
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
-	o.Logger = cfg.logger()
-	log := logger{o.Logger}
+	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.explain)
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
@@ -132,12 +135,40 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	case o.Store == nil:
 	case len(identity) == 0:
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
-		log.storeUnused("Auth has no Identity to tell them apart")
+		r.observer.storeUnused("Auth has no Identity to tell them apart")
 	case secret && !r.secretHash.Shared:
 		o.Store = nil // Its keys would show whether a guess at the secret is right.
-		log.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
 	}
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)
-	r.derived.init(r.cache.MaxKeys())
+	r.derived.Init(r.cache.MaxKeys(), func(c *Client) bool { return !c.holder.Evicted() })
+}
+
+// keyVersion changes when what a key covers changes, so that stores shared with other versions of the library do not
+// mix tokens up. The keys of version 1 are stable from v0.1.0 on.
+const keyVersion = "ccclient/1"
+
+// clientKey covers what all tokens of a client have in common. It reports whether a secret is in it.
+func (cfg *Config) clientKey(
+	identity []string, dpop *transport.DPoP, cert *clientcert.Certificate, hash cachekey.Secrets,
+) (key []byte, secret bool) {
+	var h cachekey.Hash
+	h.Add(keyVersion)
+	h.URL(cfg.TokenURL)
+	h.URL(cfg.Issuer)
+	h.Add(cfg.ClientID)
+	h.List(identity)
+	if dpop != nil {
+		h.Add(dpop.Thumbprint())
+	} else {
+		h.Add("")
+	}
+	if cert != nil {
+		h.Add(cert.Last())
+	} else {
+		h.Add("")
+	}
+	h.Params(field.Canonical(cfg.EndpointHeader)) // one may name a tenant
+	return h.Sum(nil, hash)
 }

@@ -3,7 +3,7 @@
 //
 // A [Transport] asks its [Source] for every request, so the source should keep tokens, as ccclient's Client does; the
 // transport itself keeps the header of the last token that it was given, and no other. It knows nothing of expiry and
-// of token endpoints.
+// of token endpoints. [docs/architecture.md] follows a request through it.
 //
 // # Guarantees
 //
@@ -14,9 +14,10 @@
 //   - What may not have the token can go by a way of its own, Outside, that shows no client certificate.
 //   - Nothing is sent without the token, except what a redirect leads elsewhere and what carries an Authorization
 //     header of the caller's own, or with [DPoP] a proof of the caller's own, in any spelling. No field goes out twice.
-//   - A request is sent a second time only if the server has rejected the token of the first, another token is there,
-//     and the body can be sent again. With [DPoP] there is one more for the nonce that a server may ask for.
-//     Otherwise the response is the caller's, untouched.
+//   - A request is sent a second time only if the server has rejected the token of the first, or, with Challenged,
+//     asked for one that has more; if another token is there; and if the body can be sent again. That is one repetition
+//     in all. With [DPoP] there is one more for the nonce that a server may ask for. Otherwise the response is the
+//     caller's, untouched.
 //   - Neither errors nor the printed form of any type here holds a token or a key.
 //
 // # Errors
@@ -28,6 +29,12 @@
 //
 // # What it does not do
 //
-// It retries nothing but a rejected token: not network errors, not 429, not 5xx. It does not time out: that is the
-// context's business and [http.Client.Timeout]'s. It does not look into response bodies.
+// It retries nothing but a token that was rejected or lacks something: not network errors, not 429, not 5xx. It does
+// not time out: that is the context's business and [http.Client.Timeout]'s. It does not look into response bodies.
+//
+// # What is stable
+//
+// From v1.0.0 on the exported API changes as Go's own does. Texts of errors and printed values may change.
+//
+// [docs/architecture.md]: https://github.com/ccclient/go-ccclient/blob/main/docs/architecture.md
 package transport

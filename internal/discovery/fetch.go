@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/hosts"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
@@ -51,6 +52,9 @@ func (d *Discoverer) get(ctx context.Context, u string) (*Metadata, time.Duratio
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // it repeats the URL
 		}
+		if refusal := connections.ProxyRefusalIn(err); refusal != nil {
+			err = refusal // by name
+		}
 		return nil, 0, &noAnswer{err}
 	}
 	defer resp.Body.Close()
@@ -60,6 +64,8 @@ func (d *Discoverer) get(ctx context.Context, u string) (*Metadata, time.Duratio
 		return nil, 0, &noAnswer{err}
 	case req.URL.Scheme == "http" && tlsport.Says(resp.StatusCode, data):
 		return nil, 0, tlsport.Err
+	case resp.StatusCode == http.StatusProxyAuthRequired:
+		return nil, 0, &noAnswer{&connections.ProxyRefusal{Status: resp.StatusCode}}
 	case resp.StatusCode != http.StatusOK:
 		return nil, 0, &status{resp.StatusCode, redirectHost(resp)}
 	case len(data) > maxBody:

@@ -10,14 +10,49 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 )
+
+// A holder keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
+type holder interface {
+	Token(context.Context) (*oauth2.Token, error)
+	Refresh(context.Context) (*oauth2.Token, error)
+	Invalidate(rejected *oauth2.Token)
+	Evict()              // drops the token; use brings it back
+	Evicted() bool       // the token was dropped, or had to make room
+	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
+}
+
+// notMade stands in for the tokens of a Client that is nil or a zero value.
+type notMade struct{}
+
+func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
+func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
+func (notMade) Invalidate(*oauth2.Token)                       {}
+func (notMade) Evict()                                         {}
+func (notMade) Evicted() bool                                  { return true }
+func (notMade) Held() *oauth2.Token                            { return nil }
+
+func errNotMade() error {
+	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
+}
+
+// kept returns where c's token is kept.
+func (c *Client) kept() holder {
+	if !c.made() {
+		return notMade{}
+	}
+	return c.holder
+}
 
 // rotating keeps the token of a client whose certificate may rotate. Tokens may be bound to the certificate (RFC 8705,
 // section 3), so there is a cache entry for each.
 type rotating struct {
 	registered func() *registration
 	key        string      // of the target
+	label      string      // of the target
 	local      bool        // see Client
 	fetch      cache.Fetch // gets a token with whatever certificate is shown
 
@@ -33,7 +68,7 @@ type certified struct {
 // errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be
 // bound to either.
 var errRotated = errors.New("the client certificate changes again and again: " +
-	"GetClientCertificate in Config.TLS should return the same one until it is replaced")
+	"GetClientCertificate in TLS should return the same one until it is replaced")
 
 func (k *rotating) Token(ctx context.Context) (*oauth2.Token, error) {
 	return k.withCurrent(ctx, (*cache.Entry).Token)
@@ -75,6 +110,13 @@ func (k *rotating) Held() *oauth2.Token {
 	return now.Entry.Held()
 }
 
+// Evict drops the token for the certificate that was used last.
+func (k *rotating) Evict() {
+	if now := k.current.Load(); now != nil {
+		now.Entry.Evict()
+	}
+}
+
 // Evicted reports whether there is no token for the certificate that was used last.
 func (k *rotating) Evicted() bool {
 	now := k.current.Load()
@@ -88,7 +130,7 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 	}
 	next := &certified{thumbprint: thumbprint}
 	fetch := func(ctx context.Context) (*oauth2.Token, error) { return k.fetchWith(ctx, next) }
-	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.local, fetch)
+	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.label, k.local, fetch)
 	k.current.Store(next)
 	return next.Entry
 }
@@ -98,9 +140,8 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
 	certificate := k.registered().certificate
 	if !certificate.Check(ctx) && ctx.Err() != nil {
-		e := k.registered().failed(fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err()), passing)
-		e.unasked = true
-		return nil, e
+		err := fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err())
+		return nil, k.registered().failed(&Error{Err: err, outlook: outlook.Passing, unasked: true})
 	}
 	if certificate.Last() == with.thumbprint {
 		tok, err := k.fetch(ctx)
@@ -126,4 +167,13 @@ func outdatedBy(err error, replaced func(context.Context) bool) error {
 		e.outdated = func(ctx context.Context) bool { return replaced(ctx) || before != nil && before(ctx) }
 	}
 	return err
+}
+
+// certifiedKey is the cache key of tokens that may be bound to a certificate; key is that of their target.
+func certifiedKey(key, thumbprint string) string {
+	var h cachekey.Hash
+	h.Add(key)
+	h.Add(thumbprint)
+	sum, _ := h.Sum(nil, cachekey.Secrets{})
+	return string(sum)
 }
