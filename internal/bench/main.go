@@ -97,6 +97,7 @@ func bench(args []string, out, progress io.Writer) (bool, error) {
 		return false, errors.New("nothing to run")
 	}
 
+	loadBefore := load()
 	live := ballast()
 	defer runtime.KeepAlive(live)
 	var lines []line
@@ -113,6 +114,6 @@ func bench(args []string, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	writeMarkdown(f, "go run . "+strings.Join(args, " "), lines)
+	writeMarkdown(f, "go run . "+strings.Join(args, " "), loadBefore, lines)
 	return !missed, f.Close()
 }
