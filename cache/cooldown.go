@@ -33,7 +33,7 @@ type Outdater interface {
 }
 
 const (
-	minRetryAfter = time.Second
+	minPause      = time.Second
 	maxRetryAfter = time.Hour
 	maxDeadPause  = 10 * time.Second // while there is no living token: callers wait for a server that is back
 	maxLivePause  = time.Minute      // while there is one, and for permanent errors
@@ -44,6 +44,7 @@ const (
 type failure struct {
 	err      error
 	tells    bool // it is a CoolDowner
+	answered bool // the server has answered, and not with what is about all keys
 	said     CoolDown
 	outdater Outdater // nil: it cannot be asked whether its cause has gone
 }
@@ -55,6 +56,8 @@ func newFailure(err error) failure {
 		f.said = c.CoolDown()
 	}
 	f.outdater, _ = errors.AsType[Outdater](err)
+	f.answered = !f.said.Shared && !f.said.Local && !errors.As(err, new(*panicError)) &&
+		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 	return f
 }
 
@@ -80,17 +83,18 @@ func (last *cooldown) after(why failure, now instant, draw float64) *cooldown {
 }
 
 // until returns when f ends for an entry that holds s. The pause follows the need: it is short without a living token,
-// and with one it does not reach into the time when that is to be replaced first, or is gone.
+// and with one it does not reach into the time when that is to be replaced first, or is gone; but a second it takes.
 func (f *cooldown) until(s *snapshot, now instant) instant {
 	alive := s.phase(now) != gone
 	end := f.at.add(pauseAfter(f.said, f.row, alive, f.draw))
 	if !alive || f.said.RetryAfter > 0 {
 		return end
 	}
+	needed := s.expiry
 	if margin := s.expiry.add(-s.margin); f.at.before(margin) {
-		return end.sooner(margin)
+		needed = margin
 	}
-	return end.sooner(s.expiry)
+	return end.sooner(needed.later(f.at.add(minPause)))
 }
 
 // longer returns which of two ends later without a living token. f may be nil.
@@ -127,10 +131,10 @@ func pauseAfter(said CoolDown, row int, alive bool, draw float64) time.Duration 
 	if d := said.RetryAfter; d > 0 {
 		// The server's word: never sooner, even if the token runs out. It has no unit below the second; less is what a
 		// date that is nearly over comes to, and would be no pause at all.
-		d = min(max(d, minRetryAfter), maxRetryAfter)
+		d = min(max(d, minPause), maxRetryAfter)
 		return min(d+time.Duration(draw*float64(d)/10), maxRetryAfter)
 	}
-	first, most := time.Second, maxDeadPause
+	first, most := minPause, maxDeadPause
 	if alive {
 		most = maxLivePause
 	}
@@ -141,5 +145,5 @@ func pauseAfter(said CoolDown, row int, alive bool, draw float64) time.Duration 
 	if row = max(row, 1); row < 16 {
 		d = min(first<<(row-1), most)
 	}
-	return max(d-time.Duration(draw*float64(d)/4), time.Second)
+	return max(d-time.Duration(draw*float64(d)/4), minPause)
 }

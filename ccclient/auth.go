@@ -252,3 +252,17 @@ func (c Credentials) facts() facts {
 	}
 	return c.method.facts
 }
+
+// secrets returns what must not show of c: every value but those of client_id and client_assertion_type, and the secret
+// with which they were made.
+func (c Credentials) secrets() (all []string) {
+	if c.secret != nil {
+		all = append(all, c.secret())
+	}
+	for name, values := range c.Form {
+		if name != "client_id" && name != "client_assertion_type" {
+			all = append(all, values...)
+		}
+	}
+	return append(all, redact.HeaderValues(c.Header)...)
+}

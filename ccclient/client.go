@@ -8,15 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
-	"github.com/ccclient/go-ccclient/internal/cachekey"
-	"github.com/ccclient/go-ccclient/internal/clientcert"
-	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -37,38 +34,7 @@ type Client struct {
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
 	local      bool                 // the token goes into no Store: its key would give away a secret
-}
-
-// A registration is a client that is registered at a server: all that a Client has in common with those that For makes
-// of it.
-type registration struct {
-	clientID    string
-	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
-	host        string // that of server, as errors have it
-	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
-	secretHash  cachekey.Secrets
-	stored      bool // tokens go into a Store
-	auth        Auth
-	endpoints   endpoints
-	exchanger   *exchanger
-	certificate *clientcert.Certificate // nil: none
-	dpop        *transport.DPoP         // nil: bearer tokens
-	cache       *cache.Cache
-	root        *Client              // the one that New returned
-	self        func() *registration // returns it
-
-	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
-	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
-	link         *link             // what is known of what everything goes through
-	httpClient   http.Client       // what everything goes through, token requests and API calls alike
-	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
-	allowedHosts []string
-	insecureHTTP bool
-	replayLimit  int64
-
-	derived memo // the clients that For made
-
-	warnedOfLocal atomic.Bool
+	stepUp     *stepUp              // what its transports spend; nil: its token
 }
 
 // Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
@@ -97,7 +63,11 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 // other request and heeds no cool-down: it is for diagnosis, and for those who know better. Use Token, whose errors it
 // shares.
 func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
+	since := time.Now()
 	tok, err := c.kept().Refresh(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) && c.made() {
+		return nil, c.gaveUp(&cache.GaveUp{Since: since, Last: err, Err: ctx.Err()})
+	}
 	return tok, c.explain(ctx, err)
 }
 
@@ -151,11 +121,12 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	var outside http.RoundTripper
 	if base == nil {
 		base, outside = r.httpClient.Transport, r.outside
-		if base = (advising{base, r.link}); outside != nil {
-			outside = advising{outside, r.link}
+		if base = r.link.Advise(base); outside != nil {
+			outside = r.link.Advise(outside)
 		}
 	}
-	return &transport.Transport{
+	t := &transport.Transport{
+		OnRejection:  r.observer.rejections(c.target.Label),
 		Source:       c,
 		Base:         base,
 		Outside:      outside,
@@ -164,6 +135,10 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		ReplayLimit:  r.replayLimit,
 		DPoP:         r.dpop,
 	}
+	if c.stepUp != nil {
+		t.Source, t.Challenged = c.stepUp, c.stepUp.challenged
+	}
+	return t
 }
 
 // closePatience is how long Close waits for what ignores that it is to end.
@@ -188,6 +163,7 @@ func (c *Client) Close() error {
 	err := r.cache.Close()
 	r.certificate.Close(patience)
 	r.endpoints.close()
+	r.observer.close(patience)
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
 		r.uncertified.CloseIdleConnections()
@@ -231,19 +207,18 @@ func (c *Client) LogValue() slog.Value {
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registered()
 	target := c.goal()
-	if err := target.validate(r.auth).err("invalid Target"); err != nil {
-		e := r.failed(err, settled) // For has no other way to tell.
-		e.ofTarget = true
-		return nil, e
+	if err := target.validate(r.auth).Err("invalid Target"); err != nil {
+		// For has no other way to tell.
+		return nil, r.failed(&Error{Err: err, outlook: outlook.Settled, ofTarget: true})
 	}
 	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
-		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.tokens.Held), &c.news)
 	form := target.form()
 	tok, err := r.endpoints.fetch(ctx, r.exchanger, form)
 	if err == nil {
-		c.noteGranted(form, tok)
+		c.noteGranted(ctx, form, tok)
 	}
 	return tok, err
 }
@@ -261,7 +236,7 @@ func (c *Client) asError(ctx context.Context, err error) error {
 		return e
 	}
 	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
-		return c.registered().failedElsewhere(other)
+		return c.registered().failed(failedElsewhere(other))
 	}
 	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
 		return c.gaveUp(gaveUp)
@@ -273,12 +248,7 @@ func (c *Client) asError(ctx context.Context, err error) error {
 		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registered().host, ctx.Err())
 	}
 	r := c.registered()
-	return r.failed(r.exchanger.concealed(err, textOf(c.tokens.Held)), unclear)
-}
-
-// failed returns an Error that err is the cause of.
-func (r *registration) failed(err error, o outlook) *Error {
-	return &Error{client: r.clientID, host: r.host, Err: err, outlook: o}
+	return r.failed(&Error{Err: r.exchanger.concealed(err, textOf(c.tokens.Held)), outlook: outlook.Unclear})
 }
 
 // goal returns what the token is for.
@@ -299,26 +269,4 @@ func (c *Client) kept() tokens {
 		return notMade{}
 	}
 	return c.tokens
-}
-
-// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
-type tokens interface {
-	Token(context.Context) (*oauth2.Token, error)
-	Refresh(context.Context) (*oauth2.Token, error)
-	Invalidate(rejected *oauth2.Token)
-	Evicted() bool       // the token had to make room; use brings it back
-	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
-}
-
-// notMade stands in for the tokens of a Client that is nil or a zero value.
-type notMade struct{}
-
-func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
-func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
-func (notMade) Invalidate(*oauth2.Token)                       {}
-func (notMade) Evicted() bool                                  { return true }
-func (notMade) Held() *oauth2.Token                            { return nil }
-
-func errNotMade() error {
-	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
 }

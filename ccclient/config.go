@@ -11,11 +11,13 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
@@ -114,6 +116,18 @@ type Config struct {
 	// Retry bounds the attempts at one token request.
 	Retry Retry
 
+	// StepUp lets APIs ask for more than the Config does. A 401 or 403 of [Client.HTTPClient] or [Client.Transport]
+	// whose challenge says insufficient_scope (RFC 6750, section 3.1) is met by a token for the scopes of the Config
+	// and those that the challenge names; one that says insufficient_claims (Microsoft Entra's claims challenge) by a
+	// token request with these as "claims", merged with those of EndpointParams. If the server grants that, the request
+	// is sent once more, and the Client's transports spend such tokens from then on; if not, the response is the
+	// caller's. A Config without Scopes keeps those that the server says it granted; set Scopes if it says nothing.
+	//
+	// Whoever is given tokens can then have others made, with any scope that the client may have, and be sent them: set
+	// AllowedHosts, and let the server grant the client no more than the program needs. New targets are asked for as
+	// forced refreshes are: at once, then not before 1 s, doubling to 60 s. [Client.Token] does not step up.
+	StepUp bool
+
 	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be
 	// set here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity,
 	// see [Auth]. Nor does a token go into it whose key would hold a secret that whoever reads the Store's keys could
@@ -122,9 +136,43 @@ type Config struct {
 	// warning.
 	Cache cache.Options
 
-	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.
+	// Logger hears of attempts (debug), of what StepUp adds (info) and of failures that callers do not see (warn).
+	// Never of a secret or a token.
 	// Nil: silent.
 	Logger *slog.Logger
+
+	// Trace hears of what happens, for metrics and spans. Nil: nobody does.
+	Trace *Trace
+}
+
+// Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
+// verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh credentials. Pauses are
+// random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter), after a Retry-After if
+// the server sent one. There is no pause that the context's deadline would cut short: the error comes at once instead.
+//
+// Beside these attempts, a request is repeated once at once if the client was refused and its secret turns out to have
+// changed, and once if the server asks for a DPoP nonce.
+type Retry struct {
+	MaxAttempts    int           // 0: 3; 1: no retry
+	AttemptTimeout time.Duration // of one attempt, authentication included; 0: 10 s
+	MinBackoff     time.Duration // 0: 200 ms
+	MaxBackoff     time.Duration // 0: 2 s
+}
+
+func (r Retry) withDefaults() Retry {
+	if r.MaxAttempts <= 0 {
+		r.MaxAttempts = 3
+	}
+	if r.AttemptTimeout <= 0 {
+		r.AttemptTimeout = 10 * time.Second
+	}
+	if r.MinBackoff <= 0 {
+		r.MinBackoff = 200 * time.Millisecond
+	}
+	if r.MaxBackoff <= 0 {
+		r.MaxBackoff = 2 * time.Second
+	}
+	return r
 }
 
 // target is what the tokens of cfg are for.
@@ -141,7 +189,7 @@ func (cfg *Config) logger() *slog.Logger { return cmp.Or(cfg.Logger, cfg.Cache.L
 
 // server names the authorization server: its issuer, or the host of the token endpoint, whose query may hold a key.
 func (cfg *Config) server() string {
-	return cmp.Or(cfg.Issuer, endpoint{tokenURL: cfg.TokenURL}.host())
+	return cmp.Or(cfg.Issuer, endpoint.Host(cfg.TokenURL))
 }
 
 // Format prints the fields of cfg that say where tokens come from, who asks and what for; of EndpointParams and

@@ -1,7 +1,9 @@
 package ccclient
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 
 	"github.com/ccclient/go-ccclient/cache"
 )
@@ -16,14 +18,27 @@ func (c *Client) For(t Target) *Client {
 	if !c.made() || t.empty() {
 		return c
 	}
-	m := &c.registered().derived
+	r := c.registered()
 	base := c.goal()
 	t = t.inherit(&base) // copied only if the client is new
-	hash := m.hash(&t)
-	if known := m.find(hash, &t); known != nil {
+	hash := t.hash(r.seed)
+	isFor := func(known *Client) bool { return known.isFor(&t) }
+	if known := r.derived.Find(hash, isFor); known != nil {
 		return known
 	}
-	return m.add(hash, c.registered().client(t.clone()))
+	return r.derived.Add(hash, r.client(t.clone()), isFor)
+}
+
+// isFor reports whether c's token is for t: scopes in any order, labels aside.
+func (c *Client) isFor(t *Target) bool {
+	own := &c.target
+	if own.Audience != t.Audience || !sameScopes(own.Scopes, t.Scopes) || !slices.Equal(own.Resources, t.Resources) {
+		return false
+	}
+	if c.params == nil {
+		return len(t.EndpointParams) == 0
+	}
+	return maps.EqualFunc(c.params(), t.EndpointParams, slices.Equal)
 }
 
 // client returns a new Client for t, which is complete and not shared.
@@ -37,8 +52,8 @@ func (r *registration) client(t Target) *Client {
 	}
 	if r.certificate.Rotates() {
 		c := &Client{registered: r.self, params: params, target: t, local: local}
-		c.tokens = &rotating{registered: r.self, key: key, local: local, fetch: c.fetch}
-		return c
+		c.tokens = &rotating{registered: r.self, key: key, label: t.Label, local: local, fetch: c.fetch}
+		return c.steppingUp()
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
 	// caches.
@@ -47,16 +62,16 @@ func (r *registration) client(t Target) *Client {
 		entry cache.Entry
 	}{Client: Client{registered: r.self, params: params, target: t, local: local}}
 	c.tokens = &c.entry // before others may fetch by it
-	if there := r.adopt(&c.entry, key, local, c.fetch); there != &c.entry {
+	if there := r.adopt(&c.entry, key, t.Label, local, c.fetch); there != &c.entry {
 		c.tokens = there
 	}
-	return &c.Client
+	return c.Client.steppingUp()
 }
 
 // adopt makes entry that of a key, unless there is one.
-func (r *registration) adopt(entry *cache.Entry, key string, local bool, fetch cache.Fetch) *cache.Entry {
+func (r *registration) adopt(entry *cache.Entry, key, label string, local bool, fetch cache.Fetch) *cache.Entry {
 	if local {
-		return r.cache.AdoptLocal(entry, key, fetch)
+		return r.cache.AdoptLocal(entry, key, label, fetch)
 	}
-	return r.cache.Adopt(entry, key, fetch)
+	return r.cache.Adopt(entry, key, label, fetch)
 }

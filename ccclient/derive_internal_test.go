@@ -64,12 +64,9 @@ func TestForRemembersNoMoreClientsThanMaxKeys(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		m := &c.registered().derived
-		m.mu.Lock()
-		if m.count > most+most/4+memoLeast || len(m.table.Load().slots) > 2*m.most {
-			t.Errorf("%s: %d clients are remembered in %d slots", name, m.count, len(m.table.Load().slots))
+		if n := c.registered().derived.Len(); n > most+most/4+16 {
+			t.Errorf("%s: %d clients are remembered", name, n)
 		}
-		m.mu.Unlock()
 		c.Close()
 	}
 }
@@ -140,45 +137,35 @@ func TestTokenOfReplacedCertificateIsNotKeptFresh(t *testing.T) {
 	})
 }
 
-func TestMemoFindsWhatWasAddedInAnyOrder(t *testing.T) {
-	var m memo
-	m.init(10_000)
-	add := func(target Target) *Client {
-		hash, params := m.hash(&target), target.EndpointParams
-		c := &Client{target: target, tokens: notMade{}}
-		if c.target.EndpointParams = nil; params != nil {
-			c.params = func() url.Values { return params }
-		}
-		return m.add(hash, c)
-	}
-	var all []*Client
-	for i := range 1000 {
-		all = append(all, add(Target{
+func TestForFindsTargetByItsScopesInAnyOrder(t *testing.T) {
+	c := clientToDerive(t)
+	for i := range 100 {
+		want := c.For(Target{
 			Scopes: []string{"a", strconv.Itoa(i)}, EndpointParams: url.Values{"x": {"1", "2"}, "y": {strconv.Itoa(i)}},
-		}))
-	}
-	for i, want := range all {
-		found := Target{
+		})
+		same := Target{
 			Scopes: []string{strconv.Itoa(i), "a"}, EndpointParams: url.Values{"y": {strconv.Itoa(i)}, "x": {"1", "2"}},
 		}
-		if m.find(m.hash(&found), &found) != want || add(found) != want {
+		if c.For(same) != want {
 			t.Fatalf("client %d is not found by its scopes in another order", i)
 		}
 		for _, other := range []Target{
-			{Scopes: found.Scopes},
-			{Scopes: found.Scopes, EndpointParams: url.Values{"y": {strconv.Itoa(i)}, "x": {"2", "1"}}},
-			{Scopes: []string{"a", "a"}, EndpointParams: found.EndpointParams},
-			{Scopes: found.Scopes, Audience: "a", EndpointParams: found.EndpointParams},
-			{Resources: found.Scopes, EndpointParams: found.EndpointParams},
+			{Scopes: same.Scopes},
+			{Scopes: same.Scopes, EndpointParams: url.Values{"y": {strconv.Itoa(i)}, "x": {"2", "1"}}},
+			{Scopes: []string{"a", "a"}, EndpointParams: same.EndpointParams},
+			{Scopes: same.Scopes, Audience: "a", EndpointParams: same.EndpointParams},
+			{Resources: same.Scopes, EndpointParams: same.EndpointParams},
 		} {
-			if c := m.find(m.hash(&other), &other); c != nil {
-				t.Fatalf("%v is found for %v", c.target, other)
+			if c.For(other) == want {
+				t.Fatalf("%v is found for %v", want, other)
 			}
 		}
 	}
 }
 
-func TestForOfKnownTargetAllocatesNothing(t *testing.T) {
+// clientToDerive is one for scopes a and b that asks nobody.
+func clientToDerive(t *testing.T) *Client {
+	t.Helper()
 	c, err := New(Config{
 		TokenURL: "https://as.example.com/token",
 		ClientID: "id",
@@ -188,7 +175,12 @@ func TestForOfKnownTargetAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestForOfKnownTargetAllocatesNothing(t *testing.T) {
+	c := clientToDerive(t)
 	tenant := "tenant-1"
 	lookUp := func(tenant string) {
 		c.For(Target{Audience: "https://api.example.com/" + tenant, Resources: []string{"urn:x"}, Label: "x"})
@@ -255,14 +247,10 @@ func liveBytes() int {
 	return int(m.HeapAlloc)
 }
 
-func TestMemoTellsTargetsOfOneHashApart(t *testing.T) {
-	var m memo
-	m.init(10)
-	const hash = 7
-	c := &Client{target: Target{Scopes: []string{"a"}, Audience: "b", Resources: []string{"urn:c"}}, tokens: notMade{}}
-	m.add(hash, c)
-	if own := c.goal(); m.find(hash, &own) != c {
-		t.Fatal("it is not found")
+func TestClientsOfOneHashAreToldApart(t *testing.T) {
+	c := &Client{target: Target{Scopes: []string{"a"}, Audience: "b", Resources: []string{"urn:c"}}}
+	if own := c.goal(); !c.isFor(&own) {
+		t.Fatal("it is not for its own target")
 	}
 	for _, other := range []Target{
 		{Scopes: []string{"x"}, Audience: "b", Resources: []string{"urn:c"}},
@@ -270,7 +258,7 @@ func TestMemoTellsTargetsOfOneHashApart(t *testing.T) {
 		{Scopes: []string{"a"}, Audience: "b", Resources: []string{"urn:x"}},
 		{Scopes: []string{"a"}, Audience: "b", Resources: []string{"urn:c"}, EndpointParams: url.Values{"x": {"1"}}},
 	} {
-		if m.find(hash, &other) != nil {
+		if c.isFor(&other) {
 			t.Errorf("one token for %v too", other)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -64,11 +65,11 @@ type Error struct {
 	Hint        string        // what to do about it, or what to look at, where that can be known
 	Err         error         // the cause, beyond what the server said; may be nil
 
-	client, host string  // who asked whom
-	outlook      outlook // zero: that of StatusCode and Code
-	misplaced    bool    // there may be no token endpoint where it was looked for
-	ofTarget     bool    // what the token is to be for is at fault, and the server was not asked
-	unasked      bool    // the server was not asked; another process of a fleet may have what was lacking
+	client, host string          // who asked whom
+	outlook      outlook.Outlook // zero: that of StatusCode and Code
+	misplaced    bool            // there may be no token endpoint where it was looked for
+	ofTarget     bool            // what the token is to be for is at fault, and the server was not asked
+	unasked      bool            // the server was not asked; another process of a fleet may have what was lacking
 	outdated     func(ctx context.Context) bool
 }
 
@@ -114,10 +115,12 @@ func (e *Error) Error() string {
 
 // Temporary reports whether time alone may mend it: false if something has to be changed first, at the server or in the
 // configuration. The caller's own context does not count.
-func (e *Error) Temporary() bool { return e.foresees() != settled }
+func (e *Error) Temporary() bool { return e.foresees() != outlook.Settled }
 
 // foresees returns what another attempt may bring.
-func (e *Error) foresees() outlook { return cmp.Or(e.outlook, outlookOf(e.StatusCode, e.Code)) }
+func (e *Error) foresees() outlook.Outlook {
+	return cmp.Or(e.outlook, outlook.Of(e.StatusCode, string(e.Code)))
+}
 
 // CoolDown tells package cache how long to leave the server alone.
 func (e *Error) CoolDown() cache.CoolDown {
@@ -135,7 +138,7 @@ func (e *Error) concernsClient() bool {
 	case "":
 		return !e.ofTarget && e.StatusCode/100 != 2
 	}
-	return e.RetryAfter > 0 || e.foresees() == passing || e.StatusCode == http.StatusUnauthorized
+	return e.RetryAfter > 0 || e.foresees() == outlook.Passing || e.StatusCode == http.StatusUnauthorized
 }
 
 // Record tells other processes that share the token store what happened: the status, the outlook and the code, if it is
@@ -150,19 +153,18 @@ func (e *Error) Record() string {
 
 // failedElsewhere returns an Error for what another process met. Whoever can write to a store that is not sealed can
 // make it up, but not have it say anything.
-func (r *registration) failedElsewhere(err *cache.FailedElsewhere) *Error {
-	e := r.failed(err, unclear)
-	e.RetryAfter = err.Cause.RetryAfter
+func failedElsewhere(err *cache.FailedElsewhere) *Error {
+	e := &Error{Err: err, RetryAfter: err.Cause.RetryAfter, outlook: outlook.Unclear}
 	if err.Cause.Permanent {
-		e.outlook = settled
+		e.outlook = outlook.Settled
 	}
 	status, rest, _ := strings.Cut(err.Record, " ")
 	foreseen, code, _ := strings.Cut(rest, " ")
 	if n, err := strconv.Atoi(status); err == nil && 100 <= n && n <= 599 {
 		e.StatusCode = n
 	}
-	if n, err := strconv.Atoi(foreseen); err == nil && outlook(n) == passing {
-		e.outlook = passing
+	if n, err := strconv.Atoi(foreseen); err == nil && outlook.Outlook(n) == outlook.Passing {
+		e.outlook = outlook.Passing
 	}
 	if code := ErrorCode(code); code.registered() {
 		e.Code = code
@@ -174,7 +176,7 @@ func (r *registration) failedElsewhere(err *cache.FailedElsewhere) *Error {
 // refused, or could not be had, is another one by now. Package cache asks. A failure of the server or of the network is
 // not outdated by a secret, whose source is not asked then.
 func (e *Error) Outdated(ctx context.Context) bool {
-	return e.foresees() != passing && e.outdated != nil && e.outdated(ctx)
+	return e.foresees() != outlook.Passing && e.outdated != nil && e.outdated(ctx)
 }
 
 // refusesClient reports whether the server may not have liked the credentials. Servers say so in several ways: Keycloak
@@ -229,41 +231,4 @@ func (e *Error) As(target any) bool {
 		ErrorURI:         e.URI,
 	}
 	return true
-}
-
-// An outlook is what another attempt may bring. The zero outlook of an [Error] is that of its status and code.
-type outlook int
-
-const (
-	unclear   outlook = iota + 1 // there is no knowing: it is not attempted again soon, and may do better later
-	passing                      // the same request may do better soon
-	settled                      // the same request cannot do better without a change
-	nonceOnly                    // it may do better at once, with the DPoP nonce that came
-)
-
-// outlookOf returns the outlook of a request that was answered so.
-func outlookOf(status int, code ErrorCode) outlook {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return passing // whatever the code: quota errors come as invalid_request too
-	}
-	switch code {
-	case InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope,
-		AccessDenied, InvalidTarget, InvalidAuthorizationDetails:
-		return settled // also with a 500, which some servers send for an unknown client
-	case TemporarilyUnavailable:
-		return passing
-	case ServerError, UseDPoPNonce, InvalidDPoPProof:
-		if status < 500 {
-			return unclear
-		}
-	}
-	switch {
-	case status >= 500:
-		return passing
-	case status >= 300:
-		return settled
-	}
-	return unclear
 }

@@ -19,38 +19,3 @@ func TestEveryErrorCodeIsRegistered(t *testing.T) {
 		}
 	}
 }
-
-func TestOutlookIsThatOfTheStatusBeforeThatOfTheCode(t *testing.T) {
-	for _, test := range []struct {
-		status int
-		code   ErrorCode
-		want   outlook
-	}{
-		{0, "", unclear},
-		{200, "", unclear},
-		{200, "invalid_auth", unclear},
-		{302, "", settled},
-		{400, "", settled},
-		{400, "quota", settled},
-		{400, InvalidScope, settled},
-		{400, ServerError, unclear},
-		{400, UseDPoPNonce, unclear},
-		{400, TemporarilyUnavailable, passing},
-		{401, InvalidDPoPProof, unclear},
-		{404, "", settled},
-		{408, "", passing},
-		{425, "", passing},
-		{429, InvalidRequest, passing},
-		{500, "", passing},
-		{500, ServerError, passing},
-		{500, InvalidClient, settled},
-		{501, "", passing},
-		{502, InvalidClient, passing},
-		{503, InvalidClient, passing},
-		{504, "", passing},
-	} {
-		if got := outlookOf(test.status, test.code); got != test.want {
-			t.Errorf("%d %s: %d, want %d", test.status, test.code, got, test.want)
-		}
-	}
-}

@@ -15,11 +15,17 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/field"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
+
+// clientCredentials is the grant type where EndpointParams set no other.
+const clientCredentials = "client_credentials"
 
 // An exchanger makes token requests for one client. One attempt is an [exchange]; fetch makes as many as it may take.
 type exchanger struct {
@@ -29,8 +35,8 @@ type exchanger struct {
 	client   *http.Client // its Transport and Timeout count
 	retry    Retry
 	dpop     *transport.DPoP // nil: bearer tokens
-	link     *link           // what is known of the client's connections; nil: of those without a Config
-	log      logger
+	link     *link.Link      // what is known of the client's connections; nil: of those without a Config
+	observer *observer       // who hears of attempts
 	recent   *redact.Recent
 }
 
@@ -39,8 +45,11 @@ func newExchanger(x exchanger) *exchanger {
 	x.header = field.Canonical(x.header)
 	x.recent = new(redact.Recent)
 	x.retry = x.retry.withDefaults()
+	if x.observer == nil {
+		x.observer = new(observer)
+	}
 	if x.link == nil {
-		x.link = newLink(&Config{}, nil)
+		x.link = link.New(nil, nil, nil)
 	}
 	if x.client.Timeout > 0 {
 		x.retry.AttemptTimeout = min(x.retry.AttemptTimeout, x.client.Timeout)
@@ -48,34 +57,10 @@ func newExchanger(x exchanger) *exchanger {
 	return &x
 }
 
-// An endpoint is where a token request goes, and what is known of the server there.
-type endpoint struct {
-	tokenURL   string
-	issuer     string   // empty if not known
-	algorithms []string // for assertions, if the server lists them
-	methods    []string // of client authentication, if the server lists them
-	dpop       []string // algorithms for DPoP proofs, if the server lists them
-}
-
-// host names ep in errors and logs: a token URL's query may hold a key.
-func (ep endpoint) host() string {
-	u, err := url.Parse(ep.tokenURL)
-	if err != nil {
-		return "the token endpoint"
-	}
-	return redact.Clean(u.Host)
-}
-
-// plain reports whether requests to ep go over plain HTTP.
-func (ep endpoint) plain() bool {
-	u, err := url.Parse(ep.tokenURL)
-	return err == nil && u.Scheme == "http"
-}
-
 // An exchange is one token request, as it was sent, and what its answer is interpreted by.
 type exchange struct {
 	*exchanger
-	endpoint    endpoint
+	endpoint    endpoint.Endpoint
 	form        url.Values           // what is asked for
 	credentials Credentials          // who asks
 	held        func() *oauth2.Token // what the new token is to replace; nil: nothing
@@ -88,12 +73,12 @@ type exchange struct {
 
 // attempt makes one exchange: it prepares a token request, with credentials and a proof of its own, posts it and
 // interprets the answer.
-func (x *exchanger) attempt(ctx context.Context, ep endpoint, form url.Values) (*oauth2.Token, *Error) {
+func (x *exchanger) attempt(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, x.retry.AttemptTimeout)
 	defer cancel()
 	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form), held: heldOf(ctx)}
 	if ex.form.Get("grant_type") == "" {
-		ex.form.Set("grant_type", "client_credentials")
+		ex.form.Set("grant_type", clientCredentials)
 	}
 	req, e := ex.prepare(ctx)
 	if e != nil {
@@ -110,8 +95,8 @@ func (x *exchanger) attempt(ctx context.Context, ep endpoint, form url.Values) (
 func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	var err error
 	x.credentials, err = x.auth.Authenticate(ctx, Request{
-		ClientID: x.clientID, TokenURL: x.endpoint.tokenURL, Issuer: x.endpoint.issuer,
-		Form: withoutEmpty(x.form), Algorithms: slices.Clone(x.endpoint.algorithms),
+		ClientID: x.clientID, TokenURL: x.endpoint.URL, Issuer: x.endpoint.Issuer,
+		Form: withoutEmpty(x.form), Algorithms: slices.Clone(x.endpoint.Algorithms),
 	})
 	if err != nil {
 		return nil, x.unauthenticated(err)
@@ -124,14 +109,15 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 		header.Set("Accept", "application/json")
 	}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.endpoint.tokenURL, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.endpoint.URL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, x.unsendable(err)
 	}
 	req.Header = header
 	if x.dpop != nil {
 		if err := x.dpop.Sign(req, ""); err != nil {
-			return nil, x.failed(&Error{Err: errors.Unwrap(err), outlook: unclear, unasked: true}) // without the prefix
+			err = errors.Unwrap(err) // without the prefix
+			return nil, x.failed(&Error{Err: err, outlook: outlook.Unclear, unasked: true})
 		}
 	}
 	return req, nil
@@ -139,10 +125,10 @@ func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 
 // post sends the request and reads the whole answer.
 func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
-	ctx, handshake := x.link.certificate.Watch(req.Context())
+	ctx, handshake := x.link.Watch(req.Context())
 	x.sent = time.Now()
 	resp, err := x.send(req.WithContext(ctx))
-	x.link.note(x.endpoint.host(), handshake)
+	x.link.Note(x.endpoint.Host(), handshake)
 	x.asked, _ = handshake.Asked()
 	if err != nil {
 		return tokenresponse.Response{}, x.unreachable(ctx, err)

@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/outlook"
+	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
@@ -49,30 +53,30 @@ func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refus
 	e.Hint, e.Err = x.hint(e, a, broken, x.redactor())
 	// RFC 9449, section 8; a nonce also stands in for a clock that is wrong.
 	if x.nonce && (e.Code == UseDPoPNonce || e.Code == InvalidDPoPProof) {
-		e.outlook = nonceOnly
+		e.outlook = outlook.NonceOnly
 	}
 	return e
 }
 
 // unusable is an answer that ought to bring a token and does not.
 func (x *exchange) unusable(a tokenresponse.Response, err error) *Error {
-	e := &Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: unclear}
+	e := &Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: outlook.Unclear}
 	switch cause := err.(type) {
 	case tokenresponse.Unreadable:
 		cause.Media, cause.Title = x.redactor().Clean(cause.Media), ""
 		e.Err = cause
 		if cause.HTML {
-			e.outlook, e.Hint, e.misplaced = settled, "check "+x.setting(), true
+			e.outlook, e.Hint, e.misplaced = outlook.Settled, "check "+x.endpoint.Setting(), true
 		}
 	case tokenresponse.UnknownType:
 		cause.Name = x.redactor().Clean(cause.Name)
-		e.Err, e.outlook, e.Hint = cause, settled, "have the server issue Bearer tokens, or DPoP tokens and set DPoPKey"
+		e.Err, e.outlook, e.Hint = cause, outlook.Settled, "have the server issue Bearer tokens, or DPoP tokens and set DPoPKey"
 	}
 	switch {
 	case err == tokenresponse.ErrNotBound:
-		e.outlook, e.Hint = settled, "enable DPoP for this client at the server, or remove Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "enable DPoP for this client at the server, or remove Config.DPoPKey"
 	case err == tokenresponse.ErrNeedsKey:
-		e.outlook, e.Hint = settled, "set Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "set Config.DPoPKey"
 	case errors.Is(err, tokenresponse.ErrExpired):
 		e.Err = expired{err}
 	}
@@ -92,7 +96,7 @@ func (x *exchange) unauthenticated(err error) *Error {
 	if source, ok := errors.AsType[*unproven](err); ok {
 		x.credentials.secret = source.state // which the error may repeat
 	}
-	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: unclear, unasked: true})
+	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: outlook.Unclear, unasked: true})
 	if source, ok := errors.AsType[interface {
 		error
 		Outdated(context.Context) bool
@@ -104,18 +108,18 @@ func (x *exchange) unauthenticated(err error) *Error {
 
 // unsendable is a request that cannot be made, for its URL is none.
 func (x *exchange) unsendable(err error) *Error {
-	return x.failed(&Error{Err: withoutURL(err), outlook: settled, unasked: true})
+	return x.failed(&Error{Err: withoutURL(err), outlook: outlook.Settled, unasked: true})
 }
 
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
 func (x *exchange) unreachable(ctx context.Context, err error) *Error {
-	o, hint := x.link.judge(err, x.setting(), x.asked)
+	o, hint := x.link.Judge(err, link.Request{Setting: x.endpoint.Setting(), Plain: x.endpoint.Plain(), Asked: x.asked})
 	err = withoutURL(err)
 	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name
 	}
-	e := &Error{Err: err, Hint: hint, outlook: cmp.Or(o, passing)}
+	e := &Error{Err: err, Hint: hint, outlook: cmp.Or(o, outlook.Passing)}
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 		e.Err = fmt.Errorf("no answer in time: %w", err)
 	}
@@ -133,12 +137,65 @@ func withoutURL(err error) error {
 // failed completes e with who asked whom, and takes out what must not show.
 func (x *exchange) failed(e *Error) *Error {
 	r := x.redactor()
-	e.client, e.host = x.clientID, x.endpoint.host()
-	if x.endpoint.issuer != "" {
+	e.client, e.host = x.clientID, x.endpoint.Host()
+	if x.endpoint.Issuer != "" {
 		e.host = r.Clean(e.host) // the server's word
 	}
 	m, used := x.credentials.method, x.credentials.used // not the credentials themselves
 	e.outdated = func(ctx context.Context) bool { return m.rotated(ctx, used) }
 	conceal(e, r)
 	return e
+}
+
+// redactor hides what is secret in the request, in its response so far, and in those before, which a server may repeat
+// as well; and the token that is held.
+func (x *exchange) redactor() *redact.Redactor {
+	all := x.recent.All()
+	all = append(all, x.credentials.secrets()...)
+	all = append(all, x.proof)
+	all = append(all, x.received...)
+	all = append(all, redact.SecretValues(x.form)...)
+	all = append(all, redact.SecretValues(x.header)...)
+	if u, err := url.Parse(x.endpoint.URL); err == nil {
+		all = append(all, redact.SecretValues(u.Query())...)
+	}
+	return redact.New(append(all, textOf(x.held))...)
+}
+
+// conceal takes out of e what the server repeated that is secret, and what is not fit to be shown. A code is left as it
+// is, or out.
+func conceal(e *Error, r *redact.Redactor) {
+	if !e.Code.registered() && r.Holds(string(e.Code)) {
+		e.Description = cmp.Or(e.Description, string(e.Code))
+		e.Code = ""
+	}
+	e.Description, e.URI = r.Clean(e.Description), r.Clean(e.URI)
+	e.Hint = r.Hide(e.Hint)
+	e.Err = r.Scrub(e.Err)
+}
+
+// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
+// those before, or more.
+func (x *exchanger) concealed(err error, more ...string) error {
+	return redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), more)...).Scrub(err)
+}
+
+// concealEarly is conceal for an error before the first exchange.
+func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
+	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
+	conceal(e, redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), known)...))
+	return e
+}
+
+// firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.
+func (x *exchanger) firstSecret(ctx context.Context) string {
+	m, ok := x.auth.(*method)
+	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.All()) > 0 {
+		return ""
+	}
+	secret, err := m.current(ctx)
+	if err != nil {
+		return ""
+	}
+	return secret
 }

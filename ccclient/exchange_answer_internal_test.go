@@ -17,6 +17,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -63,7 +65,7 @@ func exchangeWith(t *testing.T, auth Auth, form url.Values) *exchange {
 	t.Helper()
 	x := &exchange{
 		exchanger: newExchanger(exchanger{clientID: "client", auth: auth, client: &http.Client{}}),
-		endpoint:  endpoint{tokenURL: "https://as.example/token"}, form: form, sent: millennium,
+		endpoint:  endpoint.Endpoint{URL: "https://as.example/token"}, form: form, sent: millennium,
 	}
 	if _, e := x.prepare(t.Context()); e != nil {
 		t.Fatal(e)
@@ -77,64 +79,64 @@ func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 		file        string
 		code        ErrorCode
 		description string
-		outlook     outlook
+		outlook     outlook.Outlook
 		text        string // a part of the error's
 	}{
-		{"error-rfc6749-5.2", InvalidRequest, "", settled, "answered with 400: invalid_request"},
-		{"error-basic", InvalidClient, "client authentication failed", settled, basicHint},
+		{"error-rfc6749-5.2", InvalidRequest, "", outlook.Settled, "answered with 400: invalid_request"},
+		{"error-basic", InvalidClient, "client authentication failed", outlook.Settled, basicHint},
 		{"error-github-200", "incorrect_client_credentials", "The client_id and/or client_secret passed are incorrect.",
-			unclear, "answered with 200"},
-		{"error-github-200-form", "incorrect_client_credentials", "The client_id is incorrect.", unclear,
+			outlook.Unclear, "answered with 200"},
+		{"error-github-200-form", "incorrect_client_credentials", "The client_id is incorrect.", outlook.Unclear,
 			"answered with 200"},
-		{"error-slack", "invalid_auth", "", unclear, `"invalid_auth"`},
-		{"error-ok-false", "", "", unclear, "says that it is an error"},
-		{"error-okta", InvalidClient, "Invalid value for 'client_id' parameter.", settled, basicHint},
-		{"error-okta-own-code", "E0000006", "You do not have permission to perform the requested action", settled,
-			"E0000006"},
-		{"error-apigee", InvalidClient, "ClientId is Invalid", settled, basicHint},
+		{"error-slack", "invalid_auth", "", outlook.Unclear, `"invalid_auth"`},
+		{"error-ok-false", "", "", outlook.Unclear, "says that it is an error"},
+		{"error-okta", InvalidClient, "Invalid value for 'client_id' parameter.", outlook.Settled, basicHint},
+		{"error-okta-own-code", "E0000006", "You do not have permission to perform the requested action",
+			outlook.Settled, "E0000006"},
+		{"error-apigee", InvalidClient, "ClientId is Invalid", outlook.Settled, basicHint},
 		{"error-apigee-fault", "policies.ratelimit.QuotaViolation", "Rate limit quota violation. Quota limit exceeded.",
-			passing, "429"},
-		{"error-google-object", "UNAUTHENTICATED", "Request had invalid credentials.", settled, basicHint},
-		{"error-object-code", InvalidScope, "no such scope", settled, `"read write"`},
-		{"error-ups", "10401", "ClientId is Invalid", settled, basicHint},
-		{"error-shopify", "", "400 - Oauth error app_not_installed", settled, "app_not_installed"},
-		{"error-list", "99", "Unable to verify your credentials", settled, "403"},
-		{"error-list-of-strings", InvalidGrant, "", settled, "invalid_grant"},
-		{"error-conga", "ERROR_AUTHENTICATION_NOT_VALID", "", settled, basicHint},
-		{"error-shouting", InvalidClient, "", settled, basicHint},
-		{"error-sentence", "", "Invalid client or secret", settled, basicHint},
-		{"error-problem-json", "", "the form is missing a parameter", settled, "the form is missing a parameter"},
-		{"error-keycloak", UnauthorizedClient, "Invalid client or Invalid client credentials", settled,
+			outlook.Passing, "429"},
+		{"error-google-object", "UNAUTHENTICATED", "Request had invalid credentials.", outlook.Settled, basicHint},
+		{"error-object-code", InvalidScope, "no such scope", outlook.Settled, `"read write"`},
+		{"error-ups", "10401", "ClientId is Invalid", outlook.Settled, basicHint},
+		{"error-shopify", "", "400 - Oauth error app_not_installed", outlook.Settled, "app_not_installed"},
+		{"error-list", "99", "Unable to verify your credentials", outlook.Settled, "403"},
+		{"error-list-of-strings", InvalidGrant, "", outlook.Settled, "invalid_grant"},
+		{"error-conga", "ERROR_AUTHENTICATION_NOT_VALID", "", outlook.Settled, basicHint},
+		{"error-shouting", InvalidClient, "", outlook.Settled, basicHint},
+		{"error-sentence", "", "Invalid client or secret", outlook.Settled, basicHint},
+		{"error-problem-json", "", "the form is missing a parameter", outlook.Settled, "the form is missing a parameter"},
+		{"error-keycloak", UnauthorizedClient, "Invalid client or Invalid client credentials", outlook.Settled,
 			`allow grant_type "client_credentials"`},
-		{"error-quota-429", InvalidRequest, "quota exceeded", passing, "quota exceeded"},
-		{"error-unavailable-400", TemporarilyUnavailable, "", passing, "temporarily_unavailable"},
-		{"error-server-500", ServerError, "", passing, "server_error"},
-		{"error-unknown-client-500", InvalidClient, "", settled, basicHint},
-		{"error-scope", InvalidScope, "scope read:x is not allowed", settled, `the scopes asked for were "read write"`},
-		{"error-grant-type", UnsupportedGrantType, "", settled, `grant_type "client_credentials"`},
-		{"error-target", InvalidTarget, "", settled, "resources asked for"},
-		{"error-nonce", UseDPoPNonce, "Authorization server requires nonce in DPoP proof", settled, "set DPoPKey"},
-		{"error-empty-401", "", "", settled, basicHint},
-		{"error-empty-403", "", "", settled, basicHint},
-		{"error-empty-503", "", "", passing, "answered with 503"},
-		{"error-redirect", "", "", settled, "the token endpoint redirects (302) to host login.example.net"},
-		{"error-redirect-path", "", "", settled, "the token endpoint redirects (308) to another path on host as.example"},
-		{"error-html-200", "", "", settled, "does not look like a token endpoint (text/html)"},
-		{"error-html-404", "", "", settled, "does not look like a token endpoint (text/html)"},
-		{"error-html-502", "", "", passing, "a proxy in front"},
-		{"error-405", "", "Method Not Allowed", settled, "check TokenURL"},
-		{"error-empty-200", "", "", unclear, "the answer is empty"},
-		{"error-truncated-200", "", "", unclear, "cut short"},
-		{"error-broken-200", "", "", unclear, "not valid JSON"},
-		{"error-trailing-200", "", "", unclear, "goes on after its JSON object"},
-		{"error-array-200", "", "", unclear, "neither a JSON object nor a form (application/json)"},
-		{"error-string-200", "", "", unclear, "neither a JSON object nor a form"},
-		{"error-null-200", "", "", unclear, "neither a JSON object nor a form"},
-		{"error-image-200", "", "", unclear, "(image/png)"},
-		{"error-no-token-200", "", "", unclear, "no access_token"},
-		{"error-message-200", "40001", "invalid credential", unclear, "invalid credential"},
-		{"token-rfc6749-5.1", "", "", settled, `the token is of type "example"`},
-		{"token-rfc9449-5", "", "", settled, "Config.DPoPKey"},
+		{"error-quota-429", InvalidRequest, "quota exceeded", outlook.Passing, "quota exceeded"},
+		{"error-unavailable-400", TemporarilyUnavailable, "", outlook.Passing, "temporarily_unavailable"},
+		{"error-server-500", ServerError, "", outlook.Passing, "server_error"},
+		{"error-unknown-client-500", InvalidClient, "", outlook.Settled, basicHint},
+		{"error-scope", InvalidScope, "scope read:x is not allowed", outlook.Settled, `the scopes asked for were "read write"`},
+		{"error-grant-type", UnsupportedGrantType, "", outlook.Settled, `grant_type "client_credentials"`},
+		{"error-target", InvalidTarget, "", outlook.Settled, "resources asked for"},
+		{"error-nonce", UseDPoPNonce, "Authorization server requires nonce in DPoP proof", outlook.Settled, "set DPoPKey"},
+		{"error-empty-401", "", "", outlook.Settled, basicHint},
+		{"error-empty-403", "", "", outlook.Settled, basicHint},
+		{"error-empty-503", "", "", outlook.Passing, "answered with 503"},
+		{"error-redirect", "", "", outlook.Settled, "the token endpoint redirects (302) to host login.example.net"},
+		{"error-redirect-path", "", "", outlook.Settled, "the token endpoint redirects (308) to another path on host as.example"},
+		{"error-html-200", "", "", outlook.Settled, "does not look like a token endpoint (text/html)"},
+		{"error-html-404", "", "", outlook.Settled, "does not look like a token endpoint (text/html)"},
+		{"error-html-502", "", "", outlook.Passing, "a proxy in front"},
+		{"error-405", "", "Method Not Allowed", outlook.Settled, "check TokenURL"},
+		{"error-empty-200", "", "", outlook.Unclear, "the answer is empty"},
+		{"error-truncated-200", "", "", outlook.Unclear, "cut short"},
+		{"error-broken-200", "", "", outlook.Unclear, "not valid JSON"},
+		{"error-trailing-200", "", "", outlook.Unclear, "goes on after its JSON object"},
+		{"error-array-200", "", "", outlook.Unclear, "neither a JSON object nor a form (application/json)"},
+		{"error-string-200", "", "", outlook.Unclear, "neither a JSON object nor a form"},
+		{"error-null-200", "", "", outlook.Unclear, "neither a JSON object nor a form"},
+		{"error-image-200", "", "", outlook.Unclear, "(image/png)"},
+		{"error-no-token-200", "", "", outlook.Unclear, "no access_token"},
+		{"error-message-200", "40001", "invalid credential", outlook.Unclear, "invalid credential"},
+		{"token-rfc6749-5.1", "", "", outlook.Settled, `the token is of type "example"`},
+		{"token-rfc9449-5", "", "", outlook.Settled, "Config.DPoPKey"},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
@@ -147,7 +149,7 @@ func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 				t.Errorf("got %d, %q, %q; want %d, %q, %q", f.StatusCode, f.Code, f.Description, a.Status, test.code,
 					test.description)
 			}
-			if f.foresees() != test.outlook || f.Temporary() != (test.outlook != settled) {
+			if f.foresees() != test.outlook || f.Temporary() != (test.outlook != outlook.Settled) {
 				t.Errorf("outlook %v, temporary %v; want %v", f.foresees(), f.Temporary(), test.outlook)
 			}
 			if got := f.Error(); !strings.Contains(got, test.text) ||
@@ -191,7 +193,7 @@ func TestRetryAfterOfAnAnswerIsKept(t *testing.T) {
 
 func TestServersListOfMethodsIsInTheHint(t *testing.T) {
 	x := testExchange(t)
-	x.endpoint.methods = []string{"client_secret_post", "private_key_jwt"}
+	x.endpoint.Methods = []string{"client_secret_post", "private_key_jwt"}
 	_, f := x.interpret(readAnswer(t, "error-basic"))
 	if !strings.Contains(f.Error(), "the server lists client_secret_post, private_key_jwt") {
 		t.Error(f)

@@ -7,12 +7,13 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/jws"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
@@ -23,6 +24,29 @@ import (
 func (x *exchange) hint(
 	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
 ) (hint string, cause error) {
+	hint, cause = x.remedy(e, a, broken, r)
+	if space := x.whiteSpace(); e.mayBeOfClient() && !strings.Contains(hint, space) {
+		if hint != "" {
+			hint += "; "
+		}
+		hint += space
+	}
+	return hint, cause
+}
+
+// mayBeOfClient reports whether the server may have refused who the client is, in whatever words.
+func (e *Error) mayBeOfClient() bool {
+	switch e.Code {
+	case UnsupportedGrantType, InvalidScope, InvalidTarget, InvalidAuthorizationDetails:
+		return false
+	}
+	return !e.Temporary() && (!e.misplaced || e.refusesClient())
+}
+
+// remedy is hint, but for what may be wrong whatever the server said.
+func (x *exchange) remedy(
+	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
+) (hint string, cause error) {
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
 	page.Media, page.Title = r.Clean(page.Media), ""
 	grant, audience := x.form.Get("grant_type"), x.form.Get("audience")
@@ -31,27 +55,33 @@ func (x *exchange) hint(
 	case 300 <= e.StatusCode && e.StatusCode < 400:
 		return x.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
-		_, hint = x.link.proxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
+		_, hint = x.link.ProxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
 		return hint, errors.New("a proxy in between wants authentication")
-	case x.endpoint.plain() && tlsport.Says(e.StatusCode, a.Body):
+	case x.endpoint.Plain() && tlsport.Says(e.StatusCode, a.Body):
 		e.misplaced = false
-		return "use https" + inSetting(x.setting()), tlsport.Err
+		return "use https in " + x.endpoint.Setting(), tlsport.Err
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Description, "SSL certificate"): // nginx
-		_, hint = x.link.alerted(alertCertificateRequired)
+		_, hint = x.link.Alerted(link.AlertCertificateRequired)
 		if !strings.Contains(e.Description, "No required") {
-			_, hint = x.link.alerted(alertBadCertificate)
+			_, hint = x.link.Alerted(link.AlertBadCertificate)
 		}
 		e.misplaced = false
 		return hint, nil
-	case page.HTML && outlookOf(e.StatusCode, "") == passing:
+	case e.StatusCode == http.StatusNotAcceptable:
+		e.misplaced = false
+		return "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept", nil
+	case page.HTML && outlook.Of(e.StatusCode, "") == outlook.Passing:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return "it may be from a proxy in front of the token endpoint", cause
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
 		return x.refusedClient(e, r), page
 	case page.HTML:
-		return "check " + x.setting(), page
+		return "check " + x.endpoint.Setting(), page
+	case e.misplaced && e.StatusCode == http.StatusNotFound && e.Code+ErrorCode(e.Description) != "":
+		return "check " + x.endpoint.Setting() + "; if that is right, check ClientID",
+			errors.New("there may be no token endpoint at this address")
 	case e.misplaced && e.StatusCode != http.StatusUnauthorized && e.StatusCode != http.StatusForbidden:
-		return "check " + x.setting(), errors.New("there is no token endpoint at this address")
+		return "check " + x.endpoint.Setting(), errors.New("there is no token endpoint at this address")
 	case x.wantsDPoP(e):
 		return "set DPoPKey, since the server wants a DPoP proof", nil
 	case x.refusesAlgorithm(e):
@@ -63,7 +93,8 @@ func (x *exchange) hint(
 			"%s; then allow grant_type %q for this client at the server", x.refusedClient(e, r), grant,
 		), nil
 	case errors.Is(e, InvalidClient), e.Code == AccessDenied && e.StatusCode == http.StatusUnauthorized,
-		!e.Code.registered() && (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusNotFound):
+		!e.Code.registered() && e.StatusCode == http.StatusForbidden, e.StatusCode == http.StatusNotFound,
+		(e.Code == InvalidRequest || e.Code == InvalidGrant || !e.Code.registered()) && aboutCredentials(e):
 		return x.refusedClient(e, r), nil
 	case e.Code == UnsupportedGrantType:
 		return fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", grant), nil
@@ -75,9 +106,7 @@ func (x *exchange) hint(
 		return fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], audience), nil
 	case e.Code == InvalidDPoPProof:
 		return "this machine's clock may be wrong", nil
-	case e.StatusCode == http.StatusNotAcceptable:
-		return "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept", nil
-	case bare(e) && x.dpop == nil && len(x.endpoint.dpop) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
+	case bare(e) && x.dpop == nil && len(x.endpoint.DPoP) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
 		return "the server lists algorithms for DPoP and may want a proof: set DPoPKey", nil
 	case bare(e) && e.Code != InvalidGrant && (e.StatusCode == http.StatusBadRequest || e.Code == InvalidRequest):
 		return "the server does not say what it misses: it may want Scopes, Audience or EndpointParams, or " +
@@ -98,22 +127,35 @@ func misplaced(e *Error, page bool) bool {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
 		http.StatusPermanentRedirect, http.StatusMethodNotAllowed, http.StatusGone:
 		return true
-	case http.StatusNotFound:
+	case http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden: // Spring's at every unknown path is 401
 		return page || !aboutClient(e)
-	case http.StatusUnauthorized, http.StatusForbidden: // Spring answers so at every path that is not its own.
-		return page || bare(e)
 	}
-	return page && outlookOf(e.StatusCode, "") != passing && e.StatusCode != http.StatusProxyAuthRequired
+	return page && outlook.Of(e.StatusCode, "") != outlook.Passing && e.StatusCode != http.StatusProxyAuthRequired
 }
 
-// bare reports whether the server said nothing of why: a number in place of a code is the status again.
+// bare reports whether the server said nothing of why: what it says repeats the code or the status, at most.
 func bare(e *Error) bool {
-	return (e.Code == "" || e.Code == InvalidRequest || e.Code == InvalidGrant ||
-		e.Code == ErrorCode(strconv.Itoa(e.StatusCode))) && e.Description == ""
+	said := e.Description
+	switch {
+	case e.Code == InvalidRequest, e.Code == InvalidGrant:
+	case e.Code.registered():
+		return false
+	default:
+		said += " " + string(e.Code)
+	}
+	const filler = "http error the is bad invalid request grant"
+	known := strings.Fields(strings.ToLower(fmt.Sprintln(e.StatusCode, http.StatusText(e.StatusCode), filler)))
+	noWord := func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }
+	for word := range strings.FieldsFuncSeq(strings.ToLower(said), noWord) {
+		if !slices.Contains(known, word) {
+			return false
+		}
+	}
+	return true
 }
 
-// aboutClient reports whether a 404 with words of its own is about the client, which is not known (OpenStack Keystone
-// answers so), and not about the address. A framework's words repeat the status, or tell of a path.
+// aboutClient reports whether a 401, 403 or 404 with words of its own is about the client (OpenStack Keystone's 404
+// says that it is not known), and not about the address. A framework's words repeat the status, or tell of a path.
 func aboutClient(e *Error) bool {
 	said := strings.ToLower(string(e.Code) + " " + e.Description)
 	switch {
@@ -123,15 +165,19 @@ func aboutClient(e *Error) bool {
 		return true
 	}
 	return !containsAny(said, "not found", "not_found", "notfound", "no route", "route", "path", "url", "uri", "page",
-		"endpoint", "realm", "tenant", "resource", "cannot post", "404")
+		"endpoint", "realm", "tenant", "resource", "cannot post", "token", "404")
 }
 
-// aboutCredentials reports whether an unauthorized_client, which is about the grant by RFC 6749, is rather about who
-// the client is: Keycloak says so of a wrong secret.
+// aboutCredentials reports whether a code that RFC 6749 has for something else, or none of its codes, is about who the
+// client is: Keycloak says unauthorized_client of a wrong secret, others have words of their own.
 func aboutCredentials(e *Error) bool {
 	said := strings.ToLower(e.Description)
-	return containsAny(said, "credential", "secret", "invalid client", "unknown client", "client not found") ||
-		said == "" && e.StatusCode == http.StatusUnauthorized
+	if !e.Code.registered() {
+		said += " " + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", " ")
+	}
+	return containsAny(said, "credential", "secret", "invalid client", "unknown client", "client not found",
+		"was not found", "authentication fail", "client_id", "client id") ||
+		e.Code == UnauthorizedClient && said == "" && e.StatusCode == http.StatusUnauthorized
 }
 
 func containsAny(s string, parts ...string) bool {
@@ -145,27 +191,19 @@ func (x *exchange) wantsDPoP(e *Error) bool {
 	}
 	switch {
 	case e.Code == UseDPoPNonce, e.Code == InvalidDPoPProof, strings.Contains(strings.ToLower(e.Description), "dpop"):
-		e.outlook = settled
+		e.outlook = outlook.Settled
 		return true
 	}
 	return false
 }
 
-// setting is where the token endpoint's URL comes from.
-func (x *exchange) setting() string {
-	if x.endpoint.issuer != "" {
-		return "the token_endpoint in the metadata of Issuer"
-	}
-	return "TokenURL"
-}
-
 // redirect names where the token endpoint has gone: no more than the host, since a query may hold anything.
 func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (hint string, cause error) {
 	hint = "redirects are not followed, set TokenURL to the final URL"
-	if x.endpoint.issuer != "" {
+	if x.endpoint.Issuer != "" {
 		hint = "redirects are not followed, and the metadata of Issuer should name the final URL"
 	}
-	from, err := url.Parse(x.endpoint.tokenURL)
+	from, err := url.Parse(x.endpoint.URL)
 	to, err2 := url.Parse(a.Header.Get("Location"))
 	if err != nil || err2 != nil || a.Header.Get("Location") == "" {
 		return hint, fmt.Errorf("the token endpoint redirects (%d)", a.Status)
@@ -200,8 +238,8 @@ func (x *exchange) otherAlgorithm(r *redact.Redactor) string {
 	if used := jws.AlgorithmOf(x.credentials.Form.Get("client_assertion")); used != "" {
 		hint += ", other than " + r.Clean(used)
 	}
-	if len(x.endpoint.algorithms) > 0 {
-		hint += "; it lists " + r.Clean(strings.Join(x.endpoint.algorithms, ", "))
+	if len(x.endpoint.Algorithms) > 0 {
+		hint += "; it lists " + r.Clean(strings.Join(x.endpoint.Algorithms, ", "))
 	}
 	return hint
 }
@@ -212,7 +250,7 @@ func (x *exchange) refusedClient(e *Error, r *redact.Redactor) string {
 	who := cmp.Or(x.credentials.facts().name, "the client")
 	hint := who + " was refused: " + x.otherMethod(r)
 	if e.misplaced {
-		hint += "; or check " + x.setting() + ", since some servers answer so where there is no token endpoint"
+		hint += "; or check " + x.endpoint.Setting() + ", since some servers answer so where there is no token endpoint"
 	}
 	return hint
 }
@@ -222,10 +260,10 @@ func (x *exchange) otherMethod(r *redact.Redactor) string {
 	f := x.credentials.facts()
 	hint := cmp.Or(x.whiteSpace(), f.remedy)
 	if f.certificate {
-		hint = x.link.refusedCertificate(x.endpoint.host())
+		hint = x.link.RefusedCertificate(x.endpoint.Host())
 	}
-	if len(x.endpoint.methods) > 0 {
-		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.methods, ", "))
+	if len(x.endpoint.Methods) > 0 {
+		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.Methods, ", "))
 	}
 	return hint
 }

@@ -1,71 +1,80 @@
 package ccclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/backoff"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/outlook"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
-// Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
-// verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh credentials. Pauses are
-// random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter), after a Retry-After if
-// the server sent one. There is no pause that the context's deadline would cut short: the error comes at once instead.
-//
-// Beside these attempts, a request is repeated once at once if the client was refused and its secret turns out to have
-// changed, and once if the server asks for a DPoP nonce.
-type Retry struct {
-	MaxAttempts    int           // 0: 3; 1: no retry
-	AttemptTimeout time.Duration // of one attempt, authentication included; 0: 10 s
-	MinBackoff     time.Duration // 0: 200 ms
-	MaxBackoff     time.Duration // 0: 2 s
-}
-
-func (r Retry) withDefaults() Retry {
-	if r.MaxAttempts <= 0 {
-		r.MaxAttempts = 3
-	}
-	if r.AttemptTimeout <= 0 {
-		r.AttemptTimeout = 10 * time.Second
-	}
-	if r.MinBackoff <= 0 {
-		r.MinBackoff = 200 * time.Millisecond
-	}
-	if r.MaxBackoff <= 0 {
-		r.MaxBackoff = 2 * time.Second
-	}
-	return r
-}
-
 // fetch gets a new token from ep for what form asks, in as many attempts as it may take. Its error is an [*Error].
-func (x *exchanger) fetch(ctx context.Context, ep endpoint, form url.Values) (*oauth2.Token, error) {
+func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, error) {
 	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1}
-	for attempt := 1; ; attempt++ {
-		began := time.Now()
-		tok, e := x.attempt(ctx, ep, form)
+	info := x.requestInfo(ctx, ep, form)
+	for info.Attempt = 1; ; info.Attempt++ {
+		tok, e, wait, again := x.observed(ctx, ep, form, info, &left)
 		if e == nil {
-			noteFailure(ctx, nil)
-			x.log.attempt(ctx, ep.host(), attempt, time.Since(began), nil, 0)
 			return tok, nil
 		}
-		e.Attempts = attempt
-		noteFailure(ctx, e)
-		if ctx.Err() != nil {
-			return nil, e.endedBy(ctx)
-		}
-		wait, again := left.take(ctx, e, x.retry)
-		x.log.attempt(ctx, ep.host(), attempt, time.Since(began), e, wait)
 		if !again {
 			return nil, e
 		}
 		if !backoff.Sleep(ctx, wait) {
 			return nil, e.endedBy(ctx)
 		}
+	}
+}
+
+// observed makes one attempt, and says whether there is to be another, after a pause.
+func (x *exchanger) observed(
+	ctx context.Context, ep endpoint.Endpoint, form url.Values, info TokenRequestInfo, left *repetitions,
+) (tok *oauth2.Token, e *Error, wait time.Duration, again bool) {
+	traced, end := x.observer.tokenRequest(ctx, info)
+	began := time.Now()
+	tok, e = x.attempt(traced, ep, form)
+	done := TokenRequestDone{Took: time.Since(began)}
+	if e == nil {
+		noteFailure(ctx, nil)
+		done.StatusCode, done.Expiry = http.StatusOK, tok.Expiry
+		if scope, ok := tok.Extra("scope").(string); ok {
+			done.Scopes = strings.Fields(redact.New(x.recent.All()...).Clean(scope))
+		}
+		end(done)
+		return tok, nil, 0, false
+	}
+	e.Attempts = info.Attempt
+	noteFailure(ctx, e)
+	if ctx.Err() != nil {
+		e = e.endedBy(ctx)
+	} else {
+		wait, again = left.take(ctx, e, x.retry)
+	}
+	told := *e // The one that callers get may still be changed.
+	done.StatusCode, done.Code, done.Err, done.Again, done.Wait = e.StatusCode, e.Code, &told, again, wait
+	end(done)
+	return nil, e, wait, again
+}
+
+// requestInfo says what a token request is, but for the attempt.
+func (x *exchanger) requestInfo(ctx context.Context, ep endpoint.Endpoint, form url.Values) TokenRequestInfo {
+	host, port := ep.HostPort()
+	label, _ := ctx.Value(labelKey{}).(string)
+	return TokenRequestInfo{
+		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: factsOf(x.auth).name,
+		GrantType: cmp.Or(form.Get("grant_type"), clientCredentials), Scopes: strings.Fields(form.Get("scope")),
+		Reason: cache.ReasonOf(ctx),
 	}
 }
 
@@ -79,13 +88,13 @@ type repetitions struct {
 // take takes the repetition that may mend e, if one is left and its pause fits into ctx.
 func (n *repetitions) take(ctx context.Context, e *Error, r Retry) (wait time.Duration, again bool) {
 	switch {
-	case e.outlook == nonceOnly && n.nonce > 0:
+	case e.outlook == outlook.NonceOnly && n.nonce > 0:
 		n.nonce--
 		return 0, true
 	case e.refusesClient() && n.secret > 0 && e.Outdated(ctx):
 		n.secret--
 		return 0, true
-	case e.foresees() == passing && n.retries > 0:
+	case e.foresees() == outlook.Passing && n.retries > 0:
 		wait = e.RetryAfter + backoff.Full(r.MinBackoff, r.MaxBackoff, r.MaxAttempts-1-n.retries)
 		n.retries--
 		return wait, wait < timeLeft(ctx)

@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -85,7 +86,7 @@ func scripted(steps ...step) (*exchanger, *script) {
 }
 
 func ask(ctx context.Context, x *exchanger) (*oauth2.Token, error) {
-	return x.fetch(ctx, endpoint{tokenURL: "https://as.example/token?realm=a"}, url.Values{"scope": {"read"}})
+	return x.fetch(ctx, endpoint.Endpoint{URL: "https://as.example/token?realm=a"}, url.Values{"scope": {"read"}})
 }
 
 func TestTokenRequestIsAsRFC6749WantsIt(t *testing.T) {
@@ -93,7 +94,7 @@ func TestTokenRequestIsAsRFC6749WantsIt(t *testing.T) {
 		x, s := scripted(granted)
 		jar := &countingJar{}
 		x.client = &http.Client{Transport: s, Jar: jar}
-		tok, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token?realm=a"}, url.Values{
+		tok, err := x.fetch(t.Context(), endpoint.Endpoint{URL: "https://as.example/token?realm=a"}, url.Values{
 			"scope": {""}, "audience": {"https://api.example"}, "resource": {"https://a.example", "https://b.example"},
 			"none": nil,
 		})
@@ -130,7 +131,7 @@ func (j *countingJar) Cookies(*url.URL) (_ []*http.Cookie) { j.calls++; return n
 
 func TestFormOverridesTheGrantType(t *testing.T) {
 	x, s := scripted(granted)
-	if _, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/token"},
+	if _, err := x.fetch(t.Context(), endpoint.Endpoint{URL: "https://as.example/token"},
 		url.Values{"grant_type": {"account_credentials"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -583,7 +584,9 @@ func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 			fails(errors.New("canary-secret")),
 			respond(200, `{"access_token":"canary-token","token_type":"Bearer","expires_in":60}`),
 		)
-		x.log = logger{slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		x.observer = newObserver(&Config{
+			Logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
 		if _, err := ask(t.Context(), x); err != nil {
 			t.Fatal(err)
 		}
@@ -593,7 +596,7 @@ func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 			t.Error(logged)
 		}
 		out.Reset()
-		x.log = logger{slog.New(slog.NewJSONHandler(&out, nil))}
+		x.observer = newObserver(&Config{Logger: slog.New(slog.NewJSONHandler(&out, nil))})
 		if _, err := ask(t.Context(), x); err != nil || out.Len() != 0 {
 			t.Errorf("logged above debug: %s", out.String())
 		}
@@ -611,7 +614,7 @@ func TestWhatIsBrokenAroundARequestIsAnErrorNotAPanic(t *testing.T) {
 		t.Error("no error")
 	}
 	x, s = scripted(granted)
-	_, err := x.fetch(t.Context(), endpoint{tokenURL: "https://as.example/%zz"}, nil)
+	_, err := x.fetch(t.Context(), endpoint.Endpoint{URL: "https://as.example/%zz"}, nil)
 	if e, ok := errors.AsType[*Error](err); !ok || e.Attempts != 1 || len(s.requests) != 0 {
 		t.Errorf("a broken URL: %v", err)
 	}

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
 // asker returns an exchanger that does not retry, for tests over real sockets.
@@ -49,7 +52,7 @@ func TestConnectionIsUsedAgainWhateverWasAnswered(t *testing.T) {
 	defer s.Close()
 	x := asker(s.Client())
 	for range 3 * len(answers) {
-		x.fetch(t.Context(), endpoint{tokenURL: s.URL}, nil) // most are to fail
+		x.fetch(t.Context(), endpoint.Endpoint{URL: s.URL}, nil) // most are to fail
 	}
 	if n.Load() != int32(3*len(answers)) || connections.Load() != 1 {
 		t.Errorf("%d requests over %d connections", n.Load(), connections.Load())
@@ -64,7 +67,7 @@ func TestCertificateThatDoesNotVerifyIsNotTriedAgain(t *testing.T) {
 
 	strangers := &http.Transport{}
 	defer strangers.CloseIdleConnections()
-	_, err := asker(&http.Client{Transport: strangers}).fetch(t.Context(), endpoint{tokenURL: s.URL}, nil)
+	_, err := asker(&http.Client{Transport: strangers}).fetch(t.Context(), endpoint.Endpoint{URL: s.URL}, nil)
 	e, _ := errors.AsType[*Error](err)
 	if e == nil || e.Temporary() || !strings.Contains(err.Error(), "RootCAs in Config.TLS") {
 		t.Errorf("an unknown CA: %v", err)
@@ -77,7 +80,7 @@ func TestCertificateThatDoesNotVerifyIsNotTriedAgain(t *testing.T) {
 	roots.AddCert(s.Certificate())
 	named := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "as.other.invalid"}}
 	defer named.CloseIdleConnections()
-	_, err = asker(&http.Client{Transport: named}).fetch(t.Context(), endpoint{tokenURL: s.URL}, nil)
+	_, err = asker(&http.Client{Transport: named}).fetch(t.Context(), endpoint.Endpoint{URL: s.URL}, nil)
 	if e, _ := errors.AsType[*Error](err); e == nil || e.Temporary() {
 		t.Errorf("another host: %v", err)
 	}
@@ -91,7 +94,7 @@ func TestHTTPWhereHTTPSWasMeantIsTold(t *testing.T) {
 	s.Start()
 	defer s.Close()
 	_, err := asker(s.Client()).fetch(
-		t.Context(), endpoint{tokenURL: strings.Replace(s.URL, "http:", "https:", 1)}, nil,
+		t.Context(), endpoint.Endpoint{URL: strings.Replace(s.URL, "http:", "https:", 1)}, nil,
 	)
 	if !errors.Is(err, http.ErrSchemeMismatch) || !strings.Contains(err.Error(), "check the scheme of TokenURL") {
 		t.Error(err)
@@ -108,9 +111,9 @@ func TestRefusedConnectionIsTemporary(t *testing.T) {
 	}
 	address := l.Addr().String()
 	l.Close()
-	_, err = asker(&http.Client{}).fetch(t.Context(), endpoint{tokenURL: "http://" + address}, nil)
+	_, err = asker(&http.Client{}).fetch(t.Context(), endpoint.Endpoint{URL: "http://" + address}, nil)
 	e, _ := errors.AsType[*Error](err)
-	if e == nil || e.foresees() != passing || !strings.Contains(err.Error(), address) {
+	if e == nil || e.foresees() != outlook.Passing || !strings.Contains(err.Error(), address) {
 		t.Error(err)
 	}
 	if _, ok := errors.AsType[*net.OpError](err); !ok {

@@ -1,10 +1,14 @@
 package ccclient
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 
+	"github.com/ccclient/go-ccclient/internal/environ"
+	"github.com/ccclient/go-ccclient/internal/faults"
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
@@ -64,12 +68,78 @@ type Settings struct {
 // Of the files only CAFile is read now: the others may turn up later, and are read when a token is asked for. The error
 // lists every fault at once, each with the name of its field as it is in JSON and YAML, and with what the field may be.
 func (s Settings) Config(secret Secret) (Config, error) {
+	var found faults.List
 	r := reader{
-		name:   func(field string) string { return field },
+		faults: &found, name: func(field string) string { return field },
 		secret: secret, secretName: "the Secret", secretField: "client_secret_file",
 	}
 	cfg := r.config(s)
-	if err := r.err("invalid Settings"); err != nil {
+	if err := found.Err("invalid Settings"); err != nil {
+		return Config{}, fmt.Errorf("ccclient: %w", err)
+	}
+	return cfg, nil
+}
+
+// ConfigFromEnv returns the [Config] that the environment says, as [Settings.Config] does: with the prefix "ORDERS_",
+// ORDERS_ISSUER is Settings' issuer, and so on for each field, its name in capitals. Two more hold themselves what the
+// variables with _FILE name files for: CLIENT_SECRET, and PRIVATE_KEY, in a form that [ParseKey] reads.
+//
+//	ISSUER or TOKEN_URL, CLIENT_ID               who is asked, and who asks
+//	AUTH_METHOD                                  a name that [AuthByName] knows; see [Settings] for the default
+//	CLIENT_SECRET or CLIENT_SECRET_FILE          what the client authenticates with
+//	PRIVATE_KEY or PRIVATE_KEY_FILE, KEY_ID
+//	ASSERTION_FILE
+//	CERTIFICATE_FILE, CERTIFICATE_KEY_FILE
+//	CA_FILE                                      whom connections trust
+//	SCOPES, RESOURCES, ALLOWED_HOSTS             lists, by white space: a comma may be part of a scope
+//	AUDIENCE
+//	ENDPOINT_PARAMS                              form-encoded: tenant=north&trace=a%20b
+//	INSECURE_HTTP                                true or false
+//
+// An empty variable counts as one that is not set. White space around a value does not count; of CLIENT_SECRET it does,
+// but for one newline at its end. The environment is read now, and not again: only files rotate.
+//
+// A variable that has the prefix and is none of these is an error that names the nearest of them, so the prefix is
+// to be this configuration's own. Without a prefix, only what looks like one of them that is not set is an error:
+// CLIENTID, or SCOPE. The error lists every fault at once, each with the name of its variable and what that may be.
+// It repeats no secret.
+func ConfigFromEnv(prefix string) (Config, error) { return configFromEnv(prefix, os.Environ()) }
+
+func configFromEnv(prefix string, variables []string) (Config, error) {
+	e := environ.New(prefix, variables)
+	r := reader{faults: &e.Faults, name: e.Name}
+	s := Settings{
+		Issuer:             e.Text("issuer"),
+		TokenURL:           e.Text("token_url"),
+		ClientID:           e.Text("client_id"),
+		AuthMethod:         e.Text("auth_method"),
+		ClientSecretFile:   e.Text("client_secret_file"),
+		PrivateKeyFile:     e.Text("private_key_file"),
+		KeyID:              e.Text("key_id"),
+		AssertionFile:      e.Text("assertion_file"),
+		CertificateFile:    e.Text("certificate_file"),
+		CertificateKeyFile: e.Text("certificate_key_file"),
+		CAFile:             e.Text("ca_file"),
+		Scopes:             e.List("scopes"),
+		Audience:           e.Text("audience"),
+		Resources:          e.List("resources"),
+		EndpointParams:     e.Form("endpoint_params"),
+		AllowedHosts:       e.List("allowed_hosts"),
+		InsecureHTTP:       e.Flag("insecure_http"),
+	}
+	r.secretName, r.secretField, r.keyName = e.Name("client_secret"), e.Name("client_secret"), e.Name("private_key")
+	if secret := e.Secret("client_secret"); secret != "" {
+		r.secret = SecretString(secret)
+	}
+	if key := e.Text("private_key"); key != "" {
+		r.key = KeyFrom(SecretString(key))
+		if _, err := r.key(context.Background()); err != nil {
+			e.Faults.AddError(r.keyName, fmt.Errorf("%w: it is to be a private key in PEM, or a JWK", err))
+		}
+	}
+	cfg := r.config(s)
+	e.Unknown()
+	if err := e.Faults.Err("invalid environment"); err != nil {
 		return Config{}, fmt.Errorf("ccclient: %w", err)
 	}
 	return cfg, nil

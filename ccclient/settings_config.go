@@ -3,24 +3,22 @@ package ccclient
 import (
 	"cmp"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/ccclient/go-ccclient/internal/certfile"
+	"github.com/ccclient/go-ccclient/internal/faults"
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
 // A reader makes a Config of Settings, and collects what is wrong with these by the names that they were read under.
 type reader struct {
-	faults
-	name func(field string) string // of a field, as whoever reads an error knows it
+	faults *faults.List
+	name   func(field string) string // of a field, as whoever reads an error knows it
 
 	secret     Secret    // the client secret itself; nil: in a file
 	secretName string    // of secret
@@ -34,7 +32,7 @@ type reader struct {
 func (r *reader) config(s Settings) Config {
 	r.server(s)
 	if s.ClientID == "" {
-		r.add(r.name("client_id"), "required: the client identifier, as it is registered with the authorization server")
+		r.faults.Add(r.name("client_id"), "required: the client identifier, as it is registered with the authorization server")
 	}
 	cfg := Config{
 		TokenURL: s.TokenURL, Issuer: s.Issuer, ClientID: s.ClientID, Auth: r.auth(s), TLS: r.tls(s),
@@ -42,13 +40,13 @@ func (r *reader) config(s Settings) Config {
 		AllowedHosts: s.AllowedHosts, InsecureHTTP: s.InsecureHTTP,
 	}
 	for _, scope := range s.Scopes {
-		r.of(r.name("scopes"), checkScope(scope))
+		r.faults.AddError(r.name("scopes"), faults.CheckScope(scope))
 	}
 	for _, resource := range s.Resources {
-		r.of(r.name("resources"), checkResource(resource))
+		r.faults.AddError(r.name("resources"), faults.CheckResource(resource))
 	}
 	for _, pattern := range s.AllowedHosts {
-		r.of(r.name("allowed_hosts"), hosts.Validate(pattern))
+		r.faults.AddError(r.name("allowed_hosts"), hosts.Validate(pattern))
 	}
 	r.endpointParams(cfg)
 	return cfg
@@ -59,21 +57,21 @@ func (r *reader) server(s Settings) {
 	issuer, tokenURL := r.name("issuer"), r.name("token_url")
 	switch {
 	case s.Issuer == "" && s.TokenURL == "":
-		r.add(issuer, "required, unless %s is set: the authorization server's issuer, such as https://as.example.com", tokenURL)
+		r.faults.Add(issuer, "required, unless %s is set: the authorization server's issuer, such as https://as.example.com", tokenURL)
 	case s.Issuer != "" && s.TokenURL != "":
-		r.add(tokenURL, "set together with %s, from which it is discovered: use one of the two", issuer)
+		r.faults.Add(tokenURL, "set together with %s, from which it is discovered: use one of the two", issuer)
 	}
 	if s.TokenURL != "" {
-		r.of(tokenURL, r.checkURL(s.TokenURL, s.InsecureHTTP))
+		r.faults.AddError(tokenURL, r.checkURL(s.TokenURL, s.InsecureHTTP))
 	}
 	if s.Issuer == "" {
 		return
 	}
 	if strings.ContainsAny(s.Issuer, "?#") {
-		r.add(issuer, "an issuer has no query and no fragment (RFC 8414, section 2): leave them out")
+		r.faults.Add(issuer, "an issuer has no query and no fragment (RFC 8414, section 2): leave them out")
 		return
 	}
-	r.of(issuer, r.checkURL(s.Issuer, s.InsecureHTTP))
+	r.faults.AddError(issuer, r.checkURL(s.Issuer, s.InsecureHTTP))
 }
 
 // checkURL says what is wrong with a URL of the authorization server. It does not repeat it, as it may hold a key.
@@ -102,7 +100,8 @@ func (r *reader) auth(s Settings) Auth {
 	assertionName := r.either(false, "", "assertion_file", s.AssertionFile)
 	certificateName := r.either(false, "", "certificate_file", s.CertificateFile)
 	if s.KeyID != "" && keyName == "" && s.AuthMethod != "client_secret_jwt" {
-		r.add(r.name("key_id"), "set without %s, whose key it names, or client_secret_jwt", r.name("private_key_file"))
+		r.faults.Add(r.name("key_id"), "set without %s, whose key it names, or client_secret_jwt",
+			r.name("private_key_file"))
 	}
 	method := s.AuthMethod
 	if method == "" {
@@ -125,29 +124,29 @@ func (r *reader) auth(s Settings) Auth {
 	switch method {
 	case "client_secret_basic", "client_secret_basic_unencoded", "client_secret_post", "client_secret_jwt":
 		if secret == nil {
-			r.add(field, "%s needs a secret: set %s", method, r.secretField)
+			r.faults.Add(field, "%s needs a secret: set %s", method, r.secretField)
 			return nil
 		}
 	case "private_key_jwt":
 		switch {
 		case key == nil && assertionName == "":
-			r.add(field, "private_key_jwt needs a key or a ready assertion: set %s or %s",
+			r.faults.Add(field, "private_key_jwt needs a key or a ready assertion: set %s or %s",
 				r.name("private_key_file"), r.name("assertion_file"))
 			return nil
 		case key != nil && assertionName != "":
-			r.add(assertionName, "set together with %s, and either is for private_key_jwt: use one of the two", keyName)
+			r.faults.Add(assertionName, "set together with %s, and either is for private_key_jwt: use one of the two", keyName)
 			return nil
 		case key == nil:
 			return ClientAssertion(SecretFile(s.AssertionFile))
 		}
 	case "tls_client_auth", "self_signed_tls_client_auth":
 		if certificateName == "" {
-			r.add(field, "%s needs a client certificate: set %s", method, r.name("certificate_file"))
+			r.faults.Add(field, "%s needs a client certificate: set %s", method, r.name("certificate_file"))
 			return nil
 		}
 	}
 	auth, err := authByName(method, secret, key, AssertionOptions{KeyID: s.KeyID})
-	r.of(field, err)
+	r.faults.AddError(field, err)
 	return auth
 }
 
@@ -156,7 +155,7 @@ func (r *reader) auth(s Settings) Auth {
 func (r *reader) either(value bool, valueName, field, path string) string {
 	switch {
 	case value && path != "":
-		r.add(r.name(field), "set together with %s: use one of the two", valueName)
+		r.faults.Add(r.name(field), "set together with %s: use one of the two", valueName)
 		return valueName
 	case value:
 		return valueName
@@ -175,7 +174,7 @@ func (r *reader) inferred(all []given) string {
 	all = slices.DeleteFunc(all, func(g given) bool { return g.name == "" })
 	switch len(all) {
 	case 0:
-		r.add(r.secretField, "required, unless one of %s, %s and %s is set: what the client authenticates with",
+		r.faults.Add(r.secretField, "required, unless one of %s, %s and %s is set: what the client authenticates with",
 			r.name("private_key_file"), r.name("assertion_file"), r.name("certificate_file"))
 		return ""
 	case 1:
@@ -185,7 +184,7 @@ func (r *reader) inferred(all []given) string {
 	for _, g := range all {
 		names = append(names, g.name)
 	}
-	r.add(r.name("auth_method"), "required, since any of %s could authenticate the client: %s",
+	r.faults.Add(r.name("auth_method"), "required, since any of %s could authenticate the client: %s",
 		strings.Join(names, ", "), methodNames)
 	return ""
 }
@@ -193,7 +192,7 @@ func (r *reader) inferred(all []given) string {
 // tls returns what s says of connections; nil if it says nothing.
 func (r *reader) tls(s Settings) *tls.Config {
 	if s.CertificateKeyFile != "" && s.CertificateFile == "" {
-		r.add(r.name("certificate_key_file"), "set without %s, whose key it holds", r.name("certificate_file"))
+		r.faults.Add(r.name("certificate_key_file"), "set without %s, whose key it holds", r.name("certificate_file"))
 	}
 	if s.CertificateFile == "" && s.CAFile == "" {
 		return nil
@@ -204,32 +203,10 @@ func (r *reader) tls(s Settings) *tls.Config {
 	}
 	if s.CAFile != "" {
 		var err error
-		config.RootCAs, err = readCAs(s.CAFile)
-		r.of(r.name("ca_file"), err)
+		config.RootCAs, err = certfile.Pool(s.CAFile)
+		r.faults.AddError(r.name("ca_file"), err)
 	}
 	return config
-}
-
-// maxCAFile bounds what is read of a CA file, in bytes: a system's bundle has less than a tenth.
-const maxCAFile = 4 << 20
-
-func readCAs(path string) (*x509.CertPool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: it is to name a PEM file of certificates", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxCAFile+1))
-	switch pool := x509.NewCertPool(); {
-	case err != nil:
-		return nil, fmt.Errorf("%w: it is to name a PEM file of certificates", err)
-	case len(b) > maxCAFile:
-		return nil, fmt.Errorf("%s is larger than %d bytes: it is to name a PEM file of certificates", path, maxCAFile)
-	case !pool.AppendCertsFromPEM(b):
-		return nil, fmt.Errorf("%s has no certificate in it: it is to name a PEM file of certificates", path)
-	default:
-		return pool, nil
-	}
 }
 
 // endpointParams checks cfg.EndpointParams against the rest. It repeats no value.
@@ -250,11 +227,12 @@ func (r *reader) endpointParams(cfg Config) {
 	for _, name := range slices.Sorted(maps.Keys(cfg.EndpointParams)) {
 		switch by, taken := setBy[name]; {
 		case name == "":
-			r.add(r.name("endpoint_params"), "a parameter without a name: each is name=value")
+			r.faults.Add(r.name("endpoint_params"), "a parameter without a name: each is name=value")
 		case taken:
-			r.add(r.name("endpoint_params"), "%.60q is what %s sets: leave it out here", name, by)
+			r.faults.Add(r.name("endpoint_params"), "%.60q is what %s sets: leave it out here", name, by)
 		case name == "grant_type" && len(cfg.EndpointParams[name]) != 1:
-			r.add(r.name("endpoint_params"), "grant_type has %d values: give it one", len(cfg.EndpointParams[name]))
+			r.faults.Add(r.name("endpoint_params"), "grant_type has %d values: give it one",
+				len(cfg.EndpointParams[name]))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ccclient
 
 import (
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"net/url"
@@ -78,6 +79,59 @@ func hasEmpty(params url.Values) bool {
 		}
 	}
 	return false
+}
+
+// hash returns a hash of what t asks for. The order of scopes and of parameters does not change it.
+func (t *Target) hash(seed maphash.Seed) (h uint64) {
+	for _, scope := range t.Scopes {
+		h += maphash.String(seed, scope)
+	}
+	if t.Audience != "" {
+		h = mix(h, maphash.String(seed, t.Audience))
+	}
+	for _, resource := range t.Resources {
+		h = mix(h, maphash.String(seed, resource))
+	}
+	if len(t.EndpointParams) > 0 {
+		h ^= hashParams(seed, t.EndpointParams)
+	}
+	return h
+}
+
+func hashParams(seed maphash.Seed, params url.Values) (h uint64) {
+	for name, values := range params {
+		param := maphash.String(seed, name)
+		for _, value := range values {
+			param = mix(param, maphash.String(seed, value))
+		}
+		h += param
+	}
+	return h
+}
+
+// mix returns a hash of two, in this order. The factor is odd and has no pattern in its bits.
+func mix(a, b uint64) uint64 { return a*0x9E3779B97F4A7C15 + b }
+
+// sameScopes reports whether a and b have the same scopes, each as often.
+func sameScopes(a, b []string) bool {
+	if slices.Equal(a, b) || len(a) != len(b) {
+		return len(a) == len(b)
+	}
+	for _, scope := range a {
+		if count(a, scope) != count(b, scope) {
+			return false
+		}
+	}
+	return true
+}
+
+func count(list []string, s string) (n int) {
+	for _, e := range list {
+		if e == s {
+			n++
+		}
+	}
+	return n
 }
 
 // clone returns a copy that shares nothing with t, texts included: so whatever a caller of For builds for it can stay

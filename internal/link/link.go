@@ -1,4 +1,6 @@
-package ccclient
+// Package link says of an error that came in place of an answer what it means: whether time will mend it, and what a
+// person is to mend.
+package link
 
 import (
 	"cmp"
@@ -17,12 +19,13 @@ import (
 
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
 )
 
-// A link is what is known of the connections that everything goes through. It says of an error that came in place of an
-// answer what time will do about it, and what a person should.
-type link struct {
+// A Link is what is known of the connections that everything goes through: where they are configured, and how their TLS
+// handshakes went.
+type Link struct {
 	tls         string                  // where TLS is configured
 	replaced    bool                    // RootCAs is set there
 	proxies     string                  // where proxies are configured
@@ -38,13 +41,13 @@ type asking struct {
 	did  bool
 }
 
-// newLink returns the link of a configuration.
-func newLink(cfg *Config, certificate *clientcert.Certificate) *link {
-	l := &link{tls: "Config.TLS", proxies: "HTTPS_PROXY and NO_PROXY", certificate: certificate}
-	config := cfg.TLS
-	if cfg.HTTPClient != nil {
+// New returns the link of a configuration: connections of the library's own with config, which show certificate, or
+// those of client. All may be nil.
+func New(config *tls.Config, client *http.Client, certificate *clientcert.Certificate) *Link {
+	l := &Link{tls: "Config.TLS", proxies: "HTTPS_PROXY and NO_PROXY", certificate: certificate}
+	if client != nil {
 		l.tls, l.proxies = "the TLSClientConfig of HTTPClient's Transport", "the Proxy of HTTPClient's Transport"
-		if t, ok := cfg.HTTPClient.Transport.(*http.Transport); ok && t != nil {
+		if t, ok := client.Transport.(*http.Transport); ok && t != nil {
 			config = t.TLSClientConfig
 		}
 		if config != nil && len(config.Certificates) == 1 && config.GetClientCertificate == nil {
@@ -55,28 +58,39 @@ func newLink(cfg *Config, certificate *clientcert.Certificate) *link {
 	return l
 }
 
-// note keeps what a request to host has shown of its handshake.
-func (l *link) note(host string, h *clientcert.Handshake) {
+// Watch returns a context for one request, and what becomes known of its handshake.
+func (l *Link) Watch(ctx context.Context) (context.Context, *clientcert.Handshake) {
+	return l.certificate.Watch(ctx)
+}
+
+// Note keeps what a request to host has shown of its handshake.
+func (l *Link) Note(host string, h *clientcert.Handshake) {
 	if did, known := h.Asked(); known {
 		l.asked.Store(&asking{host, did})
 	}
 }
 
 // neverAsked reports whether the server at host is known not to ask for a client certificate.
-func (l *link) neverAsked(host string) bool {
+func (l *Link) neverAsked(host string) bool {
 	last := l.asked.Load()
 	return last != nil && last.host == host && !last.did
 }
 
 // certificateShown returns what there is to say of the client certificate, nil if there is none or nothing is known.
-func (l *link) certificateShown() *clientcert.Shown {
+func (l *Link) certificateShown() *clientcert.Shown {
 	return cmp.Or(l.certificate.Shown(), l.shown)
 }
 
-// judge returns what another attempt may bring after err, for which a request got no answer, and what to do about it:
-// the zero outlook and no hint if nothing is known. setting is where the URL comes from; empty: it is the caller's.
-// asked says that the server of this request had asked for a client certificate.
-func (l *link) judge(err error, setting string, asked bool) (o outlook, hint string) {
+// A Request is what there is to know of a request that got no answer.
+type Request struct {
+	Setting string // where its URL comes from; empty: it is the caller's
+	Plain   bool   // it went over plain HTTP
+	Asked   bool   // its server had asked for a client certificate
+}
+
+// Judge returns what another attempt may bring after err, for which r got no answer, and what to do about it: the zero
+// Outlook and no hint if nothing is known.
+func (l *Link) Judge(err error, r Request) (o outlook.Outlook, hint string) {
 	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, otherHost := errors.AsType[x509.HostnameError](err)
@@ -85,23 +99,25 @@ func (l *link) judge(err error, setting string, asked bool) (o outlook, hint str
 	alert := alertIn(err)
 	switch {
 	case refusal != nil:
-		return l.proxyRefused(refusal)
+		return l.ProxyRefused(refusal)
 	case unknownAuthority:
-		return settled, l.unknownCA()
+		return outlook.Settled, l.unknownCA()
 	case isInvalid && invalid.Reason == x509.Expired:
-		return settled, "the server's certificate has to be renewed, or this machine's clock is wrong"
+		return outlook.Settled, "the server's certificate has to be renewed, or this machine's clock is wrong"
 	case unverified, isInvalid, otherHost:
-		return settled, ""
+		return outlook.Settled, ""
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return settled, "the port does not speak TLS: check the scheme of " + cmp.Or(setting, "the URL")
+		return outlook.Settled, "the port does not speak TLS: check the scheme of " + cmp.Or(r.Setting, "the URL")
 	case tlsport.Alerts(err), errors.Is(err, tlsport.Err):
-		return settled, "the port speaks TLS: use https" + inSetting(setting)
+		return outlook.Settled, "the port speaks TLS: use https" + inSetting(r.Setting)
 	case alert != 0:
-		return l.alerted(alert)
-	case asked && l.expired() != "" && !timedOut(err): // in whatever words net/http says that it was cut off
-		return settled, l.expired()
-	case asked && brokenOff(err):
+		return l.Alerted(alert)
+	case r.Asked && l.expired() != "" && !timedOut(err): // in whatever words net/http says that it was cut off
+		return outlook.Settled, l.expired()
+	case r.Asked && brokenOff(err):
 		return 0, "the server asked for a client certificate and cut the connection: it may not accept the one in " + l.tls
+	case r.Plain && brokenOff(err):
+		return 0, "the server cut the connection: if its port speaks TLS, use https" + inSetting(r.Setting)
 	}
 	return 0, ""
 }
@@ -114,7 +130,7 @@ func inSetting(setting string) string {
 }
 
 // unknownCA says how to trust a CA.
-func (l *link) unknownCA() string {
+func (l *Link) unknownCA() string {
 	if l.replaced {
 		return "its CA is not among the RootCAs in " + l.tls + ", which stand in place of the system's: " +
 			"add it to a pool that begins as x509.SystemCertPool"
@@ -138,7 +154,7 @@ func brokenOff(err error) bool {
 // The alerts with which a server refuses a handshake for what cannot change by itself (RFC 8446, section 6.2).
 const (
 	alertHandshakeFailure       = 40
-	alertBadCertificate         = 42
+	AlertBadCertificate         = 42
 	alertUnsupportedCertificate = 43
 	alertCertificateRevoked     = 44
 	alertCertificateExpired     = 45
@@ -148,7 +164,7 @@ const (
 	alertProtocolVersion        = 70
 	alertInsufficientSecurity   = 71
 	alertUnrecognizedName       = 112
-	alertCertificateRequired    = 116
+	AlertCertificateRequired    = 116
 )
 
 // alertIn returns the TLS alert that the server sent, zero if err is none.
@@ -166,43 +182,44 @@ func alertIn(err error) int {
 	return 0
 }
 
-// alerted says what an alert of the server's means.
-func (l *link) alerted(alert int) (o outlook, hint string) {
+// Alerted says what an alert of the server's means.
+func (l *Link) Alerted(alert int) (o outlook.Outlook, hint string) {
 	s := l.certificateShown()
 	certificate := "the client certificate in " + l.tls
 	switch alert {
-	case alertCertificateRequired:
+	case AlertCertificateRequired:
 		if s == nil {
-			return settled, "the server wants a client certificate, which goes into " + l.tls
+			return outlook.Settled, "the server wants a client certificate, which goes into " + l.tls
 		}
-		return settled, "the server got no client certificate that it can use: check the one in " + l.tls
-	case alertHandshakeFailure, alertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked,
+		return outlook.Settled, "the server got no client certificate that it can use: check the one in " + l.tls
+	case alertHandshakeFailure, AlertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked,
 		alertCertificateExpired, alertCertificateUnknown, alertUnknownCA, alertAccessDenied:
 	case alertProtocolVersion, alertInsufficientSecurity:
-		return settled, "the server and " + l.tls + " agree on no version or cipher suite of TLS"
+		return outlook.Settled, "the server and " + l.tls + " agree on no version or cipher suite of TLS"
 	case alertUnrecognizedName:
-		return settled, "the server does not serve that name: check the host, or ServerName in " + l.tls
+		return outlook.Settled, "the server does not serve that name: check the host, or ServerName in " + l.tls
 	default:
 		return 0, ""
 	}
 	switch {
 	case s == nil:
-		return settled, "the server may want a client certificate, which goes into " + l.tls
+		return outlook.Settled, "the server may want a client certificate, which goes into " + l.tls
 	case l.expired() != "":
-		return settled, l.expired()
+		return outlook.Settled, l.expired()
 	case alert == alertCertificateExpired:
-		return settled, fmt.Sprintf("the server takes %s for expired, which is valid until %s: compare the clocks",
+		return outlook.Settled, fmt.Sprintf("the server takes %s for expired, which is valid until %s: compare the clocks",
 			certificate, inUTC(s.NotAfter))
 	case alert == alertCertificateRevoked:
-		return settled, certificate + " has been revoked: replace it"
+		return outlook.Settled, certificate + " has been revoked: replace it"
 	case alert == alertUnknownCA:
-		return settled, "the server has to trust the CA of " + certificate + l.wantsChain()
+		return outlook.Settled, "the server has to trust the CA of " + certificate + l.wantsChain()
 	}
-	return settled, "the server may not accept " + certificate + ": check that it knows that one" + l.wantsChain()
+	return outlook.Settled,
+		"the server may not accept " + certificate + ": check that it knows that one" + l.wantsChain()
 }
 
 // expired says that the client certificate is not valid now; empty if it is, or is not known.
-func (l *link) expired() string {
+func (l *Link) expired() string {
 	s, now := l.certificateShown(), time.Now()
 	switch {
 	case s == nil:
@@ -220,7 +237,7 @@ func inUTC(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // wantsChain says that a server may want more than the certificate alone: some take one that comes without its issuer
 // for self-signed.
-func (l *link) wantsChain() string {
+func (l *Link) wantsChain() string {
 	if s := l.certificateShown(); s == nil || s.SelfSigned || s.Chain > 1 {
 		return ""
 	}
@@ -228,8 +245,8 @@ func (l *link) wantsChain() string {
 		"tls.Certificate.Certificate"
 }
 
-// refusedCertificate says what to do when the server at host has refused a client that is known by its certificate.
-func (l *link) refusedCertificate(host string) string {
+// RefusedCertificate says what to do when the server at host has refused a client that is known by its certificate.
+func (l *Link) RefusedCertificate(host string) string {
 	switch {
 	case l.expired() != "":
 		return l.expired()
@@ -240,21 +257,23 @@ func (l *link) refusedCertificate(host string) string {
 	return "check ClientID, and that the server knows the certificate in " + l.tls + l.wantsChain()
 }
 
-// proxyRefused says what to do about a proxy's refusal.
-func (l *link) proxyRefused(e *connections.ProxyRefusal) (o outlook, hint string) {
+// ProxyRefused says what to do about a proxy's refusal.
+func (l *Link) ProxyRefused(e *connections.ProxyRefusal) (o outlook.Outlook, hint string) {
 	switch {
 	case e.Status == http.StatusProxyAuthRequired:
-		return settled, "the proxy wants a user and a password, which go into its URL: see " + l.proxies
-	case outlookOf(e.Status, "") == passing:
-		return passing, ""
+		return outlook.Settled, "the proxy wants a user and a password, which go into its URL: see " + l.proxies
+	case outlook.Of(e.Status, "") == outlook.Passing:
+		return outlook.Passing, ""
 	}
-	return settled, "have the proxy allow it, or go past the proxy: see " + l.proxies
+	return outlook.Settled, "have the proxy allow it, or go past the proxy: see " + l.proxies
 }
 
-// advising is what API calls go through: it adds to an error what to do about it, where that is known.
+// Advise returns what API calls go through: base, to whose errors it adds what to do about them, where that is known.
+func (l *Link) Advise(base http.RoundTripper) http.RoundTripper { return advising{base, l} }
+
 type advising struct {
 	http.RoundTripper
-	link *link
+	link *Link
 }
 
 func (a advising) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -262,7 +281,7 @@ func (a advising) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		return resp, nil
 	}
-	if _, hint := a.link.judge(err, "", false); hint != "" {
+	if _, hint := a.link.Judge(err, Request{Plain: r.URL.Scheme == "http"}); hint != "" {
 		err = fmt.Errorf("%w: %s", err, hint)
 	}
 	return resp, err

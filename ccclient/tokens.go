@@ -11,13 +11,39 @@ import (
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/outlook"
 )
+
+// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
+type tokens interface {
+	Token(context.Context) (*oauth2.Token, error)
+	Refresh(context.Context) (*oauth2.Token, error)
+	Invalidate(rejected *oauth2.Token)
+	Evict()              // drops the token; use brings it back
+	Evicted() bool       // the token was dropped, or had to make room
+	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
+}
+
+// notMade stands in for the tokens of a Client that is nil or a zero value.
+type notMade struct{}
+
+func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
+func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
+func (notMade) Invalidate(*oauth2.Token)                       {}
+func (notMade) Evict()                                         {}
+func (notMade) Evicted() bool                                  { return true }
+func (notMade) Held() *oauth2.Token                            { return nil }
+
+func errNotMade() error {
+	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
+}
 
 // rotating keeps the token of a client whose certificate may rotate. Tokens may be bound to the certificate (RFC 8705,
 // section 3), so there is a cache entry for each.
 type rotating struct {
 	registered func() *registration
 	key        string      // of the target
+	label      string      // of the target
 	local      bool        // see Client
 	fetch      cache.Fetch // gets a token with whatever certificate is shown
 
@@ -75,6 +101,13 @@ func (k *rotating) Held() *oauth2.Token {
 	return now.Entry.Held()
 }
 
+// Evict drops the token for the certificate that was used last.
+func (k *rotating) Evict() {
+	if now := k.current.Load(); now != nil {
+		now.Entry.Evict()
+	}
+}
+
 // Evicted reports whether there is no token for the certificate that was used last.
 func (k *rotating) Evicted() bool {
 	now := k.current.Load()
@@ -88,7 +121,7 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 	}
 	next := &certified{thumbprint: thumbprint}
 	fetch := func(ctx context.Context) (*oauth2.Token, error) { return k.fetchWith(ctx, next) }
-	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.local, fetch)
+	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.label, k.local, fetch)
 	k.current.Store(next)
 	return next.Entry
 }
@@ -98,9 +131,8 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 func (k *rotating) fetchWith(ctx context.Context, with *certified) (*oauth2.Token, error) {
 	certificate := k.registered().certificate
 	if !certificate.Check(ctx) && ctx.Err() != nil {
-		e := k.registered().failed(fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err()), passing)
-		e.unasked = true
-		return nil, e
+		err := fmt.Errorf("GetClientCertificate does not answer: %w", ctx.Err())
+		return nil, k.registered().failed(&Error{Err: err, outlook: outlook.Passing, unasked: true})
 	}
 	if certificate.Last() == with.thumbprint {
 		tok, err := k.fetch(ctx)
