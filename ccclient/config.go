@@ -191,7 +191,8 @@ func (cfg *Config) server() string {
 func (cfg Config) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, "+
 		"EndpointParams: %q, EndpointHeader: %q}",
-		redact.WithoutQuery(cfg.TokenURL), redact.WithoutQuery(cfg.Issuer), cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes,
+		redact.WithoutQuery(cfg.TokenURL), redact.WithoutQuery(cfg.Issuer), cfg.ClientID, factsOf(cfg.Auth).name,
+		cfg.Scopes,
 		cfg.Audience, cfg.Resources, redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
 }
 
