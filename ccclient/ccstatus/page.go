@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
 )
 
@@ -33,11 +34,11 @@ func conditionOf(s *ccclient.TokenStatus) condition {
 		return coolingDown
 	case s.Fetching:
 		return refreshing
-	case s.State == ccclient.StateFresh:
+	case s.State == cache.StateFresh:
 		return fresh
-	case s.State == ccclient.StateStale:
+	case s.State == cache.StateStale:
 		return stale
-	case s.State == ccclient.StateExpiring:
+	case s.State == cache.StateExpiring:
 		return expiring
 	default:
 		return none
@@ -121,11 +122,12 @@ func (r row) Name() string {
 // Age returns for how long the token has been there; empty if there is none.
 func (r row) Age() string { return span(r.now.Sub(r.Obtained), r.Obtained) }
 
-// ExpiresIn, RefreshIn, CoolDownFor and FailedAgo return how far away these are; empty if they are not.
+// ExpiresIn, RefreshIn, CoolDownFor, FailedAgo and FailingFor return how far away these are; empty if they are not.
 func (r row) ExpiresIn() string   { return span(r.Expiry.Sub(r.now), r.Expiry) }
 func (r row) RefreshIn() string   { return span(r.TokenStatus.Refresh.Sub(r.now), r.TokenStatus.Refresh) }
 func (r row) CoolDownFor() string { return span(r.CoolDown.Sub(r.now), r.CoolDown) }
 func (r row) FailedAgo() string   { return span(r.now.Sub(r.FailedAt), r.FailedAt) }
+func (r row) FailingFor() string  { return span(r.now.Sub(r.Since), r.Since) }
 
 // span returns d as people read it, of an instant that may be none.
 func span(d time.Duration, of time.Time) string {

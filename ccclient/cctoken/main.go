@@ -17,7 +17,7 @@
 //
 //	0  when it did what it was asked to
 //	1  when something else went wrong: the API was not reached, or answered call with 400 or above
-//	2  when it was used or configured wrongly: nothing was sent
+//	2  when it was used or configured wrongly
 //	3  when the authorization server cannot be reached, is not well or says not now: later it may work
 //	4  when the authorization server refuses: time alone will not mend it
 package main
@@ -133,7 +133,7 @@ func statusOf(err error) int {
 		return failed
 	case e.Temporary():
 		return unavailable
-	case e.Attempts == 0: // nothing was sent: a secret is missing, say
+	case e.StatusCode == 0: // the server has refused nothing: a secret is missing, say, or a CA
 		return misused
 	default:
 		return refused

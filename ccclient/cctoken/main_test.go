@@ -36,6 +36,8 @@ func TestExitStatusTellsWhatWentWrong(t *testing.T) {
 		"wrong secret": {[]string{"token"}, func(t *testing.T, _ *rig) {
 			t.Setenv("CLIENT_SECRET_FILE", file(t, "secret", "not-"+secret[:4]))
 		}, refused, "invalid_client"},
+		"missing secret": {[]string{"token"}, func(t *testing.T, _ *rig) { t.Setenv("CLIENT_SECRET_FILE", "missing") },
+			misused, "missing"},
 		"unknown scope": {[]string{"token"}, func(t *testing.T, _ *rig) { t.Setenv("SCOPES", "cancel") },
 			refused, "invalid_scope"},
 	} {
