@@ -272,3 +272,18 @@ func BenchmarkHandler10000(b *testing.B) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+func TestSpansAreAsPeopleReadThem(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "now", 0: "now", time.Millisecond: "under 1s", 1500 * time.Millisecond: "1s", 41 * time.Second: "41s",
+		10 * time.Minute: "10m", 90 * time.Second: "1m30s", time.Hour: "1h0m",
+		25*time.Hour + 7*time.Minute + 9*time.Second: "25h7m",
+	} {
+		if got := span(d, time.Now()); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+	if got := span(time.Second, time.Time{}); got != "" {
+		t.Errorf("of no instant: %q", got)
+	}
+}
