@@ -36,7 +36,7 @@ type Entry struct {
 	fetches atomic.Uint32
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
-	failed     *cooldown   // of this key since the last success; nil: none
+	failed     *backoff    // of this key since the last success; nil: none
 	rejections *rejections // nil: none yet
 	keeper     *keeper     // nil unless KeepFresh
 }
@@ -77,10 +77,10 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 // claims, act.
 func (e *Entry) tokenFor(ctx context.Context, visit *visit) (*oauth2.Token, error) {
 	for brought := 0; ; { // how many flights brought a token that was dead when it was to be handed out
-		if e.cache.life.Err() != nil {
+		if e.cache.closing.Err() != nil {
 			return nil, ErrClosed
 		}
-		e = e.registered()
+		e = e.readmitted()
 		e.mu.Lock()
 		now := e.cache.now()
 		e.heedRejection(now)
@@ -125,7 +125,7 @@ func (e *Entry) tokenFor(ctx context.Context, visit *visit) (*oauth2.Token, erro
 
 // claim books what act is about to do, so that nobody else does it too. e.mu is held.
 func (e *Entry) claim(
-	ctx context.Context, act action, v view, f *cooldown, now instant,
+	ctx context.Context, act action, v view, f *backoff, now instant,
 ) (fl *flight, news <-chan struct{}, started bool) {
 	if e.keeper != nil {
 		e.keeper.lastUse = now
@@ -164,7 +164,7 @@ func (e *Entry) wait(
 		return e.instead(errLookAgain)
 	case <-ctx.Done():
 		return e.instead(e.gaveUp(ctx, began))
-	case <-e.cache.life.Done():
+	case <-e.cache.closing.Done():
 		return nil, ErrClosed
 	}
 	if !e.cache.flights.landed(fl) {
@@ -173,7 +173,7 @@ func (e *Entry) wait(
 	if fl.err != nil {
 		return e.instead(fl.err)
 	}
-	e = e.registered()
+	e = e.readmitted()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.cache.now()
@@ -191,7 +191,7 @@ func (e *Entry) wait(
 
 // instead returns a living token rather than err.
 func (e *Entry) instead(err error) (*oauth2.Token, error) {
-	if e.cache.life.Err() != nil {
+	if e.cache.closing.Err() != nil {
 		return nil, ErrClosed
 	}
 	if s := e.current.Load(); s.phase(e.cache.now()) != gone {
@@ -212,18 +212,18 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	}
 	c := e.cache
 	ctx = orBackground(ctx)
-	e = e.registered()
+	e = e.readmitted()
 	if !c.begin() {
 		return nil, ErrClosed
 	}
 	defer c.end()
 	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
+	defer context.AfterFunc(c.closing, cancel)()
 	began := time.Now()
 	s, err := e.fetchNew(context.WithValue(limited, reasonKey{}, ReasonForced), began, refreshGrace)
 	switch {
-	case c.life.Err() != nil:
+	case c.closing.Err() != nil:
 		return nil, ErrClosed
 	case err != nil && errors.Is(err, errIgnoresContext) && ctx.Err() != nil:
 		return nil, e.gaveUp(ctx, began)
@@ -251,8 +251,8 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	return s.token, nil
 }
 
-// registered returns the entry that serves e's key: e, unless it was evicted and another was made since.
-func (e *Entry) registered() *Entry {
+// readmitted returns the entry that serves e's key: e, unless it was evicted and another was made since.
+func (e *Entry) readmitted() *Entry {
 	e.mu.Lock()
 	evicted := e.evicted
 	e.mu.Unlock()
@@ -263,7 +263,7 @@ func (e *Entry) registered() *Entry {
 }
 
 // lockServing returns the entry that serves e's key, with its mutex held: e, unless it was evicted and another was made
-// since. Unlike registered it readmits nothing, so what it returns may have been evicted.
+// since. Unlike readmitted it readmits nothing, so what it returns may have been evicted.
 func (e *Entry) lockServing() *Entry {
 	for {
 		e.mu.Lock()

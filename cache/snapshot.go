@@ -55,8 +55,8 @@ func (s *snapshot) phase(now instant) phase {
 	return fresh
 }
 
-// refresh is when s turns stale.
-func (s *snapshot) refresh() instant { return s.expiry.add(-s.ahead) }
+// turnsStale returns when s does.
+func (s *snapshot) turnsStale() instant { return s.expiry.add(-s.ahead) }
 
 // sent is when s was asked for (instant.mono).
 func (s *snapshot) sent() int64 { return s.expiry.mono - int64(s.life) }
