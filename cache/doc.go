@@ -22,7 +22,8 @@
 // There is no goroutine between fetches (a timer, with Options.KeepFresh), and no clock to inject: tests run it in a
 // testing/synctest bubble.
 //
-// How it does it, one cold token from call to answer, the words and who owns which goroutine, is in [docs/architecture.md].
+// How it does it, one cold token from call to answer, the words and who owns which goroutine, is in
+// [docs/architecture.md].
 //
 // # What is stable
 //

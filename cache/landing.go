@@ -60,8 +60,8 @@ func (fl *flight) land(ctx context.Context, o *outcome) *backoff {
 }
 
 // publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
-// that is current then. One that the resource has already rejected is handed out too, there being no other. n gets what is
-// to be told. e.mu is held.
+// that is current then. One that the resource has already rejected is handed out too, there being no other. n gets
+// what is to be told. e.mu is held.
 func (e *Entry) publish(s, held *snapshot, now instant, n *notice) (current *snapshot) {
 	if latest := e.current.Load(); latest != held && latest.phase(now) == fresh && !latest.rejected {
 		return latest // Refresh got it meanwhile, and asked later.
