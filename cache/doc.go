@@ -1,5 +1,6 @@
 // Package cache keeps tokens fresh. It knows nothing of HTTP: a [Fetch] gets a token from wherever tokens come from, a
-// [Cache] decides when, and hands the token out to any number of callers.
+// [Cache] decides when, and hands the token out to any number of callers. [docs/architecture.md] has the table by which
+// it decides, and follows a fetch through it.
 //
 // # What it promises
 //

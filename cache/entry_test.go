@@ -96,15 +96,27 @@ func TestServersRefreshInGoesBeforeRefreshAt(t *testing.T) {
 	}
 }
 
-func TestExpiredTokenIsNeverHandedOut(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		r.lifetime = 100 * time.Second
-		r.want("token-1")
-		time.Sleep(100 * time.Second)
-		outage := errors.New("outage")
-		r.set(func(s *server) { s.err = outage })
-		r.wantError(outage)
-	})
+func TestTokenThatIsNoGoodIsNotHandedOutInAnOutage(t *testing.T) {
+	for name, spoil := range map[string]func(*rig){
+		"expired":  func(*rig) { time.Sleep(1000 * time.Second) },
+		"rejected": func(r *rig) { r.invalidate("token-1") },
+		"rejected inside the margin": func(r *rig) {
+			time.Sleep(995 * time.Second)
+			r.want("token-1")
+			r.invalidate("token-1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+				r.lifetime = 1000 * time.Second
+				r.want("token-1")
+				outage := errors.New("outage")
+				r.set(func(s *server) { s.err = outage })
+				spoil(r)
+				r.wantError(outage)
+			})
+		})
+	}
 }
 
 func TestInsideTheMarginCallersWaitForTheFetch(t *testing.T) {
@@ -317,32 +329,23 @@ func TestNoContextIsTakenForBackground(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsTheServersWord(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		slow := &failure{retryAfter: 40 * time.Second}
-		r.err = slow
-		r.wantError(slow)
-		time.Sleep(40*time.Second - 1)
-		r.wantError(slow)
-		r.wantRequests(1)
-		time.Sleep(4*time.Second + 1) // jitter only upwards
-		r.wantError(slow)
-		r.wantRequests(2)
-	})
-}
-
 func TestRetryAfterIsHeededForAnHourAtMost(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		slow := &failure{retryAfter: 24 * time.Hour}
-		r.err = slow
-		r.wantError(slow)
-		time.Sleep(time.Hour - 1)
-		r.wantError(slow)
-		r.wantRequests(1)
-		time.Sleep(time.Nanosecond)
-		r.wantError(slow)
-		r.wantRequests(2)
-	})
+	for _, test := range []struct{ said, heeded, jitter time.Duration }{
+		{40 * time.Second, 40 * time.Second, 4 * time.Second}, // jitter only upwards
+		{24 * time.Hour, time.Hour, 0},
+	} {
+		inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+			slow := &failure{retryAfter: test.said}
+			r.err = slow
+			r.wantError(slow)
+			time.Sleep(test.heeded - 1)
+			r.wantError(slow)
+			r.wantRequests(1)
+			time.Sleep(test.jitter + 1)
+			r.wantError(slow)
+			r.wantRequests(2)
+		})
+	}
 }
 
 func TestRetryAfterIsHeededWhileTheTokenLives(t *testing.T) {

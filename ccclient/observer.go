@@ -29,7 +29,7 @@ type listener = aside.Listener[Trace]
 
 func newObserver(cfg *Config) *observer {
 	o := new(observer)
-	if l := cfg.logger(); l != nil {
+	if l := cfg.Logger; l != nil {
 		o.logger = l.With(slog.String("client_id", cfg.ClientID), slog.String("server", cfg.server()))
 		o.log = &listener{To: logTrace(o.logger)}
 		o.all = append(o.all, o.log)
