@@ -70,6 +70,9 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 	v := visit{began: time.Now()}
 	tok, err := e.tokenFor(ctx, &v)
 	e.noteVisit(ctx, &v, err)
+	if err == nil && v.waited && time.Until(tok.Expiry) <= 0 { // while a hook was told of it
+		return e.tokenFor(ctx, &visit{began: v.began})
+	}
 	return tok, err
 }
 

@@ -56,5 +56,8 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 			l.put(context.WithoutCancel(ctx), serving, s)
 		}()
 	}
+	if s.phase(c.now()) == gone { // while a hook was told of it
+		return nil, ErrExpired
+	}
 	return s.token, nil
 }
