@@ -78,12 +78,17 @@ func (e *Entry) publish(s, held *snapshot, now instant, n *notice) (current *sna
 }
 
 // fail notes that a fetch failed: for all keys, if the error says so, or for this one. When the one that probes for all
-// fails in a way that says nothing (it hung, it panicked), that is no better than what was. e.mu is held.
+// fails in a way that says nothing (it hung, it panicked), that is no better than what was. But it may be this key
+// alone: it pauses for longer, so that another is the next to probe. e.mu is held.
 func (e *Entry) fail(why failure, sent, now instant, probing bool) *backoff {
 	g := &e.cache.gate
 	if why.said.Shared || probing && !why.tells {
+		f := g.fail(why, sent, now)
 		e.failed = nil
-		return g.fail(why, sent, now)
+		if !why.said.Shared {
+			e.failed = f.after(why, now, rand.Float64())
+		}
+		return f
 	}
 	if last := g.failed.Load(); why.answered && (last == nil || why.tells && !sent.before(last.at)) {
 		g.answer(now) // to say what is wrong with this key
