@@ -64,6 +64,7 @@ machine() {
 	go version
 	echo "$(uname -srm), $(nproc) processors"
 	echo "node $(node --version 2>/dev/null || echo 'is missing'), npm $(npm --version 2>/dev/null || echo 'is missing')"
+	python3 --version || echo "python3 is missing"
 	git log -1 --format='commit %h, %cs: %s'
 }
 
@@ -71,6 +72,7 @@ install() {
 	local missing=()
 	command -v redis-server >/dev/null || missing+=(redis-server)
 	command -v "$(go env CC)" >/dev/null || missing+=(gcc libc6-dev) # for the race detector
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
 	if ((${#missing[@]})); then
 		local sudo=
 		if (($(id -u) != 0)); then sudo=sudo; fi
@@ -81,10 +83,7 @@ install() {
 		}
 	fi
 	redis-server --version
-	git ls-files '*package-lock.json' | while read -r lock; do
-		echo "npm ci in ${lock%/*}"
-		(cd "${lock%/*}" && npm ci --no-audit --no-fund)
-	done
+	internal/interop/setup.sh
 }
 
 formatted() {

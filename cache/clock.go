@@ -14,6 +14,9 @@ func (c *Cache) at(t time.Time) instant { return instant{int64(t.Sub(c.epoch)), 
 
 func (c *Cache) now() instant { return c.at(time.Now()) }
 
+// time returns i by the wall clock.
+func (i instant) time() time.Time { return time.Unix(0, i.wall) }
+
 func (i instant) add(d time.Duration) instant { return instant{i.mono + int64(d), i.wall + int64(d)} }
 
 // before reports whether j is still to come on both clocks: the one that says sooner counts.

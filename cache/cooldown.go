@@ -44,6 +44,7 @@ const (
 type failure struct {
 	err      error
 	tells    bool // it is a CoolDowner
+	answered bool // the server has answered, and not with what is about all keys
 	said     CoolDown
 	outdater Outdater // nil: it cannot be asked whether its cause has gone
 }
@@ -55,6 +56,8 @@ func newFailure(err error) failure {
 		f.said = c.CoolDown()
 	}
 	f.outdater, _ = errors.AsType[Outdater](err)
+	f.answered = !f.said.Shared && !f.said.Local && !errors.As(err, new(*panicError)) &&
+		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 	return f
 }
 

@@ -11,7 +11,9 @@
 //
 // A token that has expired is never handed out, and one that lives is never withheld because a refresh failed. Failures
 // are shared as well: while one cools down, callers get its error at once and the server gets no request. One that is
-// about all keys ([CoolDown].Shared) keeps them all from the server, until one of them has tried again.
+// about all keys ([CoolDown].Shared) keeps them all from the server, until one of them has tried again. The first
+// request of a Cache goes alone for the same reason: with a wrong secret a thousand keys make one failed login. Its
+// answer lets the others go, all at once; one that hangs is waited for a third of its FetchTimeout.
 //
 // A resource that rejects a token says so with Invalidate, which names the token: a late rejection of the last one does
 // not hurt its successor, and a resource that rejects everything does not cause a fetch each time.

@@ -16,19 +16,22 @@ import (
 // Whoever claims a refresh starts the flight, or joins it, under Entry.mu, under which it lands too. So a claim is
 // always that of a flight that is still to land, and landing is the one place where it ends.
 type flight struct {
-	entry *Entry    // whose Fetch is called
-	held  *snapshot // its token when the flight started
-	probe *cooldown // the failure whose probe was claimed by whoever started the flight; nil: none
+	entry   *Entry    // whose Fetch is called
+	held    *snapshot // its token when the flight started
+	probe   *cooldown // the failure whose probe was claimed by whoever started the flight; nil: none
+	answers uint64    // of gate.answers, when the flight started
 
 	news chan struct{} // closed, and replaced, when there is something to look at; flights.mu guards it
 
 	// Set before the flight lands.
-	token *snapshot
-	err   error
+	token  *snapshot
+	source Source // of a token that it brought; empty: of none
+	err    error
 
 	// What it holds on its way, touched by its own goroutine only.
 	asked  time.Time     // when the server was last asked; zero: not yet
-	probes *cooldown     // the failure of all keys for which it went through the gate; nil: that was open
+	heeded *cooldown     // the failure of all keys, cooled down or to be probed, that it has seen; nil: none
+	inside bool          // it has entered the gate, and not left
 	lease  lease         // the right to fetch for the fleet
 	marked time.Time     // until then another process fetches without a lease
 	store  time.Duration // what is left of storeTimeout for the Store's part
@@ -42,20 +45,24 @@ type flights struct {
 
 // join returns e's flight and what to wait for, and starts it if there is none. The leader's values reach the fetch,
 // its cancellation does not. e.mu is held.
-func (e *Entry) join(ctx context.Context, probe *cooldown) (*flight, <-chan struct{}) {
+func (e *Entry) join(
+	ctx context.Context, probe *cooldown, now instant,
+) (fl *flight, news <-chan struct{}, started bool) {
 	all := &e.cache.flights
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if fl := all.byKey[e.key]; fl != nil {
-		return fl, fl.news
+		return fl, fl.news, false
 	}
-	fl := &flight{entry: e, held: e.current.Load(), probe: probe, news: make(chan struct{}), store: storeTimeout}
+	fl = &flight{entry: e, held: e.current.Load(), probe: probe, answers: e.cache.gate.answers.Load(),
+		news: make(chan struct{}), store: storeTimeout}
+	ctx = context.WithValue(context.WithoutCancel(ctx), reasonKey{}, e.reason(now))
 	if all.byKey == nil {
 		all.byKey = make(map[string]*flight)
 	}
 	all.byKey[e.key] = fl
-	go fl.run(context.WithoutCancel(ctx)) // Close joins it.
-	return fl, fl.news
+	go fl.run(ctx) // Close joins it.
+	return fl, fl.news, true
 }
 
 // wake lets those who wait for key's flight look at what was published beside it. Entry.mu is held.
@@ -93,22 +100,33 @@ type outcome struct {
 	deferUntil int64     // until then (instant.mono) another process refreshes
 }
 
+// source returns where the token came from.
+func (o *outcome) source() Source {
+	switch {
+	case o.fetched:
+		return SourceServer
+	case o.new:
+		return SourceStore
+	}
+	return SourceFlight // It was there when the flight looked again.
+}
+
 // run is the flight: find out, publish, and only then share, for which nobody waits.
 func (fl *flight) run(ctx context.Context) {
 	c := fl.entry.cache
 	if !c.begin() {
-		fl.land(&outcome{err: ErrClosed})
+		fl.land(ctx, &outcome{err: ErrClosed})
 		return
 	}
 	defer c.end()
-	ctx, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
+	limited, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 
-	o := fl.find(ctx)
-	failed := fl.land(&o)
+	o := fl.find(limited)
+	failed := fl.land(ctx, &o)
 	if l := fl.entry.secondLevel(); l != nil {
-		l.share(ctx, fl, o, failed)
+		l.share(limited, fl, o, failed)
 	}
 }
 
@@ -120,7 +138,7 @@ func (fl *flight) find(ctx context.Context) outcome {
 		e.mu.Lock()
 		now := c.now()
 		held := e.current.Load()
-		shared := c.gate.failed.Load() // before the view, so that what comes between is seen by enter
+		fl.heeded = c.gate.failed.Load() // before the view, so that what comes between is seen by enter
 		v, f := e.view(now)
 		e.mu.Unlock()
 		v.due = true // claimed by whoever started this flight, as is the probe
@@ -139,33 +157,32 @@ func (fl *flight) find(ctx context.Context) outcome {
 		if v.cooling && !f.outdated(ctx, c) {
 			return outcome{err: f.err}
 		}
-		probes, busy := c.gate.enter(shared)
-		if busy != nil {
-			select {
-			case <-busy:
-				continue
-			case <-ctx.Done():
-				if f := c.gate.failed.Load(); f != nil {
-					return outcome{err: f.err}
-				}
-				return outcome{err: context.Cause(ctx)}
-			}
-		}
-		if probes {
-			fl.probes = shared
-		}
+		var o outcome
 		if second == nil {
-			return fl.fetchNew(ctx)
+			o = fl.fetchNew(ctx)
+		} else {
+			o = second.find(ctx, fl)
 		}
-		if o := second.find(ctx, fl); o.err != errLookAgain {
+		if o.err != errLookAgain {
 			return o
 		}
-		fl.leaveGate()
 	}
 }
 
-// fetchNew asks the server for a token.
+// fetchNew asks the server for a token, when the gate lets it.
 func (fl *flight) fetchNew(ctx context.Context) outcome {
+	c := fl.entry.cache
+	g, patience := &c.gate, c.opt.FetchTimeout
+	if fl.heeded == nil {
+		patience /= 3 // It may be the one key that hangs; there is time left to ask for this one.
+	}
+	if err := g.enter(ctx, fl, patience); err != nil {
+		if f := g.failed.Load(); f != nil && err != errLookAgain {
+			err = f.err
+		}
+		return outcome{err: err}
+	}
+	fl.inside = true
 	fl.asked = time.Now()
 	s, err := fl.entry.fetchNew(ctx, fl.asked, grace)
 	return outcome{token: s, new: err == nil, fetched: err == nil, err: err}
@@ -173,14 +190,22 @@ func (fl *flight) fetchNew(ctx context.Context) outcome {
 
 // fetchNew gets a token from the server.
 func (e *Entry) fetchNew(ctx context.Context, sent time.Time, grace time.Duration) (*snapshot, error) {
+	if e.cache.life.Err() != nil {
+		return nil, ErrClosed // ctx may not have heard of it yet.
+	}
 	e.mu.Lock()
 	e.rejections.spend(e.cache.at(sent))
 	e.mu.Unlock()
+	e.fetches.Add(1)
 	tok, err := callAside(ctx, e.cache, grace, e.fetch)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		var s *snapshot
+		if s, err = e.cache.newSnapshot(e.keepKnownExpiry(tok, sent), sent, time.Now()); err == nil {
+			return s, nil
+		}
 	}
-	return e.cache.newSnapshot(e.keepKnownExpiry(tok, sent), sent, time.Now())
+	e.counted().failures.Add(1)
+	return nil, err
 }
 
 // keepKnownExpiry returns tok with the expiry that is known of it, if it is the current token once more and nobody says
@@ -203,7 +228,7 @@ func (e *Entry) keepKnownExpiry(tok *oauth2.Token, sent time.Time) *oauth2.Token
 
 // land publishes what the flight found or notes its failure, which it returns if it is one for the fleet, says when the
 // next refresh is due, and sends everybody to look.
-func (fl *flight) land(o *outcome) *cooldown {
+func (fl *flight) land(ctx context.Context, o *outcome) *cooldown {
 	c := fl.entry.cache
 	var why failure
 	if o.err != nil {
@@ -212,70 +237,64 @@ func (fl *flight) land(o *outcome) *cooldown {
 	e := fl.entry.lockServing()
 	now := c.now()
 	var failed *cooldown
-	again := false
+	var n notice
 	switch {
 	case c.life.Err() != nil:
 		o.err = ErrClosed // A token is shared all the same.
 	case o.new:
 		if !fl.asked.IsZero() {
-			c.gate.open(now)
+			c.gate.answer(now)
 		}
 		var current *snapshot
-		current, again = e.publish(o.token, fl.held, now)
+		current = e.publish(o.token, fl.held, now, &n)
 		o.fetched = o.fetched && current == o.token
 		o.token = current
 	case o.adopted != nil:
 		e.adopt(o.adopted)
+		n.began = o.adopted
 	case !fl.asked.IsZero():
-		failed = e.fail(why, c.at(fl.asked), now, fl.probes != nil)
+		failed = e.fail(why, c.at(fl.asked), now, fl.heeded != nil)
+		n.began = failed
 	}
 	removed := e.evicted
-	if unseen := e.current.Load().phase(now) != gone; again || failed != nil {
+	if n.ended[1] = c.gate.over.Swap(nil); n != (notice{}) {
 		// Before those who wait see it. Who comes now is served, or refused, without a flight.
 		e.mu.Unlock()
-		if again {
-			c.logSameTokenAgain(e.key)
-		} else {
-			c.logFetchFailed(e.key, failed, unseen)
-		}
+		e.tell(ctx, n)
 		e = fl.entry.lockServing()
 		now = c.now()
 	}
 	e.scheduleRefresh(now, o.deferUntil)
 	e.keep(now)
-	fl.token, fl.err = o.token, o.err
+	fl.token, fl.source, fl.err = o.token, o.source(), o.err
 	c.flights.land(fl)
 	e.mu.Unlock()
 
-	fl.leaveGate()
+	if fl.inside {
+		c.gate.leave()
+	}
 	if removed || why.said.Local || errors.As(o.err, new(*panicError)) {
 		return nil // It is nobody else's business.
 	}
 	return failed
 }
 
-func (fl *flight) leaveGate() {
-	if fl.probes != nil {
-		fl.entry.cache.gate.leave()
-		fl.probes = nil
-	}
-}
-
 // publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
 // that is current then. One that the resource has already rejected is handed out too, there being no other, and again
 // is true. e.mu is held.
-func (e *Entry) publish(s, held *snapshot, now instant) (current *snapshot, again bool) {
+func (e *Entry) publish(s, held *snapshot, now instant, n *notice) (current *snapshot) {
 	if latest := e.current.Load(); latest != held && latest.phase(now) == fresh && !latest.rejected {
-		return latest, false // Refresh got it meanwhile, and asked later.
+		return latest // Refresh got it meanwhile, and asked later.
 	}
-	e.failed = nil
+	n.ended[0], e.failed = e.failed, nil
 	if e.rejections != nil {
 		e.rejections.forced = false
 	}
 	if !e.evicted {
 		e.current.Store(s)
 	}
-	return s, e.rejections.knows(s.token.AccessToken)
+	n.again = e.rejections.knows(s.token.AccessToken)
+	return s
 }
 
 // fail notes that a fetch failed: for all keys, if the error says so, or for this one. When the one that probes for all
@@ -286,8 +305,8 @@ func (e *Entry) fail(why failure, sent, now instant, probing bool) *cooldown {
 		e.failed = nil
 		return g.fail(why, sent, now)
 	}
-	if last := g.failed.Load(); why.tells && last != nil && !sent.before(last.at) {
-		g.open(now) // The server has answered since, to say what is wrong with this key.
+	if last := g.failed.Load(); why.answered && (last == nil || why.tells && !sent.before(last.at)) {
+		g.answer(now) // to say what is wrong with this key
 	}
 	e.failed = e.failed.after(why, now, rand.Float64())
 	return e.failed

@@ -1,62 +1,92 @@
 package cache
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// A gate is before the server, for all keys of a Cache. It is open until a failure is about all of them (see
-// CoolDown.Shared). When that has cooled down, one flight goes through, and the others wait for what becomes of it: a
-// success of any key opens the gate.
+// A gate is before the server, for all keys of a Cache. While nothing good is known of the server, since it has not
+// answered yet or a failure was about all keys (see CoolDown.Shared), one request goes ahead as the probe. The others
+// wait for its answer, which lets all of them go. After that a few go at once without one.
 type gate struct {
-	failed atomic.Pointer[cooldown] // nil: open
+	failed  atomic.Pointer[cooldown] // about all keys, and no answer since; nil: none
+	over    atomic.Pointer[cooldown] // that has ended, and nobody has been told; nil: none
+	answers atomic.Uint64            // of the server, other than a failure about all keys
+	opened  atomic.Int64             // when the server last gave a token (instant.wall)
 
-	opened atomic.Int64 // when the server last gave a token (instant.wall)
-
-	mu    sync.Mutex    // guards what follows, and the storing of failed
-	probe chan struct{} // closed when the flight that went through has ended; nil: none has
+	mu   sync.Mutex    // guards what follows, and the storing of failed
+	out  int           // requests that no answer has come to
+	last time.Time     // when the last of them went
+	news chan struct{} // closed when there is something to look at; nil: nobody waits
 }
 
-// enter lets a flight through that has seen f, the failure that has cooled down or is to be probed, nil if the gate was
-// open; or returns what the flight has to wait for before it looks again. One that probes leaves through leave.
-func (g *gate) enter(f *cooldown) (probes bool, busy <-chan struct{}) {
+// mostUnanswered is how many requests go ahead of the answer that the others wait for.
+const mostUnanswered = 8
+
+// enter waits until fl may ask the server: until an answer has come since fl began, or few enough are without one; but
+// one that hangs is waited for no longer than patience before another goes. With errLookAgain things are not as fl has
+// seen them. Who has entered leaves.
+func (g *gate) enter(ctx context.Context, fl *flight, patience time.Duration) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case g.failed.Load() != f:
-		return false, lookAgain
-	case f == nil:
-		return false, nil
-	case g.probe != nil:
-		return false, g.probe
+	for {
+		if g.failed.Load() != fl.heeded {
+			return errLookAgain
+		}
+		most, wait := 1, patience-time.Since(g.last)
+		if fl.heeded == nil && g.answers.Load() > 0 {
+			most = mostUnanswered
+		}
+		if g.out < most || g.answers.Load() != fl.answers || wait <= 0 {
+			g.out++
+			g.last = time.Now()
+			return nil
+		}
+		if err := g.await(ctx, wait); err != nil {
+			return err
+		}
 	}
-	g.probe = make(chan struct{})
-	return true, nil
 }
 
-// lookAgain is a channel that nobody has to wait for.
-var lookAgain = func() <-chan struct{} {
-	ch := make(chan struct{})
-	close(ch)
-	return ch
-}()
-
-// shut reports whether the gate was shut since a flight went through that probes for f, or for none.
-func (g *gate) shut(f *cooldown) bool {
-	latest := g.failed.Load()
-	return latest != nil && latest != f
+// await waits for news, for so long at most. g.mu is held, but not meanwhile.
+func (g *gate) await(ctx context.Context, most time.Duration) error {
+	if g.news == nil {
+		g.news = make(chan struct{})
+	}
+	news := g.news
+	g.mu.Unlock()
+	defer g.mu.Lock()
+	t := time.NewTimer(most)
+	defer t.Stop()
+	select {
+	case <-news:
+	case <-t.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
-// leave sends those who wait back to look at how things are now.
+// wake has those who wait look again. g.mu is held.
+func (g *gate) wake() {
+	if g.news != nil {
+		close(g.news)
+		g.news = nil
+	}
+}
+
+// leave is for a request that has ended, when what came of it has been said.
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	close(g.probe)
-	g.probe = nil
+	g.out--
+	g.wake()
 }
 
-// fail closes the gate. Requests that were under way together count once.
+// fail shuts the gate. Requests that were under way together count once.
 func (g *gate) fail(why failure, sent, now instant) *cooldown {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,23 +99,32 @@ func (g *gate) fail(why failure, sent, now instant) *cooldown {
 		}
 	}
 	g.failed.Store(f)
+	g.wake()
 	return f
 }
 
-// adopt closes the gate for a failure of another process.
+// adopt shuts the gate for a failure of another process.
 func (g *gate) adopt(f *cooldown) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.failed.Store(g.failed.Load().longer(f, f.at))
+	g.wake()
 }
 
-// open says that the server has answered what it was asked.
-func (g *gate) open(now instant) {
-	g.opened.Store(now.wall)
-	if g.failed.Load() == nil {
-		return
-	}
+// answer says that the server has answered what it was asked.
+func (g *gate) answer(now instant) {
+	g.answers.Add(1)
+	g.forgive(now)
+}
+
+// forgive says that the failure is over, as a success of another process tells: the next request is a probe no more
+// than it was before.
+func (g *gate) forgive(now instant) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.failed.Store(nil)
+	g.opened.Store(now.wall)
+	if f := g.failed.Swap(nil); f != nil {
+		g.over.Store(f)
+	}
+	g.wake()
 }

@@ -29,7 +29,7 @@ func callAside[T any](
 	c.join()
 	go func() { // Owned by c: end tells Close.
 		defer c.end()
-		r := result{err: errors.New("the call ended its goroutine")}
+		r := result{err: &panicError{errors.New("the call ended its goroutine")}}
 		defer func() {
 			if p := recover(); p != nil {
 				r.err = panicked(p)

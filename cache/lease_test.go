@@ -79,7 +79,7 @@ func TestEndOfAFetchIsNotTheStoresFault(t *testing.T) {
 		if _, err := fleet[0].Token(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Token: %v", err)
 		}
-		if log.Len() > 0 {
+		if strings.Contains(log.String(), "store") {
 			t.Errorf("the Store is blamed:\n%s", &log)
 		}
 		time.Sleep(time.Second)
@@ -396,7 +396,7 @@ func TestLockIsGivenBackThoughThePutFailed(t *testing.T) {
 				st.full.Store(true)
 				st.put.Store(int64(slow))
 				go func() { // One Put fails, no more.
-					time.Sleep(s.delay + time.Millisecond)
+					time.Sleep(s.delay + 1) // Nobody else looks in the instant of the Put.
 					st.full.Store(false)
 					st.put.Store(0)
 				}()

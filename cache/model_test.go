@@ -81,7 +81,8 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), keys: []string{"a", "b", "c"}[:1+seed%3]}
 	w.server = &truth{t: t, life: w.between(time.Second, 100*time.Second), tokens: make(map[string]*issued),
-		blocked: make(map[*process]time.Time)}
+		blocked: make(map[*process]time.Time), answered: make(map[*process]bool),
+		shut: make(map[*process]time.Time), probe: make(map[*process]time.Time)}
 	w.store = &faultyStore{Store: cache.Memory(), calls: make(map[*process]int)}
 	w.churn = w.rng.IntN(4) == 0
 	for i := range 1 + w.rng.IntN(5) {
@@ -99,7 +100,7 @@ func (w *world) start(i int) *process {
 		last: make(map[string]*issued)}
 	o := cache.Options{
 		KeepFresh:    w.rng.IntN(2) == 0,
-		FetchTimeout: 6 * time.Second,
+		FetchTimeout: fetchTimeout,
 		ExpiryMargin: w.between(0, 10*time.Second),
 		Logger:       slog.New(&needyHandler{p}),
 	}
@@ -477,7 +478,12 @@ type truth struct {
 	n       int
 	history []string
 	blocked map[*process]time.Time // who has been told to ask nothing until then
-	dead    map[*issued]bool
+
+	// What a process knows of the server, from its own requests.
+	answered map[*process]bool      // something else than a failure about all keys
+	shut     map[*process]time.Time // since when it knows of such a failure
+	probe    map[*process]time.Time // when it sent the request under way, while it knows nothing good
+	dead     map[*issued]bool
 }
 
 type issued struct {
@@ -538,6 +544,8 @@ type told struct{ cool cache.CoolDown }
 func (e *told) Error() string            { return "told" }
 func (e *told) CoolDown() cache.CoolDown { return e.cool }
 
+const fetchTimeout = 6 * time.Second
+
 const patienceAsked = 15 * time.Second
 
 func (s *truth) answer(ctx context.Context, p *process, key string) (*oauth2.Token, error) {
@@ -553,7 +561,23 @@ func (s *truth) answer(ctx context.Context, p *process, key string) (*oauth2.Tok
 		s.t.Errorf("%s asks for %s %v before it may\n%s", p.name, key, until.Sub(sent),
 			strings.Join(s.history[max(0, len(s.history)-25):], "\n"))
 	}
+	if shut, is := s.shut[p]; ctx.Value(forced{}) == nil && (is || !s.answered[p]) {
+		if last, out := s.probe[p]; out && last.After(shut) && sent.Sub(last) < fetchTimeout/3 {
+			s.t.Errorf("%s asks for %s, though it knows nothing good and has asked %v ago\n%s", p.name, key,
+				sent.Sub(last), strings.Join(s.history[max(0, len(s.history)-25):], "\n"))
+		}
+		s.probe[p] = sent
+	}
 	s.mu.Unlock()
+	ended := func() {
+		s.set(func(s *truth) {
+			if s.probe[p].Equal(sent) {
+				delete(s.probe, p)
+			}
+		})
+	}
+	defer ended()
+	defer context.AfterFunc(ctx, ended)()
 	switch mode {
 	case hangs:
 		<-ctx.Done()
@@ -572,13 +596,21 @@ func (s *truth) answer(ctx context.Context, p *process, key string) (*oauth2.Tok
 	s.note("%s is answered for %s, what it asked at %v (mode %d)", p.name, key, sent.Format("04:05.000"), mode)
 	switch mode {
 	case down:
+		if ctx.Value(forced{}) == nil {
+			s.shut[p] = time.Now()
+		}
 		return nil, &told{cache.CoolDown{Shared: true}}
 	case askPatience:
 		if ctx.Value(forced{}) == nil {
+			s.shut[p] = time.Now()
 			s.blocked[p] = time.Now().Add(patienceAsked)
 		}
 		return nil, &told{cache.CoolDown{RetryAfter: patienceAsked, Shared: true}}
 	case refuseKey:
+		s.answered[p] = true
+		if !sent.Before(s.shut[p]) {
+			delete(s.shut, p)
+		}
 		if !sent.Before(s.blocked[p]) {
 			delete(s.blocked, p)
 		}
@@ -588,17 +620,24 @@ func (s *truth) answer(ctx context.Context, p *process, key string) (*oauth2.Tok
 	case repeats:
 		for _, i := range slices.Backward(s.latest) {
 			if i.key == key && i.lives() {
-				clear(s.blocked)
+				s.succeeded(p)
 				return &oauth2.Token{AccessToken: i.text, TokenType: "Bearer",
 					ExpiresIn: int64(time.Until(i.ends) / time.Second), Expiry: i.ends}, nil
 			}
 		}
 	}
-	clear(s.blocked) // Those who see the token in the Store may ask as well.
+	s.succeeded(p)
 	i := &issued{text: fmt.Sprint("token-", len(s.tokens)+1, "-of-", key), key: key, ends: sent.Add(life)}
 	s.tokens[i.text] = i
 	s.latest = append(s.latest, i)
 	return &oauth2.Token{AccessToken: i.text, TokenType: "Bearer", Expiry: i.ends}, nil
+}
+
+// succeeded notes that p gets a token. Those who see it in the Store may ask as well. s.mu is held.
+func (s *truth) succeeded(p *process) {
+	s.answered[p] = true
+	clear(s.blocked)
+	clear(s.shut)
 }
 
 // note keeps what happened, for when a seed fails. s.mu is held.

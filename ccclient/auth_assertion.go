@@ -27,7 +27,7 @@ func ClientSecretJWT(s Secret, o AssertionOptions) Auth {
 		listed:     []string{"client_secret_jwt"},
 		parameters: assertionParameters,
 		signs:      true,
-		remedy: "check ClientID, the secret, AssertionOptions.Audience and Algorithm, and the clock; " +
+		remedy: "check ClientID, the secret, AssertionOptions.Audience, AssertionOptions.Algorithm and the clock; " +
 			"if they are right, try ClientSecretBasic",
 		identity: o.identity(),
 	}, func(r Request, secret string) (Credentials, error) {

@@ -41,6 +41,7 @@ type Client struct {
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
 	local      bool                 // the token goes into no Store: its key would give away a secret
+	stepUp     *stepUp              // what its transports spend; nil: its token
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes
@@ -68,9 +69,12 @@ type registration struct {
 	allowedHosts []string
 	insecureHTTP bool
 	replayLimit  int64
+	stepUp       bool // resources may ask for more
 
 	derived memo.Memo[Client] // the clients that For made, by what their tokens are for
 	seed    maphash.Seed      // of the hashes in it
+
+	observer *observer
 
 	warnedOfLocal atomic.Bool
 }
@@ -101,7 +105,11 @@ func (c *Client) AccessToken(ctx context.Context) (string, error) {
 // other request and heeds no cool-down: it is for diagnosis, and for those who know better. Use Token, whose errors it
 // shares.
 func (c *Client) Refresh(ctx context.Context) (*oauth2.Token, error) {
+	since := time.Now()
 	tok, err := c.kept().Refresh(ctx)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) && c.made() {
+		return nil, c.gaveUp(&cache.GaveUp{Since: since, Last: err, Err: ctx.Err()})
+	}
 	return tok, c.explain(ctx, err)
 }
 
@@ -159,7 +167,8 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 			outside = r.link.Advise(outside)
 		}
 	}
-	return &transport.Transport{
+	t := &transport.Transport{
+		OnRejection:  r.observer.rejections(c.target.Label),
 		Source:       c,
 		Base:         base,
 		Outside:      outside,
@@ -168,6 +177,10 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		ReplayLimit:  r.replayLimit,
 		DPoP:         r.dpop,
 	}
+	if c.stepUp != nil {
+		t.Source, t.Challenged = c.stepUp, c.stepUp.challenged
+	}
+	return t
 }
 
 // closePatience is how long Close waits for what ignores that it is to end.
@@ -192,6 +205,7 @@ func (c *Client) Close() error {
 	err := r.cache.Close()
 	r.certificate.Close(patience)
 	r.exchanger.close()
+	r.observer.close(patience)
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
 		r.uncertified.CloseIdleConnections()
@@ -240,13 +254,13 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 		return nil, r.failed(&Error{Err: err, outlook: outlook.Settled, ofTarget: true})
 	}
 	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
-		r.exchanger.log.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.holder.Held), &c.news)
 	form := target.form()
 	tok, err := r.exchanger.fetch(ctx, form)
 	if err == nil {
-		c.noteGranted(form, tok)
+		c.noteGranted(ctx, form, tok)
 	}
 	return tok, err
 }

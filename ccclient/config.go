@@ -110,6 +110,18 @@ type Config struct {
 	// Retry bounds the attempts at one token request.
 	Retry Retry
 
+	// StepUp lets APIs ask for more than the Config does. A 401 or 403 of [Client.HTTPClient] or [Client.Transport]
+	// whose challenge says insufficient_scope (RFC 6750, section 3.1) is met by a token for the scopes of the Config
+	// and those that the challenge names; one that says insufficient_claims (Microsoft Entra's claims challenge) by a
+	// token request with these as "claims", merged with those of EndpointParams. If the server grants that, the request
+	// is sent once more, and the Client's transports spend such tokens from then on; if not, the response is the
+	// caller's. A Config without Scopes keeps those that the server says it granted; set Scopes if it says nothing.
+	//
+	// Whoever is given tokens can then have others made, with any scope that the client may have, and be sent them: set
+	// AllowedHosts, and let the server grant the client no more than the program needs. New targets are asked for as
+	// forced refreshes are: at once, then not before 1 s, doubling to 60 s. [Client.Token] does not step up.
+	StepUp bool
+
 	// Cache says when to refresh, how much to hold, and where to share tokens. Its Logger is the one below; it may be
 	// set here instead, but both are a fault. Tokens of an Auth of your own go into Store only if it has an identity,
 	// see [Auth]. Nor does a token go into it whose key would hold a secret that whoever reads the Store's keys could
@@ -118,9 +130,13 @@ type Config struct {
 	// warning.
 	Cache cache.Options
 
-	// Logger hears of attempts (debug) and of failures that callers do not see (warn). Never of a secret or a token.
+	// Logger hears of attempts (debug), of what StepUp adds (info) and of failures that callers do not see (warn).
+	// Never of a secret or a token.
 	// Nil: silent.
 	Logger *slog.Logger
+
+	// Trace hears of what happens, for metrics and spans. Nil: nobody does.
+	Trace *Trace
 }
 
 // Retry bounds the attempts at getting one token. An attempt finds out where the token endpoint is, if an Issuer is set

@@ -25,6 +25,7 @@ type moody struct {
 	mu     sync.Mutex // guards what follows
 	mood   func(form url.Values, basic string) (status int, header http.Header, body string)
 	asked  []time.Time
+	delay  time.Duration
 	reads  int // of the client's secret
 	secret string
 }
@@ -45,6 +46,14 @@ func (m *moody) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer m.mu.Unlock()
 	m.asked = append(m.asked, time.Now())
 	status, header, answer := m.mood(form, password)
+	if m.delay > 0 {
+		m.mu.Unlock()
+		time.Sleep(m.delay)
+		m.mu.Lock()
+	}
+	if status == 0 {
+		return nil, errors.New("no route to host")
+	}
 	if header == nil {
 		header = make(http.Header)
 	}
@@ -68,6 +77,12 @@ func (m *moody) config() ccclient.Config {
 	}
 }
 
+func (m *moody) requests() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.asked)
+}
+
 // askAll has n targets of c ask at one moment, and returns how many got a token.
 func askAll(t *testing.T, c *ccclient.Client, n int) int {
 	t.Helper()
@@ -86,10 +101,47 @@ func askAll(t *testing.T, c *ccclient.Client, n int) int {
 	return int(got.Load())
 }
 
+func TestColdClientOfTwoHundredTargetsSendsOneRequest(t *testing.T) {
+	for name, x := range map[string]struct {
+		status int // 0: the server cannot be reached
+		header http.Header
+		body   string
+	}{
+		"wrong secret": {401, nil, `{"error":"invalid_client"}`},
+		"Retry-After":  {429, http.Header{"Retry-After": {"60"}}, `{}`},
+		"unavailable":  {503, http.Header{"Retry-After": {"60"}}, ``},
+		"unreachable":  {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &moody{secret: "secret", delay: 50 * time.Millisecond}
+				m.mood = func(url.Values, string) (int, http.Header, string) {
+					return x.status, x.header.Clone(), x.body
+				}
+				c, err := ccclient.New(m.config())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				for wave := 1; wave <= 2; wave++ {
+					start := time.Now()
+					if got := askAll(t, c, 200); got != 0 || time.Since(start) != m.delay {
+						t.Errorf("%d targets have a token after %v", got, time.Since(start))
+					}
+					if n := m.requests(); n != wave {
+						t.Errorf("%d requests in %d waves", n, wave)
+					}
+					time.Sleep(70 * time.Second) // longer than any pause
+				}
+			})
+		})
+	}
+}
+
 func TestRetryAfterOfOneTargetIsHeededByFiveHundred(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := true
-		m := &moody{secret: "secret"}
+		m := &moody{secret: "secret", delay: 20 * time.Millisecond}
 		m.mood = func(url.Values, string) (int, http.Header, string) {
 			if busy {
 				return 429, http.Header{"Retry-After": {"60"}}, `{}`
@@ -101,13 +153,15 @@ func TestRetryAfterOfOneTargetIsHeededByFiveHundred(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		askAll(t, c, 1)
-		first := len(m.asked)
+		askAll(t, c, 500)
+		if n := m.requests(); n != 1 {
+			t.Errorf("%d requests before the first answer was known", n)
+		}
 		for start := time.Now(); time.Since(start) < 5*time.Minute; time.Sleep(time.Second) {
 			askAll(t, c, 500)
 		}
-		if probes := len(m.asked) - first; first != 1 || probes > 5 || probes < 3 {
-			t.Errorf("%d requests, then %d in five minutes", first, probes)
+		if n := m.requests(); n < 4 || n > 6 {
+			t.Errorf("%d requests in five minutes", n)
 		}
 		for i := 1; i < len(m.asked); i++ {
 			if pause := m.asked[i].Sub(m.asked[i-1]); pause < time.Minute {
@@ -125,7 +179,7 @@ func TestRetryAfterOfOneTargetIsHeededByFiveHundred(t *testing.T) {
 
 func TestWrongSecretOfTwoHundredTargetsIsTriedOnceAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &moody{secret: "wrong"}
+		m := &moody{secret: "wrong", delay: 20 * time.Millisecond}
 		m.mood = func(_ url.Values, password string) (int, http.Header, string) {
 			if password != "right" {
 				return 401, nil, `{"error":"invalid_client"}`
@@ -139,12 +193,14 @@ func TestWrongSecretOfTwoHundredTargetsIsTriedOnceAPause(t *testing.T) {
 		defer c.Close()
 		const long = 10 * time.Minute
 		askAll(t, c, 200)
-		first := len(m.asked) // What was under way when the first answer came cannot be called back.
-		for start := time.Now(); time.Since(start) < long; time.Sleep(100 * time.Millisecond) {
+		if n := m.requests(); n != 1 {
+			t.Errorf("%d failed logins before the first answer was known", n)
+		}
+		for start := time.Now(); time.Since(start) < long; time.Sleep(500 * time.Millisecond) {
 			askAll(t, c, 200)
 		}
 		// 5, 10, 20, 40, and then 60 s each, less a quarter at most.
-		if n := len(m.asked) - first; n > 20 || n < 8 || first > 200 {
+		if n := m.requests(); n > 18 || n < 12 {
 			t.Errorf("%d failed logins in %v", n, long)
 		}
 		if most := int(long/time.Second) + 3*len(m.asked); m.reads > most {

@@ -28,7 +28,7 @@ type endpoints struct {
 }
 
 func newEndpoints(
-	cfg *Config, client *http.Client, l *link.Link, dpop *transport.DPoP, mtls bool,
+	cfg *Config, client *http.Client, l *link.Link, dpop *transport.DPoP, mtls bool, o *observer,
 ) (endpoints, error) {
 	e := endpoints{
 		fixed: endpoint.Endpoint{URL: cfg.TokenURL}, issuer: cfg.Issuer, auth: factsOf(cfg.Auth),
@@ -43,8 +43,7 @@ func newEndpoints(
 		return e, err
 	}
 	e.discoverer, err = discovery.New(discovery.Options{
-		Issuer: cfg.Issuer, HTTPClient: client, InsecureHTTP: cfg.InsecureHTTP,
-		Kept: logger{cfg.Logger}.metadataKept,
+		Issuer: cfg.Issuer, HTTPClient: client, InsecureHTTP: cfg.InsecureHTTP, Begin: o.discoveryOf(cfg),
 	})
 	return e, err
 }
@@ -73,7 +72,7 @@ func (e *endpoints) undiscovered(err error) *Error {
 		error
 		Permanent() bool
 	}](err)
-	judged, hint := e.link.Judge(err, "Issuer", false)
+	judged, hint := e.link.Judge(err, link.Request{Setting: "Issuer", Plain: endpoint.Endpoint{URL: e.issuer}.Plain()})
 	failed.Hint = hint
 	if permanent != nil && permanent.Permanent() {
 		failed.outlook = outlook.Settled

@@ -24,6 +24,9 @@ import (
 	"github.com/ccclient/go-ccclient/transport"
 )
 
+// clientCredentials is the grant type where EndpointParams set no other.
+const clientCredentials = "client_credentials"
+
 // An exchanger makes token requests for one client. Each is an [exchange]; fetch makes as many as it may take.
 type exchanger struct {
 	clientID  string
@@ -34,7 +37,7 @@ type exchanger struct {
 	retry     Retry
 	dpop      *transport.DPoP // nil: bearer tokens
 	link      *link.Link      // what is known of the client's connections; nil: of those without a Config
-	log       logger
+	observer  *observer       // who hears of attempts
 	recent    *redact.Recent
 }
 
@@ -43,6 +46,9 @@ func newExchanger(x exchanger) *exchanger {
 	x.header = field.Canonical(x.header)
 	x.recent = new(redact.Recent)
 	x.retry = x.retry.withDefaults()
+	if x.observer == nil {
+		x.observer = new(observer)
+	}
 	if x.link == nil {
 		x.link = link.New(nil, nil, nil)
 	}
@@ -75,7 +81,7 @@ func (x *exchanger) exchange(ctx context.Context, ep endpoint.Endpoint, form url
 	defer cancel()
 	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form), held: heldOf(ctx)}
 	if ex.form.Get("grant_type") == "" {
-		ex.form.Set("grant_type", "client_credentials")
+		ex.form.Set("grant_type", clientCredentials)
 	}
 	req, e := ex.prepare(ctx)
 	if e != nil {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
@@ -112,7 +113,9 @@ func (ex *exchange) unsendable(err error) *Error {
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
 func (ex *exchange) unreachable(ctx context.Context, err error) *Error {
-	o, hint := ex.link.Judge(err, ex.endpoint.Setting(), ex.asked)
+	o, hint := ex.link.Judge(err, link.Request{
+		Setting: ex.endpoint.Setting(), Plain: ex.endpoint.Plain(), Asked: ex.asked,
+	})
 	err = withoutURL(err)
 	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -23,6 +22,29 @@ import (
 // hint says of a refusal what its cause is beyond what the server said, and what to do about it, where that can be
 // known. broken is why the answer's body could not be read, if so.
 func (ex *exchange) hint(
+	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
+) (hint string, cause error) {
+	hint, cause = ex.remedy(e, a, broken, r)
+	if space := ex.whiteSpace(); e.mayBeOfClient() && !strings.Contains(hint, space) {
+		if hint != "" {
+			hint += "; "
+		}
+		hint += space
+	}
+	return hint, cause
+}
+
+// mayBeOfClient reports whether the server may have refused who the client is, in whatever words.
+func (e *Error) mayBeOfClient() bool {
+	switch e.Code {
+	case UnsupportedGrantType, InvalidScope, InvalidTarget, InvalidAuthorizationDetails:
+		return false
+	}
+	return !e.Temporary() && (!e.misplaced || e.refusesClient())
+}
+
+// remedy is hint, but for what may be wrong whatever the server said.
+func (ex *exchange) remedy(
 	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
 ) (hint string, cause error) {
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
@@ -45,6 +67,9 @@ func (ex *exchange) hint(
 		}
 		e.misplaced = false
 		return hint, nil
+	case e.StatusCode == http.StatusNotAcceptable:
+		e.misplaced = false
+		return "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept", nil
 	case page.HTML && outlook.Of(e.StatusCode, "") == outlook.Passing:
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return "it may be from a proxy in front of the token endpoint", cause
@@ -52,6 +77,9 @@ func (ex *exchange) hint(
 		return ex.refusedClient(e, r), page
 	case page.HTML:
 		return "check " + ex.endpoint.Setting(), page
+	case e.misplaced && e.StatusCode == http.StatusNotFound && e.Code+ErrorCode(e.Description) != "":
+		return "check " + ex.endpoint.Setting() + "; if that is right, check ClientID",
+			errors.New("there may be no token endpoint at this address")
 	case e.misplaced && e.StatusCode != http.StatusUnauthorized && e.StatusCode != http.StatusForbidden:
 		return "check " + ex.endpoint.Setting(), errors.New("there is no token endpoint at this address")
 	case ex.wantsDPoP(e):
@@ -65,7 +93,8 @@ func (ex *exchange) hint(
 			"%s; then allow grant_type %q for this client at the server", ex.refusedClient(e, r), grant,
 		), nil
 	case errors.Is(e, InvalidClient), e.Code == AccessDenied && e.StatusCode == http.StatusUnauthorized,
-		!e.Code.registered() && (e.StatusCode == http.StatusForbidden || e.StatusCode == http.StatusNotFound):
+		!e.Code.registered() && e.StatusCode == http.StatusForbidden, e.StatusCode == http.StatusNotFound,
+		(e.Code == InvalidRequest || e.Code == InvalidGrant || !e.Code.registered()) && aboutCredentials(e):
 		return ex.refusedClient(e, r), nil
 	case e.Code == UnsupportedGrantType:
 		return fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", grant), nil
@@ -77,8 +106,6 @@ func (ex *exchange) hint(
 		return fmt.Sprintf("the resources asked for were %q, the audience %q", ex.form["resource"], audience), nil
 	case e.Code == InvalidDPoPProof:
 		return "this machine's clock may be wrong", nil
-	case e.StatusCode == http.StatusNotAcceptable:
-		return "the server can answer with nothing that the request accepts: EndpointHeader may set another Accept", nil
 	case bare(e) && ex.dpop == nil && len(ex.endpoint.DPoP) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
 		return "the server lists algorithms for DPoP and may want a proof: set DPoPKey", nil
 	case bare(e) && e.Code != InvalidGrant && (e.StatusCode == http.StatusBadRequest || e.Code == InvalidRequest):
@@ -100,22 +127,35 @@ func mayBeMisplaced(e *Error, page bool) bool {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
 		http.StatusPermanentRedirect, http.StatusMethodNotAllowed, http.StatusGone:
 		return true
-	case http.StatusNotFound:
+	case http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden: // Spring's at every unknown path is 401
 		return page || !aboutClient(e)
-	case http.StatusUnauthorized, http.StatusForbidden: // Spring answers so at every path that is not its own.
-		return page || bare(e)
 	}
 	return page && outlook.Of(e.StatusCode, "") != outlook.Passing && e.StatusCode != http.StatusProxyAuthRequired
 }
 
-// bare reports whether the server said nothing of why: a number in place of a code is the status again.
+// bare reports whether the server said nothing of why: what it says repeats the code or the status, at most.
 func bare(e *Error) bool {
-	return (e.Code == "" || e.Code == InvalidRequest || e.Code == InvalidGrant ||
-		e.Code == ErrorCode(strconv.Itoa(e.StatusCode))) && e.Description == ""
+	said := e.Description
+	switch {
+	case e.Code == InvalidRequest, e.Code == InvalidGrant:
+	case e.Code.registered():
+		return false
+	default:
+		said += " " + string(e.Code)
+	}
+	const filler = "http error the is bad invalid request grant"
+	known := strings.Fields(strings.ToLower(fmt.Sprintln(e.StatusCode, http.StatusText(e.StatusCode), filler)))
+	noWord := func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }
+	for word := range strings.FieldsFuncSeq(strings.ToLower(said), noWord) {
+		if !slices.Contains(known, word) {
+			return false
+		}
+	}
+	return true
 }
 
-// aboutClient reports whether a 404 with words of its own is about the client, which is not known (OpenStack Keystone
-// answers so), and not about the address. A framework's words repeat the status, or tell of a path.
+// aboutClient reports whether a 401, 403 or 404 with words of its own is about the client (OpenStack Keystone's 404
+// says that it is not known), and not about the address. A framework's words repeat the status, or tell of a path.
 func aboutClient(e *Error) bool {
 	said := strings.ToLower(string(e.Code) + " " + e.Description)
 	switch {
@@ -125,15 +165,19 @@ func aboutClient(e *Error) bool {
 		return true
 	}
 	return !containsAny(said, "not found", "not_found", "notfound", "no route", "route", "path", "url", "uri", "page",
-		"endpoint", "realm", "tenant", "resource", "cannot post", "404")
+		"endpoint", "realm", "tenant", "resource", "cannot post", "token", "404")
 }
 
-// aboutCredentials reports whether an unauthorized_client, which is about the grant by RFC 6749, is rather about who
-// the client is: Keycloak says so of a wrong secret.
+// aboutCredentials reports whether a code that RFC 6749 has for something else, or none of its codes, is about who the
+// client is: Keycloak says unauthorized_client of a wrong secret, others have words of their own.
 func aboutCredentials(e *Error) bool {
 	said := strings.ToLower(e.Description)
-	return containsAny(said, "credential", "secret", "invalid client", "unknown client", "client not found") ||
-		said == "" && e.StatusCode == http.StatusUnauthorized
+	if !e.Code.registered() {
+		said += " " + strings.ReplaceAll(strings.ToLower(string(e.Code)), "_", " ")
+	}
+	return containsAny(said, "credential", "secret", "invalid client", "unknown client", "client not found",
+		"was not found", "authentication fail", "client_id", "client id") ||
+		e.Code == UnauthorizedClient && said == "" && e.StatusCode == http.StatusUnauthorized
 }
 
 func containsAny(s string, parts ...string) bool {

@@ -1,38 +1,43 @@
 package ccclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/backoff"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/outlook"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // fetch gets a new token for what form asks, in as many attempts as it may take. Its error is an [*Error].
 func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, error) {
 	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1, moved: 1}
 	for attempt := 1; ; attempt++ {
-		began := time.Now()
-		ep, tok, e := x.attempt(ctx, form)
+		ep, tok, e, tell := x.attempt(ctx, form, attempt)
 		if e == nil {
 			noteFailure(ctx, nil)
-			x.log.attempt(ctx, ep.Host(), attempt, time.Since(began), nil, 0)
 			return tok, nil
 		}
 		e.Attempts = attempt
 		noteFailure(ctx, e)
+		var wait time.Duration
+		again := false
 		if ctx.Err() != nil {
-			return nil, e.endedBy(ctx)
+			e = e.endedBy(ctx)
+		} else {
+			wait, again = x.repeat(ctx, ep, e, &left)
 		}
-		took := time.Since(began)
-		wait, again := x.repeat(ctx, ep, e, &left)
-		x.log.attempt(ctx, ep.Host(), attempt, took, e, wait)
+		tell(again, wait)
 		if !again {
 			return nil, e
 		}
@@ -42,15 +47,44 @@ func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, 
 	}
 }
 
-// attempt finds out where to ask, and makes one exchange there.
-func (x *exchanger) attempt(ctx context.Context, form url.Values) (endpoint.Endpoint, *oauth2.Token, *Error) {
-	ep, e := x.endpoints.locate(ctx)
+// attempt finds out where to ask, and makes one exchange there. If there is no token, tell is to be called with what
+// follows.
+func (x *exchanger) attempt(ctx context.Context, form url.Values, n int) (
+	ep endpoint.Endpoint, tok *oauth2.Token, e *Error, tell func(again bool, wait time.Duration),
+) {
+	ep, e = x.endpoints.locate(ctx)
 	if e != nil {
 		e.client, e.host = x.clientID, ep.Host()
-		return ep, nil, x.concealEarly(ctx, e)
+		return ep, nil, x.concealEarly(ctx, e), func(bool, time.Duration) {}
 	}
-	tok, e := x.exchange(ctx, ep, form)
-	return ep, tok, e
+	traced, end := x.observer.tokenRequest(ctx, x.requestInfo(ctx, ep, form, n))
+	began := time.Now()
+	tok, e = x.exchange(traced, ep, form)
+	done := TokenRequestDone{Took: time.Since(began)}
+	if e == nil {
+		done.StatusCode, done.Expiry = http.StatusOK, tok.Expiry
+		if scope, ok := tok.Extra("scope").(string); ok {
+			done.Scopes = strings.Fields(redact.New(x.recent.All()...).Clean(scope))
+		}
+		end(done)
+		return ep, tok, nil, nil
+	}
+	return ep, nil, e, func(again bool, wait time.Duration) {
+		told := *e // The one that callers get may still be changed.
+		done.StatusCode, done.Code, done.Err, done.Again, done.Wait = e.StatusCode, e.Code, &told, again, wait
+		end(done)
+	}
+}
+
+// requestInfo says what the token request of the nth attempt is.
+func (x *exchanger) requestInfo(ctx context.Context, ep endpoint.Endpoint, form url.Values, n int) TokenRequestInfo {
+	host, port := ep.HostPort()
+	label, _ := ctx.Value(labelKey{}).(string)
+	return TokenRequestInfo{
+		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: factsOf(x.auth).name,
+		GrantType: cmp.Or(form.Get("grant_type"), clientCredentials), Scopes: strings.Fields(form.Get("scope")),
+		Reason: cache.ReasonOf(ctx), Attempt: n,
+	}
 }
 
 // Repetitions are those that one token request has left, of each kind.

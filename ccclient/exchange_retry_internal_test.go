@@ -590,7 +590,9 @@ func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 			fails(errors.New("canary-secret")),
 			respond(200, `{"access_token":"canary-token","token_type":"Bearer","expires_in":60}`),
 		)
-		x.log = logger{slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		x.observer = newObserver(&Config{
+			Logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		})
 		if _, err := ask(t.Context(), x); err != nil {
 			t.Fatal(err)
 		}
@@ -600,7 +602,7 @@ func TestAttemptsAreLoggedWithoutSecrets(t *testing.T) {
 			t.Error(logged)
 		}
 		out.Reset()
-		x.log = logger{slog.New(slog.NewJSONHandler(&out, nil))}
+		x.observer = newObserver(&Config{Logger: slog.New(slog.NewJSONHandler(&out, nil))})
 		if _, err := ask(t.Context(), x); err != nil || out.Len() != 0 {
 			t.Errorf("logged above debug: %s", out.String())
 		}

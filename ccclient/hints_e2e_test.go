@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -157,13 +158,15 @@ func TestPlainHTTPToTLSPortIsTold(t *testing.T) {
 func TestProxysRefusalIsTheProxys(t *testing.T) {
 	for status, want := range map[int]struct {
 		text, hint string
-		attempts   int
+		attempts   int32
 	}{
 		407: {"the proxy made no connection to the server: 407 Proxy Authentication Required", "a user and a password", 1},
 		403: {"the proxy made no connection to the server: 403 Forbidden", "have the proxy allow it", 1},
 		502: {"the proxy made no connection to the server: 502 Bad Gateway", "", 3},
 	} {
+		var passed atomic.Int32
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			passed.Add(1)
 			w.WriteHeader(status)
 		}))
 		defer proxy.Close()
@@ -171,20 +174,63 @@ func TestProxysRefusalIsTheProxys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := ccclient.New(ccclient.Config{
-			TokenURL: asTokenURL, ClientID: "client", Auth: ccclient.ClientSecretBasic(ccclient.SecretString("secret")),
-			HTTPClient: &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(through)}},
-			Retry:      ccclient.Retry{MinBackoff: 1, MaxBackoff: 1},
+		direct := &http.Transport{Proxy: http.ProxyURL(through)}
+		wrapped := roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := direct.RoundTrip(r)
+			if err != nil {
+				err = fmt.Errorf("wrapped: %w", err)
+			}
+			return resp, err
 		})
+		for name, cfg := range map[string]ccclient.Config{
+			"token request": {TokenURL: asTokenURL, HTTPClient: &http.Client{Transport: direct}},
+			"wrapped":       {TokenURL: asTokenURL, HTTPClient: &http.Client{Transport: wrapped}},
+			"metadata":      {Issuer: asIssuer, HTTPClient: &http.Client{Transport: direct}},
+		} {
+			passed.Store(0)
+			cfg.ClientID, cfg.Auth = "client", ccclient.ClientSecretBasic(ccclient.SecretString("secret"))
+			cfg.Retry = ccclient.Retry{MinBackoff: 1, MaxBackoff: 1}
+			c, err := ccclient.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_, err = c.Token(t.Context())
+			e, ok := errors.AsType[*ccclient.Error](err)
+			if !ok || !strings.Contains(err.Error(), want.text) || !strings.Contains(e.Hint, want.hint) ||
+				e.Temporary() != (want.attempts > 1) || passed.Load() != want.attempts {
+				t.Errorf("%d, %s: %v, after %d attempts", status, name, err, passed.Load())
+			}
+		}
+	}
+}
+
+func TestProxysRefusalOfPlainHTTPIsTheProxys(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	defer proxy.Close()
+	through, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for setting, cfg := range map[string]ccclient.Config{
+		"TokenURL": {TokenURL: "http://as.example.com/token"}, "Issuer": {Issuer: "http://as.example.com"},
+	} {
+		cfg.ClientID, cfg.Auth = "client", ccclient.ClientSecretBasic(ccclient.SecretString("secret"))
+		cfg.HTTPClient = &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(through)}}
+		cfg.InsecureHTTP = true
+		c, err := ccclient.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
 		_, err = c.Token(t.Context())
 		e, ok := errors.AsType[*ccclient.Error](err)
-		if !ok || !strings.Contains(err.Error(), want.text) || !strings.Contains(e.Hint, want.hint) ||
-			e.Attempts != want.attempts || e.Temporary() != (want.attempts > 1) {
-			t.Errorf("%d: %v", status, err)
+		if !ok || !strings.Contains(err.Error(), "a proxy in between wants authentication") &&
+			!strings.Contains(err.Error(), "the proxy made no connection to the server: 407") ||
+			!strings.HasPrefix(e.Hint, "the proxy wants a user and a password") || e.Temporary() {
+			t.Errorf("%s: %v", setting, err)
 		}
 	}
 }
@@ -286,13 +332,17 @@ func TestAddressOfMetadataIsRefusedByNew(t *testing.T) {
 
 func TestClientIDInEndpointParamsIsRefusedForEveryMethod(t *testing.T) {
 	s := ccclient.SecretString("a secret that is long enough for HS256")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	own := ccclient.AuthFunc(func(context.Context, ccclient.Request) (c ccclient.Credentials, err error) {
 		return c, nil
 	})
 	for _, auth := range []ccclient.Auth{
 		ccclient.ClientSecretBasic(s), ccclient.ClientSecretBasicUnencoded(s), ccclient.ClientSecretPost(s),
 		ccclient.ClientSecretJWT(s, ccclient.AssertionOptions{}), ccclient.ClientAssertion(s),
-		ccclient.TLSClientAuth(), own,
+		ccclient.TLSClientAuth(), own, ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{}),
 	} {
 		_, err := ccclient.New(ccclient.Config{
 			TokenURL: asTokenURL, ClientID: "client", Auth: auth, EndpointParams: url.Values{"client_id": {"other"}},
@@ -346,6 +396,35 @@ func TestCallerThatGivesUpHearsWhatFailed(t *testing.T) {
 		}
 		if e, ok := errors.AsType[*ccclient.Error](err); ok {
 			t.Errorf("the end of the wait is taken for %v", e)
+		}
+	})
+}
+
+func TestRefreshThatGivesUpSaysForWhatItWaited(t *testing.T) {
+	inBubble(t, cctest.Options{}, nil, func(t *testing.T, r *rig) {
+		r.as.FailNext(10, http.StatusBadGateway, http.Header{"Retry-After": {"1"}})
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		_, err := r.Refresh(ctx)
+		if e, ok := errors.AsType[*ccclient.Error](err); !ok || e.StatusCode != http.StatusBadGateway {
+			t.Errorf("no pause that does not fit is begun, and yet: %v", err)
+		}
+		r.as.FailNext(0, http.StatusOK, nil)
+		r.as.SetDelay(time.Hour)
+		for what, get := range map[string]func(context.Context) error{
+			"Token":   func(ctx context.Context) error { _, err := r.Token(ctx); return err },
+			"Refresh": func(ctx context.Context) error { _, err := r.Refresh(ctx); return err },
+		} {
+			time.Sleep(time.Minute) // whatever cools down
+			since := time.Now().UTC().Format(time.RFC3339)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			want := "ccclient: gave up waiting for a token from as.example.com: context deadline exceeded: " +
+				"waited for 5s, since " + since
+			if err := get(ctx); err == nil || !strings.HasPrefix(err.Error(), want) ||
+				!errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", what, err)
+			}
 		}
 	})
 }

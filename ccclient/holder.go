@@ -20,7 +20,8 @@ type holder interface {
 	Token(context.Context) (*oauth2.Token, error)
 	Refresh(context.Context) (*oauth2.Token, error)
 	Invalidate(rejected *oauth2.Token)
-	Evicted() bool       // the token had to make room; use brings it back
+	Evict()              // drops the token; use brings it back
+	Evicted() bool       // the token was dropped, or had to make room
 	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
 }
 
@@ -30,6 +31,7 @@ type notMade struct{}
 func (notMade) Token(context.Context) (*oauth2.Token, error)   { return nil, errNotMade() }
 func (notMade) Refresh(context.Context) (*oauth2.Token, error) { return nil, errNotMade() }
 func (notMade) Invalidate(*oauth2.Token)                       {}
+func (notMade) Evict()                                         {}
 func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
 
@@ -50,6 +52,7 @@ func (c *Client) kept() holder {
 type rotating struct {
 	registered func() *registration
 	key        string      // of the target
+	label      string      // of the target
 	local      bool        // see Client
 	fetch      cache.Fetch // gets a token with whatever certificate is shown
 
@@ -107,6 +110,13 @@ func (k *rotating) Held() *oauth2.Token {
 	return now.Entry.Held()
 }
 
+// Evict drops the token for the certificate that was used last.
+func (k *rotating) Evict() {
+	if now := k.current.Load(); now != nil {
+		now.Entry.Evict()
+	}
+}
+
 // Evicted reports whether there is no token for the certificate that was used last.
 func (k *rotating) Evicted() bool {
 	now := k.current.Load()
@@ -120,7 +130,7 @@ func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 	}
 	next := &certified{thumbprint: thumbprint}
 	fetch := func(ctx context.Context) (*oauth2.Token, error) { return k.fetchWith(ctx, next) }
-	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.local, fetch)
+	next.Entry = k.registered().adopt(new(cache.Entry), certifiedKey(k.key, thumbprint), k.label, k.local, fetch)
 	k.current.Store(next)
 	return next.Entry
 }

@@ -36,6 +36,7 @@ func New(cfg Config) (*Client, error) {
 	r.openCache(&cfg, identity)
 	target := cfg.target()
 	r.root = r.client(target)
+	r.observer.opened(r.root)
 	return r.root, nil
 }
 
@@ -43,6 +44,7 @@ func New(cfg Config) (*Client, error) {
 func newRegistration(cfg *Config) *registration {
 	r := &registration{
 		clientID:     cfg.ClientID,
+		observer:     newObserver(cfg),
 		server:       cfg.server(),
 		host:         endpoint.Host(cmp.Or(cfg.Issuer, cfg.TokenURL)),
 		auth:         cfg.Auth,
@@ -50,6 +52,7 @@ func newRegistration(cfg *Config) *registration {
 		insecureHTTP: cfg.InsecureHTTP,
 		replayLimit:  cfg.ReplayLimit,
 		seed:         maphash.MakeSeed(),
+		stepUp:       cfg.StepUp,
 	}
 	r.self = func() *registration { return r }
 	return r
@@ -92,10 +95,10 @@ func (r *registration) connect(cfg *Config) (err error) {
 
 // prepareExchanges says where token requests go, and how they are made.
 func (r *registration) prepareExchanges(cfg *Config) error {
-	endpoints, err := newEndpoints(cfg, &r.httpClient, r.link, r.dpop, r.certificate != nil)
+	endpoints, err := newEndpoints(cfg, &r.httpClient, r.link, r.dpop, r.certificate != nil, r.observer)
 	r.exchanger = newExchanger(exchanger{
 		clientID: cfg.ClientID, endpoints: endpoints, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient,
-		retry: cfg.Retry, dpop: r.dpop, link: r.link, log: logger{cfg.Logger},
+		retry: cfg.Retry, dpop: r.dpop, link: r.link, observer: r.observer,
 	})
 	return err
 }
@@ -124,8 +127,7 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 // openCache opens the cache in which the tokens are kept; identity is that of Auth.
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
-	o.Logger = cfg.Logger
-	log := logger{o.Logger}
+	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.explain)
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
@@ -133,10 +135,10 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	case o.Store == nil:
 	case len(identity) == 0:
 		o.Store = nil // It could not tell the tokens of one such Auth from those of another.
-		log.storeUnused("Auth has no Identity to tell them apart")
+		r.observer.storeUnused("Auth has no Identity to tell them apart")
 	case secret && !r.secretHash.Shared:
 		o.Store = nil // Its keys would show whether a guess at the secret is right.
-		log.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
+		r.observer.storeUnused("TokenURL has a query, or EndpointHeader a field that by its name holds a secret: " + sealHint)
 	}
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)

@@ -110,6 +110,7 @@ func testNothingExportedShowsSecrets(t *testing.T) {
 		HTTPClient:     &http.Client{Transport: roundTripper(server.RoundTrip)},
 		EndpointParams: url.Values{"password": {param}},
 		EndpointHeader: http.Header{"X-Api-Key": {param}}, Cache: cache.Options{Store: cache.Memory()},
+		StepUp: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +136,8 @@ func testNothingExportedShowsSecrets(t *testing.T) {
 		}
 	}
 	api := &http.Client{Transport: c.Transport(roundTripper(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		lacking := http.Header{"Www-Authenticate": {`Bearer error="insufficient_scope", scope="more"`}}
+		return &http.Response{StatusCode: 403, Header: lacking, Body: http.NoBody, Request: r}, nil
 	}))}
 	if _, err := api.Get("https://api.example.com/"); err != nil {
 		t.Fatal(err)
@@ -158,8 +160,8 @@ func testNothingExportedShowsSecrets(t *testing.T) {
 		}
 	}
 	for _, v := range []any{
-		c, derived, bound, c.TokenSource(), c.HTTPClient(), c.Transport(nil), bound.Transport(nil).DPoP, api,
-		bound.HTTPClient(),
+		c, derived, bound, c.TokenSource(), c.HTTPClient(), c.Transport(nil), c.Transport(nil).Source, api,
+		bound.HTTPClient(), bound.Transport(nil).DPoP,
 		ccclient.ClientSecretBasic(ccclient.SecretString(oldSecret)),
 		ccclient.PrivateKeyJWT(key, ccclient.AssertionOptions{}),
 		ccclient.SecretString(oldSecret), cache.Memory(),

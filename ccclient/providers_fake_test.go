@@ -2,6 +2,7 @@ package ccclient_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -44,6 +45,7 @@ type provider struct {
 	keyID    string              // of the client's key, if it has one
 	secret   string              // of the client, if it has one
 	server   cctest.Options      // but for the client
+	success  int                 // the status of a token response; zero: 200
 
 	// demands gives the code of what is wrong with a token request beside
 	// what cctest checks: the key of one of refusals; empty: nothing.
@@ -110,6 +112,7 @@ type standIn struct {
 	client *ccclient.Client
 	shown  *x509.Certificate // by the client, in place of a handshake
 	header http.Header       // of the last token request
+	form   url.Values        // its parameters
 	jose   map[string]any    // the header of its assertion
 }
 
@@ -202,7 +205,11 @@ func (o *standIn) spend(c *http.Client, req *http.Request) {
 func (o *standIn) printTokenRequest() {
 	requests := o.as.TokenRequests()
 	last := requests[len(requests)-1]
-	fmt.Fprintf(&transcript, "POST %s\n  %s", o.tokenURL, last.AuthMethod)
+	method := last.AuthMethod
+	if o.form.Has(subjectToken) {
+		method = subjectToken
+	}
+	fmt.Fprintf(&transcript, "POST %s\n  %s", o.tokenURL, method)
 	if o.jose != nil {
 		fmt.Fprintf(&transcript, ", %v of type %v for %v", o.jose["alg"], o.jose["typ"], last.Claims["aud"])
 	}
@@ -217,8 +224,12 @@ func (o *standIn) printTokenRequest() {
 			fmt.Fprintf(&transcript, "  %s: %s\n", name, strings.Join(o.header[name], ", "))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(last.Form)) {
-		fmt.Fprintf(&transcript, "  %s=%s\n", name, strings.Join(last.Form[name], " and "))
+	for _, name := range slices.Sorted(maps.Keys(o.form)) {
+		switch name {
+		case "client_secret", "client_assertion", subjectToken:
+		default:
+			fmt.Fprintf(&transcript, "  %s=%s\n", name, strings.Join(o.form[name], " and "))
+		}
 	}
 }
 
@@ -242,7 +253,13 @@ func (o *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (o *standIn) serveToken(w http.ResponseWriter, r *http.Request) {
 	body := must(io.ReadAll(r.Body))
 	form := must(url.ParseQuery(string(body)))
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	o.form = maps.Clone(form)
+	if token := form.Get(subjectToken); token != "" { // cctest knows assertions, and this is as good as one
+		form.Set("client_assertion", token)
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		body = []byte(form.Encode())
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	if o.shown != nil {
 		r.TLS.PeerCertificates = []*x509.Certificate{o.shown}
 	}
@@ -267,6 +284,9 @@ func (o *standIn) serveToken(w http.ResponseWriter, r *http.Request) {
 	if code != "" && rec.Code < 400 {
 		refusal{status: http.StatusBadRequest, body: `{"error":"` + code + `"}`}.write(w)
 		return
+	}
+	if rec.Code == http.StatusOK {
+		rec.Code = cmp.Or(o.success, rec.Code)
 	}
 	w.WriteHeader(rec.Code)
 	w.Write(rec.Body.Bytes())
@@ -309,17 +329,24 @@ func (o *standIn) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// subjectToken is the parameter that has the token to be exchanged (RFC 8693, section 2.1).
+const subjectToken = "subject_token"
+
 // joseHeader decodes the header of a JWT; nil if there is none.
-func joseHeader(jwt string) (h map[string]any) {
-	first, _, _ := strings.Cut(jwt, ".")
-	b, err := base64.RawURLEncoding.DecodeString(first)
-	if err != nil || len(b) == 0 {
+func joseHeader(jwt string) map[string]any { return jwtPart(jwt, 0) }
+
+// jwtClaims decodes the claims of a JWT; nil if there is none.
+func jwtClaims(jwt string) map[string]any { return jwtPart(jwt, 1) }
+
+func jwtPart(jwt string, i int) (m map[string]any) {
+	parts := strings.Split(jwt, ".")
+	if len(parts) != 3 {
 		return nil
 	}
-	if err := json.Unmarshal(b, &h); err != nil {
+	if err := json.Unmarshal(must(base64.RawURLEncoding.DecodeString(parts[i])), &m); err != nil {
 		panic(err)
 	}
-	return h
+	return m
 }
 
 // What the Configs name beside the environment.
@@ -331,6 +358,27 @@ func (p provider) unmount(path string)            { os.Remove(path) }
 
 // mount makes a file with an assertion that somebody else has signed.
 func (p provider) mount() string {
+	f := must(os.CreateTemp("", "token"))
+	defer f.Close()
+	must(io.WriteString(f, p.vouch()+"\n"))
+	return f.Name()
+}
+
+// identity makes a client of an identity provider whose tokens the provider takes.
+func (p provider) identity() *ccclient.Client {
+	return must(ccclient.New(ccclient.Config{
+		TokenURL: "https://identity.example.com/token", ClientID: "service",
+		Auth: ccclient.ClientSecretPost(ccclient.SecretString(simpleSecret)),
+		HTTPClient: &http.Client{Transport: cctest.RoundTripper(http.HandlerFunc(
+			func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":3600}`, p.vouch())
+			},
+		))},
+	}))
+}
+
+// vouch makes an assertion that somebody else has signed.
+func (p provider) vouch() string {
 	signer := must(jose.NewSigner(
 		jose.SigningKey{Algorithm: jose.RS256, Key: providerKey()}, (&jose.SignerOptions{}).WithType("JWT"),
 	))
@@ -342,10 +390,7 @@ func (p provider) mount() string {
 		"iss": p.client.AssertionIssuer, "sub": p.client.AssertionSubject, "aud": aud,
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	}))
-	f := must(os.CreateTemp("", "token"))
-	defer f.Close()
-	must(io.WriteString(f, must(must(signer.Sign(payload)).CompactSerialize())+"\n"))
-	return f.Name()
+	return must(must(signer.Sign(payload)).CompactSerialize())
 }
 
 // must is for what cannot go wrong in the preparations.

@@ -1,6 +1,7 @@
 package ccclient_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -8,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -18,7 +20,7 @@ import (
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
-// uses are all functions of providers_configs_test.go.
+// uses are all functions of providers_configs*_test.go.
 var uses = map[string]func() string{
 	"entraID":    useEntraID,
 	"auth0":      useAuth0,
@@ -41,6 +43,23 @@ var uses = map[string]func() string{
 	"oracleIDCS": useOracleIDCS,
 	"kubernetes": useKubernetes,
 	"spiffe":     useSpiffe,
+
+	"adfs":        useADFS,
+	"atlas":       useAtlas,
+	"authentik":   useAuthentik,
+	"bitbucket":   useBitbucket,
+	"confluent":   useConfluent,
+	"crowdStrike": useCrowdStrike,
+	"databricks":  useDatabricks,
+	"duende":      useDuende,
+	"fedEx":       useFedEx,
+	"hydra":       useHydra,
+	"netSuite":    useNetSuite,
+	"serviceNow":  useServiceNow,
+	"snowflake":   useSnowflake,
+	"spotify":     useSpotify,
+	"tailscale":   useTailscale,
+	"zitadel":     useZitadel,
 }
 
 func TestProvidersGetWhatTheyDocument(t *testing.T) {
@@ -78,6 +97,12 @@ func TestProvidersConfigsWorkForTheReasonsTheyGive(t *testing.T) {
 			t.Cleanup(func() { p.unmount(path) })
 			c.Auth = method(ccclient.SecretFile(path))
 		}
+	}
+	exchanged := func(s ccclient.Secret) ccclient.Auth {
+		return ccclient.AuthFunc(func(ctx context.Context, _ ccclient.Request) (ccclient.Credentials, error) {
+			token, err := s(ctx)
+			return ccclient.Credentials{Form: url.Values{subjectToken: {token}}}, err
+		})
 	}
 	stranger := kubernetes
 	stranger.client.AssertionSubject = "system:serviceaccount:default:default"
@@ -127,6 +152,31 @@ func TestProvidersConfigsWorkForTheReasonsTheyGive(t *testing.T) {
 		"Oracle: no key id":            {useOracleIDCS, assertion(ccclient.AssertionOptions{Audience: "https://identity.oraclecloud.com/"}), 400, ccclient.InvalidClient},
 		"Kubernetes: another subject":  {useKubernetes, mounted(stranger, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
 		"SPIFFE: the usual type":       {useSpiffe, mounted(spiffe, ccclient.ClientAssertion), 401, ccclient.UnauthorizedClient},
+
+		"authentik: another secret":   {useAuthentik, secret, 400, ccclient.InvalidGrant},
+		"Bitbucket: another secret":   {useBitbucket, secret, 400, ccclient.UnauthorizedClient},
+		"Confluent: no pool":          {useConfluent, func(c *ccclient.Config) { delete(c.EndpointParams, "identity_pool_id") }, 400, ccclient.InvalidRequest},
+		"Confluent: the usual grant":  {useConfluent, func(c *ccclient.Config) { delete(c.EndpointParams, "grant_type") }, 400, ccclient.UnsupportedGrantType},
+		"Confluent: another token":    {useConfluent, mounted(stranger, exchanged), 401, ccclient.InvalidClient},
+		"CrowdStrike: another secret": {useCrowdStrike, secret, 403, "403"},
+		"Databricks: another secret":  {useDatabricks, secret, 401, ccclient.InvalidClient},
+		"Databricks: another scope":   {useDatabricks, func(c *ccclient.Config) { c.Scopes = []string{"jobs"} }, 400, ccclient.InvalidScope},
+		"Duende: another key":         {useDuende, key, 400, ccclient.InvalidClient},
+		"Duende: the older type":      {useDuende, assertion(ccclient.AssertionOptions{KeyID: "KEY_ID", Type: "JWT"}), 400, ccclient.InvalidClient},
+		"FedEx: another secret":       {useFedEx, secret, 401, "NOT.AUTHORIZED.ERROR"},
+		"FedEx: Basic":                {useFedEx, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasic(environment) }, 401, "NOT.AUTHORIZED.ERROR"},
+		"Hydra: another secret":       {useHydra, secret, 401, ccclient.InvalidClient},
+		"Hydra: in the form":          {useHydra, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretPost(environment) }, 401, ccclient.InvalidClient},
+		"Hydra: not encoded":          {useHydra, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasicUnencoded(environment) }, 401, ccclient.InvalidClient},
+		"NetSuite: no scope in it":    {useNetSuite, assertion(ccclient.AssertionOptions{KeyID: "CERTIFICATE_ID", Algorithm: "PS256"}), 400, ccclient.InvalidClient},
+		"NetSuite: RS256":             {useNetSuite, assertion(ccclient.AssertionOptions{KeyID: "CERTIFICATE_ID"}), 401, ccclient.InvalidClient},
+		"ServiceNow: another secret":  {useServiceNow, secret, 401, ccclient.ServerError},
+		"Snowflake: another role":     {useSnowflake, func(c *ccclient.Config) { c.Scopes = []string{"session:role:OTHER"} }, 400, ccclient.InvalidScope},
+		"Spotify: another secret":     {useSpotify, secret, 400, ccclient.InvalidClient},
+		"Tailscale: another secret":   {useTailscale, secret, 401, ""},
+		"Tailscale: another scope":    {useTailscale, func(c *ccclient.Config) { c.Scopes = []string{"all"} }, 400, ccclient.InvalidScope},
+		"ZITADEL: another secret":     {useZitadel, secret, 400, ccclient.InvalidRequest},
+		"ZITADEL: not encoded":        {useZitadel, func(c *ccclient.Config) { c.Auth = ccclient.ClientSecretBasicUnencoded(environment) }, 400, ccclient.InvalidRequest},
 	} {
 		e, ok := errors.AsType[*ccclient.Error](tried(c.use, c.change))
 		if !ok || e.StatusCode != c.status || e.Code != c.code {
@@ -144,11 +194,13 @@ func TestProvidersAPIsTakeTheTokenWhereDocumented(t *testing.T) {
 		"Shopify: Authorization": {shopify, "https://SHOP.myshopify.com/admin/api/2026-01/shop.json", 401},
 		"Twitch: no Client-Id":   {twitch, "https://api.twitch.tv/helix/streams", 403},
 		"Adobe: no x-api-key":    {adobe, "https://firefly-api.adobe.io/v3/status/JOB_ID", 403},
+		"Atlas: no version":      {atlas, "https://cloud.mongodb.com/api/atlas/v2/groups", 403},
 	} {
 		cfg := ccclient.Config{
 			TokenURL: c.provider.tokenURL, ClientID: c.provider.client.ID,
 			Auth: ccclient.ClientSecretPost(ccclient.SecretEnv("CLIENT_SECRET")),
 		}
+		c.provider.client.AuthMethods = []string{cctest.ClientSecretPost}
 		client, base := c.provider.open(cfg)
 		resp, err := (&http.Client{Transport: client.Transport(base)}).Get(c.url)
 		if err != nil {
@@ -166,7 +218,9 @@ func TestDocumentedRefusalsAreUnderstood(t *testing.T) {
 	for name, p := range map[string]provider{
 		"Entra ID": entraID, "Auth0": auth0, "Okta": okta, "Keycloak": keycloak, "Cognito": cognito, "Salesforce": salesforce, "Zoom": zoom,
 		"PayPal": payPal, "Shopify": shopify, "Apigee": apigee, "UPS": ups, "Twitch": twitch, "eBay": eBay, "PingOne": pingOne, "UAA": uaa,
-		"Adobe": adobe, "Box": box, "Kubernetes": kubernetes,
+		"Adobe": adobe, "Box": box, "Kubernetes": kubernetes, "Atlas": atlas, "authentik": authentik, "Bitbucket": bitbucket,
+		"CrowdStrike": crowdStrike, "Databricks": databricks, "Duende": duende, "FedEx": fedEx, "Hydra": hydra,
+		"ServiceNow": serviceNow, "Snowflake": snowflake, "Spotify": spotify, "Tailscale": tailscale, "ZITADEL": zitadel,
 	} {
 		for about, want := range p.refusals {
 			refuse := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { want.write(w) })
@@ -215,6 +269,9 @@ func TestLifetimesAndExtrasOfTheProvidersAreKept(t *testing.T) {
 		"Twitch":     {useTwitch, 5011271 * time.Second, map[string]any{"scope": "channel:read:hype_train user:read:email"}},
 		"eBay":       {useEBay, 2 * time.Hour, nil},
 		"UAA":        {useUaa, 43199 * time.Second, map[string]any{"jti": "0"}},
+		"Bitbucket":  {useBitbucket, 2 * time.Hour, map[string]any{"scopes": "repository account"}},
+		"NetSuite":   {useNetSuite, time.Hour, nil},
+		"FedEx":      {useFedEx, 3599 * time.Second, map[string]any{"scope": "CXS"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			if err := tried(c.use, func(*ccclient.Config) {}); err != nil {

@@ -14,9 +14,10 @@
 //   - What may not have the token can go by a way of its own, Outside, that shows no client certificate.
 //   - Nothing is sent without the token, except what a redirect leads elsewhere and what carries an Authorization
 //     header of the caller's own, or with [DPoP] a proof of the caller's own, in any spelling. No field goes out twice.
-//   - A request is sent a second time only if the server has rejected the token of the first, another token is there,
-//     and the body can be sent again. With [DPoP] there is one more for the nonce that a server may ask for.
-//     Otherwise the response is the caller's, untouched.
+//   - A request is sent a second time only if the server has rejected the token of the first, or, with Challenged,
+//     asked for one that has more; if another token is there; and if the body can be sent again. That is one repetition
+//     in all. With [DPoP] there is one more for the nonce that a server may ask for. Otherwise the response is the
+//     caller's, untouched.
 //   - Neither errors nor the printed form of any type here holds a token or a key.
 //
 // # Errors
@@ -28,8 +29,8 @@
 //
 // # What it does not do
 //
-// It retries nothing but a rejected token: not network errors, not 429, not 5xx. It does not time out: that is the
-// context's business and [http.Client.Timeout]'s. It does not look into response bodies.
+// It retries nothing but a token that was rejected or lacks something: not network errors, not 429, not 5xx. It does
+// not time out: that is the context's business and [http.Client.Timeout]'s. It does not look into response bodies.
 //
 // # What is stable
 //

@@ -62,6 +62,20 @@ type Transport struct {
 	//	}
 	Rejected func(*http.Response) bool
 
+	// Challenged, if set, is asked about every 401 and 403 to a request that had a token, and returns the source of a
+	// token that has what the challenge asks for: more scopes (RFC 6750, section 3.1), other claims. If that brings
+	// another token, the request is sent once more with it, in place of the repetition that a rejection would bring,
+	// and the rejected token is not invalidated. If it does not, or is nil, Rejected decides. The token is asked for
+	// also if the request cannot be repeated, so that the source can remember it for the next one.
+	//
+	// ctx is that of the request. The response is foreign text, of whoever was allowed to have the token; its body must
+	// be left alone. How often tokens are asked for is the function's business: a server may challenge every request.
+	Challenged func(ctx context.Context, rejected *oauth2.Token, resp *http.Response) Source
+
+	// OnRejection, if set, is told of each response that rejects a token or a proof, when it is known whether the
+	// request could be healed: for metrics and logs. It is called on the goroutine of the request, which it holds up.
+	OnRejection func(ctx context.Context, r Rejection)
+
 	// DPoP makes the proofs that go with tokens bound to a key. If set, all tokens must be of type DPoP; if nil, none
 	// may be.
 	DPoP *DPoP

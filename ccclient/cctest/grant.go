@@ -11,6 +11,7 @@ type grant struct {
 	clientID  string
 	scopes    []string
 	audience  []string
+	wanted    string // "claims" as they were asked for
 	issuer    string
 	shape     string // what was asked for, for RepeatToken
 	jkt       string // thumbprint of the DPoP key it is bound to
@@ -32,7 +33,7 @@ func (g *grant) tokenType() string {
 // lives.
 func (s *Server) issue(g *grant) (string, time.Duration) {
 	now := time.Now()
-	g.shape = fmt.Sprintf("%q %q %q %q %q", g.clientID, g.scopes, g.audience, g.jkt, g.x5t)
+	g.shape = fmt.Sprintf("%q %q %q %q %q %q", g.clientID, g.scopes, g.audience, g.wanted, g.jkt, g.x5t)
 	g.issuedAt = now
 	s.mu.Lock()
 	lifetime := s.lifetime

@@ -1,8 +1,11 @@
 package cctest
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -16,12 +19,58 @@ func (s *Server) Protect(h http.Handler) http.Handler { return s.ProtectScopes(h
 // ProtectScopes is Protect for a resource that asks for scopes: a token without them gets 403 and insufficient_scope.
 func (s *Server) ProtectScopes(h http.Handler, scopes ...string) http.Handler {
 	scopes = slices.Clone(scopes)
+	return s.protect(h, func(g *grant, c *challenge) *challenge {
+		for _, scope := range scopes {
+			if !slices.Contains(g.scopes, scope) {
+				c.scope = strings.Join(scopes, " ")
+				return c.because(http.StatusForbidden, "insufficient_scope", "the token lacks a scope")
+			}
+		}
+		return nil
+	})
+}
+
+// ProtectClaims is Protect for a resource that wants tokens which were asked for with claims, a JSON object: those that
+// were not, or with other members, get 401 and Microsoft Entra's claims challenge, insufficient_claims. It panics if
+// claims is no JSON object.
+func (s *Server) ProtectClaims(h http.Handler, claims string) http.Handler {
+	var wanted map[string]any
+	if err := json.Unmarshal([]byte(claims), &wanted); err != nil {
+		panic("cctest: ProtectClaims: " + err.Error())
+	}
+	return s.protect(h, func(g *grant, c *challenge) *challenge {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(g.wanted), &got); err == nil && includes(got, wanted) {
+			return nil
+		}
+		c.claims = base64.StdEncoding.EncodeToString([]byte(claims))
+		return c.because(http.StatusUnauthorized, "insufficient_claims", "the token was asked for without these claims")
+	})
+}
+
+// includes reports whether got has all members of wanted, and those of the objects among them.
+func includes(got, wanted map[string]any) bool {
+	for name, want := range wanted {
+		inner, isObject := want.(map[string]any)
+		has, _ := got[name].(map[string]any)
+		if isObject && has != nil && includes(has, inner) {
+			continue
+		}
+		if value, ok := got[name]; !ok || !reflect.DeepEqual(value, want) {
+			return false
+		}
+	}
+	return true
+}
+
+// protect returns a resource around h, for good tokens of which enough, given an empty challenge, returns nil.
+func (s *Server) protect(h http.Handler, enough func(*grant, *challenge) *challenge) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.isZero(w) {
 			return
 		}
 		s.count(&s.stats.ResourceRequests)
-		c := s.check(r, scopes)
+		c := s.check(r, enough)
 		if r.Header.Get("DPoP") != "" {
 			s.giveNonce(w, &s.resourceNonces)
 		}
@@ -41,6 +90,7 @@ type challenge struct {
 	code        string
 	description string
 	scope       string
+	claims      string // in base64
 }
 
 func (c *challenge) because(status int, code, description string) *challenge {
@@ -51,7 +101,9 @@ func (c *challenge) because(status int, code, description string) *challenge {
 func (c *challenge) write(w http.ResponseWriter, algs []string) {
 	var b strings.Builder
 	b.WriteString(c.scheme + ` realm="cctest"`)
-	for _, p := range [][2]string{{"error", c.code}, {"error_description", c.description}, {"scope", c.scope}} {
+	for _, p := range [][2]string{
+		{"error", c.code}, {"error_description", c.description}, {"scope", c.scope}, {"claims", c.claims},
+	} {
 		if p[1] != "" {
 			fmt.Fprintf(&b, `, %s=%q`, p[0], p[1])
 		}
@@ -65,7 +117,7 @@ func (c *challenge) write(w http.ResponseWriter, algs []string) {
 }
 
 // check returns the refusal of a request, nil for one that may pass.
-func (s *Server) check(r *http.Request, scopes []string) *challenge {
+func (s *Server) check(r *http.Request, enough func(*grant, *challenge) *challenge) *challenge {
 	c := &challenge{status: http.StatusUnauthorized, scheme: "Bearer"}
 	authorization := r.Header.Values("Authorization")
 	if len(authorization) == 0 {
@@ -90,13 +142,7 @@ func (s *Server) check(r *http.Request, scopes []string) *challenge {
 	if code, why := s.checkBinding(r, token, g, c.scheme); why != "" {
 		return c.because(http.StatusUnauthorized, code, why)
 	}
-	for _, scope := range scopes {
-		if !slices.Contains(g.scopes, scope) {
-			c.scope = strings.Join(scopes, " ")
-			return c.because(http.StatusForbidden, "insufficient_scope", "the token lacks a scope")
-		}
-	}
-	return nil
+	return enough(g, c)
 }
 
 // checkBinding demands of the sender what the token is bound to: a key (RFC 9449, section 7) or a certificate (RFC

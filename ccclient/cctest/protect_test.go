@@ -47,6 +47,37 @@ func TestResourceChallengesByRFC6750(t *testing.T) {
 	}
 }
 
+func TestResourceChallengesForClaims(t *testing.T) {
+	const wanted = `{"access_token":{"nbf":{"essential":true,"value":"17"}}}`
+	s := cctest.NewServer(cctest.Options{})
+	h := s.ProtectClaims(ok, wanted)
+	for name, claims := range map[string]string{
+		"the same":  wanted,
+		"with more": `{"access_token":{"xms_cc":{"values":["cp1"]},"nbf":{"value":"17","essential":true}},"id_token":null}`,
+	} {
+		if got := call(t, h, "Bearer "+newToken(t, s, "claims", claims)); got.status != 200 {
+			t.Errorf("%s: %d", name, got.status)
+		}
+	}
+	for name, token := range map[string]string{
+		"none":          newToken(t, s),
+		"another value": newToken(t, s, "claims", `{"access_token":{"nbf":{"essential":true,"value":"16"}}}`),
+		"less":          newToken(t, s, "claims", `{"access_token":{"nbf":{"essential":true}}}`),
+		"no object":     newToken(t, s, "claims", `[]`),
+	} {
+		got := call(t, h, "Bearer "+token)
+		const challenge = `Bearer realm="cctest", error="insufficient_claims", ` +
+			`error_description="the token was asked for without these claims", ` +
+			`claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxNyJ9fX0="`
+		if got.status != 401 || got.header.Get("WWW-Authenticate") != challenge {
+			t.Errorf("%s: got %d %v", name, got.status, got.header)
+		}
+	}
+	if got := call(t, h, ""); got.header.Get("WWW-Authenticate") != `Bearer realm="cctest"` {
+		t.Errorf("without a token: got %d %v", got.status, got.header)
+	}
+}
+
 func TestRevokeAllSparesLaterTokens(t *testing.T) {
 	s := cctest.NewServer(cctest.Options{})
 	old := newToken(t, s)
@@ -113,6 +144,7 @@ func TestMetadataIsWhereTheStandardsHaveIt(t *testing.T) {
 		"https://as.example": {"https://as.example/.well-known/oauth-authorization-server",
 			"https://as.example/.well-known/openid-configuration"},
 		"http://127.0.0.1:99/tenant": {"http://127.0.0.1:99/.well-known/oauth-authorization-server/tenant",
+			"http://127.0.0.1:99/.well-known/openid-configuration/tenant",
 			"http://127.0.0.1:99/tenant/.well-known/openid-configuration"},
 	} {
 		for _, u := range urls {
@@ -127,7 +159,7 @@ func TestMetadataIsWhereTheStandardsHaveIt(t *testing.T) {
 	if got := do(t, s.RoundTripper(), r); got.status != 404 {
 		t.Errorf("elsewhere: %d", got.status)
 	}
-	if n := s.Stats().MetadataRequests; n != 4 {
+	if n := s.Stats().MetadataRequests; n != 5 {
 		t.Errorf("counted %d", n)
 	}
 }

@@ -95,12 +95,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.isZero(w) {
 		return
 	}
-	const rfc8414 = "/.well-known/oauth-authorization-server"
-	if tenant, ok := strings.CutPrefix(r.URL.Path, rfc8414); ok {
-		s.serveMetadata(w, r, strings.TrimSuffix(tenant, "/"))
-		return
+	const rfc8414, openID = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
+	for _, place := range []string{rfc8414, openID} {
+		if tenant, ok := strings.CutPrefix(r.URL.Path, place); ok {
+			s.serveMetadata(w, r, strings.TrimSuffix(tenant, "/"))
+			return
+		}
 	}
-	if tenant, ok := strings.CutSuffix(r.URL.Path, "/.well-known/openid-configuration"); ok {
+	if tenant, ok := strings.CutSuffix(r.URL.Path, openID); ok {
 		s.serveMetadata(w, r, tenant)
 		return
 	}

@@ -59,7 +59,7 @@ func (s *Server) decide(r *http.Request, form url.Values, req *RecordedRequest) 
 		return nil, &problem{status: http.StatusBadRequest, code: "unsupported_grant_type",
 			description: "this server knows " + strings.Join(s.o.GrantTypes, ", ")}
 	}
-	g := &grant{clientID: client.ID, issuer: s.issuer(r)}
+	g := &grant{clientID: client.ID, issuer: s.issuer(r), wanted: form.Get("claims")}
 	if g.scopes, p = s.grantScopes(client, form.Get("scope")); p != nil {
 		return nil, p
 	}

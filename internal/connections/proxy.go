@@ -28,10 +28,19 @@ func ProxyRefusalIn(err error) *ProxyRefusal {
 	if refusal, ok := errors.AsType[*ProxyRefusal](err); ok {
 		return refusal
 	}
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		text := e.Error()
+	switch e := err.(type) {
+	case nil:
+	case interface{ Unwrap() error }:
+		return ProxyRefusalIn(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if refusal := ProxyRefusalIn(err); refusal != nil {
+				return refusal
+			}
+		}
+	default:
 		for status := 400; status < 600; status++ {
-			if text == http.StatusText(status) && text != "" {
+			if text := http.StatusText(status); text != "" && text == err.Error() {
 				return &ProxyRefusal{Status: status}
 			}
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// timeout bounds one fetch, both places included.
+	// timeout bounds one fetch, all places included.
 	timeout = 10 * time.Second
 
 	// patience is how long a caller waits for a refetch while there is a document that was good a moment ago.
@@ -43,8 +43,9 @@ type Options struct {
 	// InsecureHTTP allows http:// beyond loopback.
 	InsecureHTTP bool
 
-	// Kept, if set, is told of a refetch that failed without hurting anybody, because an older document stays in use.
-	Kept func(error)
+	// Begin, if set, is called when a fetch begins, and end when it has ended: err is why it failed, and kept says that
+	// this hurts nobody, because an older document stays in use. The requests have the values of the context.
+	Begin func(context.Context) (_ context.Context, end func(err error, kept bool))
 }
 
 // A Discoverer holds the metadata of one issuer. It is safe for concurrent use.
@@ -53,11 +54,11 @@ type Discoverer struct {
 	urls         []string
 	client       *http.Client
 	insecureHTTP bool
-	kept         func(error)
+	begin        func(context.Context) (context.Context, func(error, bool))
 	life         context.Context // ended by Close
 	end          context.CancelFunc
 
-	mu      sync.Mutex // guards what follows; not held over I/O or kept
+	mu      sync.Mutex // guards what follows; not held over I/O or begin
 	current *Metadata  // the last good document; nil: none yet
 	refetch time.Time  // from then on current is stale
 	tried   time.Time  // when the last fetch ended
@@ -89,7 +90,7 @@ func New(o Options) (*Discoverer, error) {
 		urls:         urls,
 		client:       &client,
 		insecureHTTP: o.InsecureHTTP,
-		kept:         o.Kept,
+		begin:        o.Begin,
 	}
 	d.life, d.end = context.WithCancel(context.Background())
 	return d, nil
@@ -174,24 +175,27 @@ func (d *Discoverer) closed() error {
 // (x/sync/singleflight would then end the process, or leave those who wait on its channels without a word.)
 func (d *Discoverer) runFlight(ctx context.Context, f *flight) {
 	var good time.Duration
+	end := func(error, bool) {}
 	err := fmt.Errorf("issuer %q: the fetch of its metadata ended without an answer", d.issuer)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("issuer %q: panic while fetching its metadata: %s", d.issuer, redact.Clean(fmt.Sprint(p)))
 		}
-		d.endFlight(f, good, err)
+		d.endFlight(f, good, err, end)
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	defer context.AfterFunc(d.life, cancel)()
+	if d.begin != nil {
+		ctx, end = d.begin(ctx)
+	}
 	f.metadata, good, err = d.fetch(ctx)
 }
 
-func (d *Discoverer) endFlight(f *flight, good time.Duration, err error) {
-	if err != nil && f.old != nil {
-		if d.kept != nil && d.life.Err() == nil {
-			d.kept(err)
-		}
+func (d *Discoverer) endFlight(f *flight, good time.Duration, err error, end func(error, bool)) {
+	kept := err != nil && f.old != nil
+	end(err, kept && d.life.Err() == nil)
+	if kept {
 		f.metadata, good, err = f.old, pause, nil
 	}
 	f.err = err

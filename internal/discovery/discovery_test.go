@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,9 +22,10 @@ import (
 )
 
 const (
-	issuer  = "https://as.example.com/t1"
-	oauthAt = "https://as.example.com/.well-known/oauth-authorization-server/t1"
-	oidcAt  = "https://as.example.com/t1/.well-known/openid-configuration"
+	issuer     = "https://as.example.com/t1"
+	oauthAt    = "https://as.example.com/.well-known/oauth-authorization-server/t1"
+	insertedAt = "https://as.example.com/.well-known/openid-configuration/t1"
+	oidcAt     = "https://as.example.com/t1/.well-known/openid-configuration"
 )
 
 // A server answers requests without a socket, and counts them.
@@ -111,7 +113,7 @@ func endpoint(t *testing.T, d *discovery.Discoverer) string {
 	return m.TokenEndpoint
 }
 
-func TestLooksInTheOAuthPlaceThenInTheOpenIDPlace(t *testing.T) {
+func TestLooksInTheOAuthPlaceThenInTheOpenIDPlaces(t *testing.T) {
 	for name, first := range map[string]func(*http.Request) (*http.Response, error){
 		"404":             answer(404, ""),
 		"403":             answer(403, ""),
@@ -122,30 +124,36 @@ func TestLooksInTheOAuthPlaceThenInTheOpenIDPlace(t *testing.T) {
 		"redirect loop":   answer(302, "", "Location", oauthAt),
 		"larger than MiB": answer(200, document("https://evil.example/token")+strings.Repeat(" ", 1<<20)),
 	} {
-		t.Run(name, func(t *testing.T) {
-			var s *server
-			bubble(t, func(r *http.Request) (*http.Response, error) {
-				switch {
-				case r.Header.Get("Accept") != "application/json":
-					return answer(406, "")(r)
-				case r.URL.String() == oauthAt:
-					return first(r)
-				case r.URL.String() == oidcAt:
-					return good(r)
-				}
-				t.Errorf("asked for %s", r.URL)
-				return answer(404, "")(r)
-			}, func(t *testing.T, srv *server, d *discovery.Discoverer) {
-				s = srv
-				if got := endpoint(t, d); got != "https://as.example.com/token" {
-					t.Error(got)
-				}
+		for _, want := range [][]string{{oauthAt, insertedAt}, {oauthAt, insertedAt, oidcAt}} {
+			t.Run(fmt.Sprint(name, ", ", len(want), " places"), func(t *testing.T) {
+				bubble(t, func(r *http.Request) (*http.Response, error) {
+					switch r.URL.String() {
+					case oauthAt:
+						return first(r)
+					case want[len(want)-1]:
+						return good(r)
+					}
+					return answer(404, "")(r)
+				}, func(t *testing.T, s *server, d *discovery.Discoverer) {
+					if got := endpoint(t, d); got != "https://as.example.com/token" {
+						t.Error(got)
+					}
+					if got := slices.Compact(s.asked); !slices.Equal(got, want) {
+						t.Error(got)
+					}
+				})
 			})
-			if s.asked[0] != oauthAt || s.asked[len(s.asked)-1] != oidcAt {
-				t.Error(s.asked)
-			}
-		})
+		}
 	}
+}
+
+func TestMetadataIsAskedForAsJSON(t *testing.T) {
+	bubble(t, func(r *http.Request) (*http.Response, error) {
+		if got := r.Header.Get("Accept"); got != "application/json" {
+			t.Errorf("Accept: %q", got)
+		}
+		return good(r)
+	}, func(t *testing.T, s *server, d *discovery.Discoverer) { endpoint(t, d) })
 }
 
 func TestFollowsARedirectOnTheSameHost(t *testing.T) {
@@ -171,7 +179,8 @@ func TestErrorNamesTheIssuerAndWhatWasMetWhere(t *testing.T) {
 		permanent bool
 		is        error
 	}{
-		"404": {answer(404, ""), []string{oauthAt + ": 404 Not Found; GET " + oidcAt + ": 404 Not Found"}, true,
+		"404": {answer(404, ""), []string{oauthAt + ": 404 Not Found; GET " + insertedAt +
+			": 404 Not Found; GET " + oidcAt + ": 404 Not Found"}, true,
 			nil},
 		"503":  {answer(503, ""), []string{oidcAt + ": 503 Service Unavailable"}, false, nil},
 		"429":  {answer(429, ""), []string{"429 Too Many Requests"}, false, nil},
@@ -305,7 +314,13 @@ func TestGoodCopyIsKeptWhenARefetchFails(t *testing.T) {
 		var told []error
 		d, err := discovery.New(discovery.Options{
 			Issuer: issuer, HTTPClient: &http.Client{Transport: s},
-			Kept: func(err error) { told = append(told, err) },
+			Begin: func(ctx context.Context) (context.Context, func(error, bool)) {
+				return ctx, func(err error, kept bool) {
+					if kept {
+						told = append(told, err)
+					}
+				}
+			},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/hosts"
 	"github.com/ccclient/go-ccclient/internal/redact"
 	"github.com/ccclient/go-ccclient/internal/tlsport"
@@ -21,9 +22,9 @@ const (
 	maxRedirects = 5
 )
 
-// fetch looks in both places. An answer that will not do, whatever its status, leads to the next place: servers that
+// fetch looks in all places. An answer that will not do, whatever its status, leads to the next place: servers that
 // have only one of them say so with 400, 403, 500 or a welcome page as often as with 404. No answer at all ends the
-// search: the other place is on the same host.
+// search: the other places are on the same host.
 func (d *Discoverer) fetch(ctx context.Context) (*Metadata, time.Duration, error) {
 	failed := &notFound{issuer: d.issuer}
 	for _, u := range d.urls {
@@ -51,6 +52,9 @@ func (d *Discoverer) get(ctx context.Context, u string) (*Metadata, time.Duratio
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // it repeats the URL
 		}
+		if refusal := connections.ProxyRefusalIn(err); refusal != nil {
+			err = refusal // by name
+		}
 		return nil, 0, &noAnswer{err}
 	}
 	defer resp.Body.Close()
@@ -60,6 +64,8 @@ func (d *Discoverer) get(ctx context.Context, u string) (*Metadata, time.Duratio
 		return nil, 0, &noAnswer{err}
 	case req.URL.Scheme == "http" && tlsport.Says(resp.StatusCode, data):
 		return nil, 0, tlsport.Err
+	case resp.StatusCode == http.StatusProxyAuthRequired:
+		return nil, 0, &noAnswer{&connections.ProxyRefusal{Status: resp.StatusCode}}
 	case resp.StatusCode != http.StatusOK:
 		return nil, 0, &status{resp.StatusCode, redirectHost(resp)}
 	case len(data) > maxBody:

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ccclient/go-ccclient/internal/hosts"
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
-// wellKnown returns where the metadata of an issuer may lie, in the order in which to look.
+// wellKnown returns where the metadata of an issuer may lie, in the order in which to look, which is that of the
+// authorization specification of the Model Context Protocol too.
 func wellKnown(issuer string, insecureHTTP bool) ([]string, error) {
 	if issuer == "" {
 		return nil, errors.New("empty")
@@ -29,10 +31,12 @@ func wellKnown(issuer string, insecureHTTP bool) ([]string, error) {
 	}
 	// Both specifications remove a terminating slash first.
 	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	return []string{
+	places := []string{
 		origin + "/.well-known/oauth-authorization-server" + path, // RFC 8414, section 3.1
+		origin + "/.well-known/openid-configuration" + path,       // the same for OpenID Connect, RFC 8414, section 5
 		origin + path + "/.well-known/openid-configuration",       // OpenID Connect Discovery 1.0, section 4.1
-	}, nil
+	}
+	return slices.Compact(places), nil // without a path the last two are one
 }
 
 // checkURL accepts an absolute https URL; http only to this machine itself, unless anything goes.

@@ -16,10 +16,10 @@ import (
 
 // startFosite serves ory/fosite with opaque tokens, and an api that asks it
 // about them.
-func startFosite() (*server, func()) {
+func startFosite() (*server, func(), error) {
 	mux := http.NewServeMux()
 	ts := httptest.NewServer(mux)
-	s := &server{name: "fosite", tokenURL: ts.URL + "/token", api: ts.URL + "/api"}
+	s := &server{tokenURL: ts.URL + "/token", api: ts.URL + "/api"}
 
 	config := &fosite.Config{
 		AccessTokenLifespan: lifetime,
@@ -120,5 +120,5 @@ func startFosite() (*server, func()) {
 	s.lacks("no EdDSA", "private_key_jwt Ed")
 	s.lacks("no bound tokens", "private_key_jwt, certificate-bound", "DPoP")
 	s.lacks("no RFC 8707", "resource indicator")
-	return s, ts.Close
+	return s, ts.Close, nil
 }

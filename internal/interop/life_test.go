@@ -23,7 +23,7 @@ type user struct {
 	client   *ccclient.Client
 	http     *http.Client
 	api      string
-	rejected atomic.Int64 // answers that say invalid_token
+	rejected atomic.Int64 // answers that say that the token is dead
 }
 
 func newUser(t *testing.T, s *server, c cell) *user {
@@ -42,18 +42,25 @@ func newUser(t *testing.T, s *server, c cell) *user {
 		u.api = c.api
 	}
 	spend := u.http.Transport.(*transport.Transport)
-	spend.Base = countRejections{base: spend.Base, n: &u.rejected}
+	if s.rejected != nil {
+		spend.Rejected = s.rejected
+	}
+	spend.Base = countRejections{base: spend.Base, is: s.rejected, n: &u.rejected}
 	return u
 }
 
 type countRejections struct {
 	base http.RoundTripper
+	is   func(*http.Response) bool // nil: invalid_token
 	n    *atomic.Int64
 }
 
 func (c countRejections) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := c.base.RoundTrip(r)
-	if err == nil && strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+	switch {
+	case err != nil:
+	case c.is != nil && c.is(resp),
+		c.is == nil && strings.Contains(resp.Header.Get("WWW-Authenticate"), `error="invalid_token"`):
 		c.n.Add(1)
 	}
 	return resp, err

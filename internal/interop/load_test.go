@@ -11,7 +11,7 @@ import (
 // TestRevocationUnderLoadIsSeenByNobody revokes the token while many callers
 // spend it; each gets its answer.
 func TestRevocationUnderLoadIsSeenByNobody(t *testing.T) {
-	needNode(t)
+	need(t, oidcProvider)
 	s := oidcProvider
 	u := newUser(t, s, cell{config: ccclient.Config{
 		TokenURL: s.tokenURL,

@@ -13,15 +13,33 @@ import (
 	"text/tabwriter"
 )
 
-// The servers of this run, in the order of the table's columns. notSetUp is why
-// those on Node.js are missing, if they are.
+// The servers of this run; those whose parts are not installed are missing.
 var (
 	oidcProvider *server
 	fositeServer *server
 	mockServer   *server
-	servers      []*server
-	notSetUp     error
+	authlib      *server
+	djangoServer *server
+	oauth2Server *server
+
+	servers []*server // in the order of the table's columns
 )
+
+// A starter starts a server, and gives what ends it.
+type starter struct {
+	name  string
+	at    **server
+	start func() (*server, func(), error)
+}
+
+var starters = []starter{
+	{"oidc-provider", &oidcProvider, startOIDCProvider},
+	{"fosite", &fositeServer, startFosite},
+	{"oauth2-mock-server", &mockServer, startMockServer},
+	{"Authlib", &authlib, startAuthlib},
+	{"django-oauth-toolkit", &djangoServer, startDjango},
+	{"node-oauth2-server", &oauth2Server, startOAuth2Server},
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -33,47 +51,46 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	s, stop, err := startOIDCProvider()
-	switch {
-	case err == nil:
-		defer stop()
-		oidcProvider = s
-		servers = append(servers, s)
-	case errors.Is(err, errNotSetUp) && os.Getenv("CI") != "true":
-		notSetUp = err
-	default:
-		fmt.Println("oidc-provider:", err)
+	started := make([]*server, len(starters))
+	stops := make([]func(), len(starters))
+	errs := make([]error, len(starters))
+	var wg sync.WaitGroup
+	for i, s := range starters {
+		wg.Go(func() { started[i], stops[i], errs[i] = s.start() })
+	}
+	wg.Wait()
+	var missing []string
+	failed := false
+	for i, s := range starters {
+		switch {
+		case errs[i] == nil:
+			defer stops[i]()
+			started[i].name = s.name
+			*s.at = started[i]
+			servers = append(servers, started[i])
+		case errors.Is(errs[i], errNotSetUp) && os.Getenv("CI") != "true":
+			missing = append(missing, s.name)
+		default:
+			fmt.Printf("%s: %v\n", s.name, errs[i])
+			failed = true
+		}
+	}
+	if failed {
 		return 1
 	}
-
-	fositeServer, stop = startFosite()
-	defer stop()
-	servers = append(servers, fositeServer)
-
-	if notSetUp == nil {
-		s, stop, err := startMockServer()
-		if err != nil {
-			fmt.Println("oauth2-mock-server:", err)
-			return 1
-		}
-		defer stop()
-		mockServer = s
-		servers = append(servers, s)
-	}
-
 	code := m.Run()
 	results.print()
-	if notSetUp != nil {
-		fmt.Println("without oidc-provider and oauth2-mock-server:", notSetUp)
+	if len(missing) > 0 {
+		fmt.Printf("without %s: %v\n", strings.Join(missing, ", "), errNotSetUp)
 	}
 	return code
 }
 
-// needNode skips a test of the servers that run on Node.js if they are missing.
-func needNode(t *testing.T) {
+// need skips a test of servers that are missing.
+func need(t *testing.T, needed ...*server) {
 	t.Helper()
-	if notSetUp != nil {
-		t.Skip(notSetUp)
+	if slices.Contains(needed, nil) {
+		t.Skip(errNotSetUp)
 	}
 }
 

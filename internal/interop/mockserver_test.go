@@ -27,7 +27,7 @@ func startMockServer() (*server, func(), error) {
 	protected := &api{check: func(token string) (string, bool) { return "", signedNow(token, urls.Issuer, keys) }}
 	ts := httptest.NewServer(protected)
 
-	s := &server{name: "oauth2-mock-server", issuer: urls.Issuer, tokenURL: urls.Token, api: ts.URL + "/api"}
+	s := &server{issuer: urls.Issuer, tokenURL: urls.Token, api: ts.URL + "/api"}
 	s.revoke = func(token string) error {
 		protected.deny(token)
 		return nil

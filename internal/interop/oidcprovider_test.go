@@ -3,9 +3,6 @@ package interop_test
 import (
 	"crypto"
 	"crypto/tls"
-	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -80,24 +77,14 @@ func startOIDCProvider() (*server, func(), error) {
 		Issuer, Token, API, Revoke string
 		MTLSToken                  string `json:"mtls_token"`
 		MTLSAPI                    string `json:"mtls_api"`
+		TLSToken                   string `json:"tls_token"`
 	}
 	node, err := startNode("server.mjs", settings, &urls)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &server{name: "oidc-provider", issuer: urls.Issuer, tokenURL: urls.Token, api: urls.API}
-	s.revoke = func(token string) error {
-		resp, err := http.Post(urls.Revoke, "text/plain", strings.NewReader(token))
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			text, _ := io.ReadAll(resp.Body)
-			return fmt.Errorf("revocation: %s: %s", resp.Status, text)
-		}
-		return nil
-	}
+	s := &server{issuer: urls.Issuer, tokenURL: urls.Token, api: urls.API, mtls: urls.MTLSToken, unasked: urls.TLSToken}
+	s.revoke = revokeAt(urls.Revoke)
 
 	with := func(id string, auth ccclient.Auth, change ...func(*cell)) cell {
 		c := cell{

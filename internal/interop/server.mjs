@@ -1,4 +1,4 @@
-// The authorization server oidc-provider and an API that trusts it, on one plain and one TLS listener of the loopback interface.
+// The authorization server oidc-provider and an API that trusts it, on one plain and two TLS listeners of the loopback interface.
 // Settings: lifetime (seconds), clients (oidc-provider's client metadata), tls {key, cert, ca} (PEM), resource (its identifier).
 import './url-parse.mjs';
 import { createHash, randomBytes } from 'node:crypto';
@@ -16,6 +16,7 @@ const plain = http.createServer((req, res) => handle(req, res));
 const secure = https.createServer({ ...tls, requestCert: true, rejectUnauthorized: false }, (req, res) => handle(req, res));
 const issuer = await listen(plain, 'http');
 const mtls = await listen(secure, 'https');
+const unasked = await listen(https.createServer(tls, (req, res) => handle(req, res)), 'https'); // as behind a proxy
 
 // The API's own client: it introspects and, in the role of an administrator, revokes.
 const keeper = { client_id: 'api', client_secret: randomBytes(24).toString('base64url') };
@@ -83,4 +84,4 @@ const api = new Api({
 const authorizationServer = provider.callback();
 handle = (req, res) => (req.url.startsWith('/api') ? api.handle(req, res) : authorizationServer(req, res));
 
-ready({ issuer, token: `${issuer}/token`, api: `${issuer}/api`, mtls_token: `${mtls}/token`, mtls_api: `${mtls}/api`, revoke: `${issuer}/api/revoke` });
+ready({ issuer, token: `${issuer}/token`, api: `${issuer}/api`, mtls_token: `${mtls}/token`, tls_token: `${unasked}/token`, mtls_api: `${mtls}/api`, revoke: `${issuer}/api/revoke` });

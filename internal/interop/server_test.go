@@ -5,7 +5,9 @@ import (
 	"crypto"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -58,9 +60,28 @@ type server struct {
 	name     string
 	tokenURL string
 	issuer   string
+	mtls     string // the token endpoint that asks for a certificate, if there is one
+	unasked  string // one over TLS that does not, if there is one
 	api      string // where tokens are spent, unless the cell says otherwise
 	revoke   func(token string) error
-	cells    map[string]cell // by method
+	rejected func(*http.Response) bool // how the API says that a token is dead; nil: as RFC 6750 says
+	cells    map[string]cell           // by method
+}
+
+// revokeAt gives what revokes a token by a POST of it.
+func revokeAt(url string) func(token string) error {
+	return func(token string) error {
+		resp, err := http.Post(url, "text/plain", strings.NewReader(token))
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode/100 != 2 {
+			text, _ := io.ReadAll(resp.Body)
+			return fmt.Errorf("revocation: %s: %s", resp.Status, text)
+		}
+		return nil
+	}
 }
 
 // A cell is one way to use one server.

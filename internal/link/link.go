@@ -81,10 +81,16 @@ func (l *Link) certificateShown() *clientcert.Shown {
 	return cmp.Or(l.certificate.Shown(), l.shown)
 }
 
-// Judge returns what another attempt may bring after err, for which a request got no answer, and what to do about it:
-// the zero Outlook and no hint if nothing is known. setting is where the URL comes from; empty: it is the caller's.
-// asked says that the server of this request had asked for a client certificate.
-func (l *Link) Judge(err error, setting string, asked bool) (o outlook.Outlook, hint string) {
+// A Request is what there is to know of a request that got no answer.
+type Request struct {
+	Setting string // where its URL comes from; empty: it is the caller's
+	Plain   bool   // it went over plain HTTP
+	Asked   bool   // its server had asked for a client certificate
+}
+
+// Judge returns what another attempt may bring after err, for which r got no answer, and what to do about it: the zero
+// Outlook and no hint if nothing is known.
+func (l *Link) Judge(err error, r Request) (o outlook.Outlook, hint string) {
 	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, otherHost := errors.AsType[x509.HostnameError](err)
@@ -101,15 +107,17 @@ func (l *Link) Judge(err error, setting string, asked bool) (o outlook.Outlook, 
 	case unverified, isInvalid, otherHost:
 		return outlook.Settled, ""
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return outlook.Settled, "the port does not speak TLS: check the scheme of " + cmp.Or(setting, "the URL")
+		return outlook.Settled, "the port does not speak TLS: check the scheme of " + cmp.Or(r.Setting, "the URL")
 	case tlsport.Alerts(err), errors.Is(err, tlsport.Err):
-		return outlook.Settled, "the port speaks TLS: use https" + inSetting(setting)
+		return outlook.Settled, "the port speaks TLS: use https" + inSetting(r.Setting)
 	case alert != 0:
 		return l.Alerted(alert)
-	case asked && l.expired() != "" && !timedOut(err): // in whatever words net/http says that it was cut off
+	case r.Asked && l.expired() != "" && !timedOut(err): // in whatever words net/http says that it was cut off
 		return outlook.Settled, l.expired()
-	case asked && brokenOff(err):
+	case r.Asked && brokenOff(err):
 		return 0, "the server asked for a client certificate and cut the connection: it may not accept the one in " + l.tls
+	case r.Plain && brokenOff(err):
+		return 0, "the server cut the connection: if its port speaks TLS, use https" + inSetting(r.Setting)
 	}
 	return 0, ""
 }
@@ -273,7 +281,7 @@ func (a advising) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		return resp, nil
 	}
-	if _, hint := a.link.Judge(err, "", false); hint != "" {
+	if _, hint := a.link.Judge(err, Request{Plain: r.URL.Scheme == "http"}); hint != "" {
 		err = fmt.Errorf("%w: %s", err, hint)
 	}
 	return resp, err

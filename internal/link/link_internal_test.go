@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,10 +82,30 @@ func TestErrorsAreJudgedByTheirCause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := New(nil, nil, nil)
 			l.shown = test.shown
-			o, hint := l.Judge(fmt.Errorf("wrapped: %w", test.err), "TokenURL", test.asked)
+			o, hint := l.Judge(fmt.Errorf("wrapped: %w", test.err), Request{Setting: "TokenURL", Asked: test.asked})
 			if o != test.want || !strings.Contains(hint, test.hint) || (test.hint == "") != (hint == "") {
 				t.Errorf("%d %q, want %d %q", o, hint, test.want, test.hint)
 			}
 		})
+	}
+}
+
+func TestPlainHTTPThatIsCutMayBeTLS(t *testing.T) {
+	l := New(nil, nil, nil)
+	for name, test := range map[string]struct {
+		err  error
+		r    Request
+		hint string
+	}{
+		"end":           {io.EOF, Request{Plain: true, Setting: "TokenURL"}, "if its port speaks TLS, use https in TokenURL"},
+		"reset":         {syscall.ECONNRESET, Request{Plain: true}, "if its port speaks TLS, use https"},
+		"refused":       {syscall.ECONNREFUSED, Request{Plain: true}, ""},
+		"over TLS":      {io.EOF, Request{Setting: "TokenURL"}, ""},
+		"certain of it": {tlsport.Err, Request{Plain: true}, "the port speaks TLS: use https"},
+	} {
+		if _, hint := l.Judge(fmt.Errorf("wrapped: %w", test.err), test.r); !strings.HasSuffix(hint, test.hint) ||
+			(test.hint == "") != (hint == "") {
+			t.Errorf("%s: %q, want %q", name, hint, test.hint)
+		}
 	}
 }

@@ -83,8 +83,10 @@ func (m Members) Refusal() (r Refusal, ok bool) {
 	r.Code = cmp.Or(r.Code, firstText(m, codeNames...))
 	r.Description = cmp.Or(r.Description, firstText(m, descriptionNames...))
 	if r.Code != "" && !plausible(r.Code) { // a sentence, or worse
-		r.Description = cmp.Or(r.Description, r.Code)
-		r.Code = ""
+		if r.Description != "" && r.Description != r.Code {
+			r.Code += ": " + r.Description
+		}
+		r.Description, r.Code = r.Code, ""
 	}
 	// Some shout: INVALID_CLIENT.
 	if lower := strings.ToLower(r.Code); Registered(lower) {

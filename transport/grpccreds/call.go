@@ -18,6 +18,7 @@ type call struct {
 	context.Context
 	creds    *creds
 	own      credentials.PerRPCCredentials // of the call itself; nil: none
+	attempts atomic.Int32                  // begun
 	used     atomic.Pointer[credential]    // nil: no token was sent
 	deadline atomic.Pointer[time.Time]     // of the RPC, if it is not Context's but the service config's
 }
@@ -53,6 +54,7 @@ func perCall(opts []grpc.CallOption) (own credentials.PerRPCCredentials) {
 
 // begin notes that an attempt begins, whose context is ctx.
 func (c *call) begin(ctx context.Context) {
+	c.attempts.Add(1)
 	c.used.Store(nil)
 	at, ok := ctx.Deadline()
 	if given, _ := c.Deadline(); ok && !at.Equal(given) && c.deadline.Load() == nil {

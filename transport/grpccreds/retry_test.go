@@ -2,6 +2,7 @@ package grpccreds_test
 
 import (
 	"context"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -11,9 +12,12 @@ import (
 	"golang.org/x/oauth2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
@@ -151,6 +155,121 @@ func TestRetriesOfGRPCItselfKeepWorking(t *testing.T) {
 			equal(t, "rejected", r.rejected.Load(), 1)
 		})
 	}
+}
+
+// slowSender waits between opening a stream and sending on it.
+type slowSender struct{}
+
+func (slowSender) HandleRPC(_ context.Context, s stats.RPCStats) {
+	if _, ok := s.(*stats.OutHeader); ok {
+		time.Sleep(time.Second)
+	}
+}
+
+func (slowSender) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (slowSender) HandleConn(context.Context, stats.ConnStats)                       {}
+func (slowSender) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+func TestAnswerBeforeAllIsSentAgainByGRPCIsNoSuccess(t *testing.T) {
+	inOrder := map[string]func(ctx context.Context, rpc testgrpc.TestServiceClient, text string) error{
+		"client stream": kinds["client stream"],
+		"server stream": kinds["server stream"],
+		"both ways": func(ctx context.Context, rpc testgrpc.TestServiceClient, text string) error {
+			stream, err := rpc.FullDuplexCall(ctx)
+			if err != nil {
+				return err
+			}
+			for range 3 {
+				stream.Send(&testgrpc.StreamingOutputCallRequest{Payload: payload(text)})
+			}
+			stream.CloseSend()
+			got, err := rest(stream)
+			return same(err, text+text+text, got)
+		},
+	}
+	for kind, rpc := range inOrder {
+		for name, tc := range map[string]struct {
+			answer   error // to the second attempt, and from then on to the even ones; nil: as the token is
+			code     string
+			attempts int32
+		}{
+			"rejected":        {nil, "OK", 4},
+			"denied":          {status.Error(codes.PermissionDenied, "no"), "PermissionDenied", 2},
+			"never available": {status.Error(codes.Unavailable, "not now"), "Unavailable", 4},
+		} {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, grpc.WithDefaultServiceConfig(retries), grpc.WithStatsHandler(slowSender{}))
+					r.warm(t)
+					r.revoke(t)
+					r.attempts.Store(0)
+					r.before = func(_ context.Context, _ string, n int32) error {
+						if n%2 == 1 {
+							time.Sleep(2 * time.Second) // All has been sent, and the answer is waited for.
+							return status.Error(codes.Unavailable, "not now")
+						}
+						return tc.answer // at once
+					}
+					equal(t, "code", code(t, rpc(t.Context(), r.rpc, "x")), tc.code)
+					equal(t, "attempts", r.attempts.Load(), tc.attempts)
+				})
+			})
+		}
+	}
+}
+
+func TestRequestThatTheServerDidNotReadIsSentAgain(t *testing.T) {
+	// A tap handle rejects by the header alone, as proxies do.
+	synctest.Test(t, func(t *testing.T) {
+		l := bufconn.Listen(1 << 16)
+		var arrived int // The rejected ones are of one connection, in whose order they come.
+		server := grpc.NewServer(grpc.InTapHandle(func(ctx context.Context, i *tap.Info) (context.Context, error) {
+			if arrived++; arrived > 1 && i.Header["authorization"][0] == "Bearer first" {
+				return nil, status.Error(codes.Unauthenticated, "the token is not good")
+			}
+			return ctx, nil
+		}), grpc.UnaryInterceptor(func(
+			ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler,
+		) (any, error) {
+			if values := metadata.ValueFromIncomingContext(ctx, "authorization"); values[0] == "Bearer first" {
+				time.Sleep(2 * time.Second) // All has been sent.
+				return nil, status.Error(codes.Unavailable, "not now")
+			}
+			return next(ctx, req)
+		}))
+		a := &api{as: cctest.NewServer(cctest.Options{}), listener: l}
+		testgrpc.RegisterTestServiceServer(server, a)
+		var serving sync.WaitGroup
+		serving.Go(func() { server.Serve(l) })
+		defer serving.Wait()
+		defer server.Stop()
+		s := &script{tokens: tokens("first", "second")}
+		rpc, _ := a.dial(t, append(grpccreds.DialOptions(s, grpccreds.Options{}), grpc.WithStatsHandler(slowSender{}),
+			grpc.WithDefaultServiceConfig(retries), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		equal(t, "code", code(t, kinds["unary"](t.Context(), rpc, "x")), "OK")
+		equal(t, "arrived", arrived, 4)
+		if !slices.Equal(s.rejected, []string{"first"}) {
+			t.Errorf("rejected: %q", s.rejected)
+		}
+	})
+}
+
+func TestEmptyStreamAfterRetryOfGRPCIsSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, grpc.WithDefaultServiceConfig(retries))
+		r.before = func(_ context.Context, _ string, n int32) error {
+			if n == 1 {
+				return status.Error(codes.Unavailable, "not now")
+			}
+			return nil
+		}
+		r.deaf = func(testgrpc.TestService_FullDuplexCallServer) error { return nil }
+		stream := duplex(t, r)
+		if resp, err := stream.Recv(); err != io.EOF {
+			t.Errorf("%v, %v", resp, err)
+		}
+		equal(t, "attempts", r.attempts.Load(), 2)
+	})
 }
 
 func TestDeadlineOfTheServiceConfigSpansTheRepetition(t *testing.T) {

@@ -50,9 +50,10 @@ func timeout(on bool) grpc.DialOption {
 
 func TestTokenServerThatIsDownMakesUnavailable(t *testing.T) {
 	for name, fail := range map[string]func(r *rig){
-		"503":   func(r *rig) { r.as.SetDown(503) },
-		"429":   func(r *rig) { r.as.SetDown(429) },
-		"hangs": func(r *rig) { r.as.SetDelay(time.Hour) },
+		"503":              func(r *rig) { r.as.SetDown(503) },
+		"429":              func(r *rig) { r.as.SetDown(429) },
+		"connection reset": func(r *rig) { r.as.SetDown(cctest.NoAnswer) },
+		"hangs":            func(r *rig) { r.as.SetDelay(time.Hour) },
 	} {
 		for kind, rpc := range kinds {
 			t.Run(name+", "+kind, func(t *testing.T) {

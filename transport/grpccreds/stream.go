@@ -2,6 +2,7 @@ package grpccreds
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -99,7 +100,7 @@ func (s *stream) RecvMsg(m any) error {
 		if result != nil {
 			return result
 		}
-		err := inner.RecvMsg(m)
+		err := s.receive(inner, m)
 		if err == nil {
 			s.mu.Lock()
 			s.received = true
@@ -111,6 +112,16 @@ func (s *stream) RecvMsg(m any) error {
 			return err
 		}
 	}
+}
+
+// receive receives into m from inner. If an attempt that gRPC makes by itself ends before it has all messages, gRPC
+// returns io.EOF, or an error around that, whatever the server's status is. It returns the status when asked again.
+func (s *stream) receive(inner grpc.ClientStream, m any) error {
+	err := inner.RecvMsg(m)
+	if errors.Is(err, io.EOF) && !s.received && s.call.attempts.Load() > 1 {
+		err = inner.RecvMsg(m)
+	}
+	return err
 }
 
 // Header returns the header of the stream that the caller gets to see: once it is out, that is this one.
@@ -185,7 +196,7 @@ func (s *stream) outlives(repeated bool) bool {
 		s.settle() // There may be messages too, which are the receiver's.
 		return false
 	}
-	return s.repeat(inner.RecvMsg(new(emptypb.Empty))) == nil // Without a header there is no message.
+	return s.repeat(s.receive(inner, new(emptypb.Empty))) == nil // Without a header there is no message.
 }
 
 // repeat begins the stream anew if err, with which inner has ended, is a rejection of its token, another is to be had,

@@ -2,6 +2,7 @@ package grpccreds
 
 import (
 	"context"
+	"io"
 
 	"google.golang.org/grpc"
 )
@@ -13,6 +14,12 @@ func (c *creds) unary(
 ) error {
 	first := &call{Context: ctx, creds: c, own: perCall(opts)}
 	err := invoke(first, method, req, reply, cc, opts...)
+	if err == io.EOF { // gRPC lost the status, as told at stream.receive. The server did not have the request.
+		ctx, cancel := first.remaining()
+		defer cancel()
+		first = &call{Context: ctx, creds: c, own: first.own}
+		err = invoke(first, method, req, reply, cc, opts...)
+	}
 	if !first.rejected(err) {
 		return err
 	}

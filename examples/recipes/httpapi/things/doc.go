@@ -1,0 +1,4 @@
+// Package things is a client as oapi-codegen makes it, of the API in openapi.yaml.
+package things
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config config.yaml openapi.yaml
