@@ -22,13 +22,13 @@ import (
 // fetch gets a new token for what form asks, in as many attempts as it may take. Its error is an [*Error].
 func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, error) {
 	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1, moved: 1}
-	for attempt := 1; ; attempt++ {
-		ep, tok, e, tell := x.attempt(ctx, form, attempt)
+	for n := 1; ; n++ {
+		ep, tok, e, tell := x.fetchOnce(ctx, form, n)
 		if e == nil {
 			noteFailure(ctx, nil)
 			return tok, nil
 		}
-		e.Attempts = attempt
+		e.Attempts = n
 		noteFailure(ctx, e)
 		var wait time.Duration
 		again := false
@@ -47,9 +47,9 @@ func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, 
 	}
 }
 
-// attempt finds out where to ask, and makes one exchange there. If there is no token, tell is to be called with what
+// fetchOnce finds out where to ask, and makes one exchange there. If there is no token, tell is to be called with what
 // follows.
-func (x *exchanger) attempt(ctx context.Context, form url.Values, n int) (
+func (x *exchanger) fetchOnce(ctx context.Context, form url.Values, n int) (
 	ep endpoint.Endpoint, tok *oauth2.Token, e *Error, tell func(again bool, wait time.Duration),
 ) {
 	ep, e = x.endpoints.locate(ctx)
@@ -81,7 +81,7 @@ func (x *exchanger) requestInfo(ctx context.Context, ep endpoint.Endpoint, form 
 	host, port := ep.HostPort()
 	label, _ := ctx.Value(labelKey{}).(string)
 	return TokenRequestInfo{
-		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: factsOf(x.auth).name,
+		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: x.endpoints.auth.name,
 		GrantType: cmp.Or(form.Get("grant_type"), clientCredentials), Scopes: strings.Fields(form.Get("scope")),
 		Reason: cache.ReasonOf(ctx), Attempt: n,
 	}
