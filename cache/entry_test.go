@@ -190,21 +190,23 @@ func TestFailedRefreshCostsNobodyAnythingWhileTheTokenLives(t *testing.T) {
 
 func TestPauseBetweenTriesEndsWithTheToken(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		r.lifetime = 6 * time.Second // margin 0.6 s
+		r.lifetime = 20 * time.Second // margin 2 s
 		r.want("token-1")
 		r.set(func(s *server) { s.err = errors.New("outage") })
 		start := r.times[0]
-		for time.Since(start) < 5*time.Second {
+		for time.Since(start) < 17200*time.Millisecond { // The second try fails by 17.02 s, and would pause to 19.
 			time.Sleep(5 * time.Millisecond)
 			r.want("token-1")
 		}
 		r.set(func(s *server) { s.err = nil })
-		for time.Since(start) < 5400*time.Millisecond {
+		for time.Since(start) < 18*time.Second {
 			time.Sleep(5 * time.Millisecond)
-			r.want2(t, "token-1", "token-3")
+			r.want2(t, "token-1", "token-4")
 		}
-		time.Sleep(5 * time.Millisecond)
-		r.want("token-3")
+		time.Sleep(25 * time.Millisecond)
+		r.want2(t, "token-1", "token-4") // which may start the refresh
+		r.want("token-4")
+		r.wantApart(time.Second)
 	})
 }
 

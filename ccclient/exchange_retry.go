@@ -22,22 +22,11 @@ import (
 // fetch gets a new token for what form asks, in as many attempts as it may take. Its error is an [*Error].
 func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, error) {
 	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1, moved: 1}
-	for n := 1; ; n++ {
-		ep, tok, e, tell := x.fetchOnce(ctx, form, n)
+	for number := 1; ; number++ {
+		tok, e, wait, again := x.fetchOnce(ctx, form, number, &left)
 		if e == nil {
-			noteFailure(ctx, nil)
 			return tok, nil
 		}
-		e.Attempts = n
-		noteFailure(ctx, e)
-		var wait time.Duration
-		again := false
-		if ctx.Err() != nil {
-			e = e.endedBy(ctx)
-		} else {
-			wait, again = x.repeat(ctx, ep, e, &left)
-		}
-		tell(again, wait)
 		if !again {
 			return nil, e
 		}
@@ -47,43 +36,54 @@ func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, 
 	}
 }
 
-// fetchOnce finds out where to ask, and makes one exchange there. If there is no token, tell is to be called with what
-// follows.
-func (x *exchanger) fetchOnce(ctx context.Context, form url.Values, n int) (
-	ep endpoint.Endpoint, tok *oauth2.Token, e *Error, tell func(again bool, wait time.Duration),
-) {
-	ep, e = x.endpoints.locate(ctx)
-	if e != nil {
+// fetchOnce finds out where to ask, makes one exchange there, and says whether there is to be another, after a pause.
+func (x *exchanger) fetchOnce(
+	ctx context.Context, form url.Values, number int, left *repetitions,
+) (tok *oauth2.Token, e *Error, wait time.Duration, again bool) {
+	end, began := func(TokenRequestDone) {}, time.Now()
+	ep, e := x.endpoints.locate(ctx)
+	if e == nil {
+		var traced context.Context
+		traced, end = x.observer.tokenRequest(ctx, x.requestInfo(ctx, ep, form, number))
+		began = time.Now()
+		tok, e = x.exchange(traced, ep, form)
+	} else {
 		e.client, e.host = x.clientID, ep.Host()
-		return ep, nil, x.concealEarly(ctx, e), func(bool, time.Duration) {}
+		e = x.concealEarly(ctx, e)
 	}
-	traced, end := x.observer.tokenRequest(ctx, x.requestInfo(ctx, ep, form, n))
-	began := time.Now()
-	tok, e = x.exchange(traced, ep, form)
 	done := TokenRequestDone{Took: time.Since(began)}
 	if e == nil {
+		noteFailure(ctx, nil)
 		done.StatusCode, done.Expiry = http.StatusOK, tok.Expiry
-		if scope, ok := tok.Extra("scope").(string); ok {
+		if scope, ok := tok.Extra("scope").(string); ok && len(x.observer.all) > 0 {
 			done.Scopes = strings.Fields(redact.New(x.recent.All()...).Clean(scope))
 		}
 		end(done)
-		return ep, tok, nil, nil
+		return tok, nil, 0, false
 	}
-	return ep, nil, e, func(again bool, wait time.Duration) {
-		told := *e // The one that callers get may still be changed.
-		done.StatusCode, done.Code, done.Err, done.Again, done.Wait = e.StatusCode, e.Code, &told, again, wait
-		end(done)
+	e.Attempts = number
+	noteFailure(ctx, e)
+	if ctx.Err() != nil {
+		e = e.endedBy(ctx)
+	} else {
+		wait, again = x.repeat(ctx, ep, e, left)
 	}
+	told := *e // The one that callers get may still be changed.
+	done.StatusCode, done.Code, done.Err, done.Again, done.Wait = e.StatusCode, e.Code, &told, again, wait
+	end(done)
+	return nil, e, wait, again
 }
 
-// requestInfo says what the token request of the nth attempt is.
-func (x *exchanger) requestInfo(ctx context.Context, ep endpoint.Endpoint, form url.Values, n int) TokenRequestInfo {
+// requestInfo says what an attempt at a token request is.
+func (x *exchanger) requestInfo(
+	ctx context.Context, ep endpoint.Endpoint, form url.Values, attempt int,
+) TokenRequestInfo {
 	host, port := ep.HostPort()
 	label, _ := ctx.Value(labelKey{}).(string)
 	return TokenRequestInfo{
 		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: x.endpoints.auth.name,
 		GrantType: cmp.Or(form.Get("grant_type"), clientCredentials), Scopes: strings.Fields(form.Get("scope")),
-		Reason: cache.ReasonOf(ctx), Attempt: n,
+		Reason: cache.ReasonOf(ctx), Attempt: attempt,
 	}
 }
 

@@ -165,7 +165,7 @@ func (cfg *Config) clientKey(
 		h.Add("")
 	}
 	if cert != nil {
-		h.Add(cert.Last())
+		h.Add(cert.Last()) // empty if it may rotate: then certifiedKey adds the one that is shown
 	} else {
 		h.Add("")
 	}
