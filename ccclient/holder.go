@@ -41,6 +41,9 @@ func errNotMade() error {
 	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
 }
 
+// made reports whether New or For made c.
+func (c *Client) made() bool { return c != nil && c.registered != nil }
+
 // kept returns where c's token is kept.
 func (c *Client) kept() holder {
 	if !c.made() {
