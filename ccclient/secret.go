@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // A Secret returns a client's current secret. It is asked at each token request, never for a cached token, so a secret
@@ -83,8 +85,11 @@ func (s Secret) get(ctx context.Context) (string, error) {
 		return "", errNoSecret
 	}
 	secret, err := s(ctx)
-	if err == nil && secret == "" {
-		err = errEmptySecret
+	switch {
+	case err != nil:
+		return "", redact.New(secret).Scrub(err) // which may repeat what came with it
+	case secret == "":
+		return "", errEmptySecret
 	}
-	return secret, err
+	return secret, nil
 }
