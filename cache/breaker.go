@@ -15,7 +15,7 @@ type breaker struct {
 	mu     sync.Mutex    // guards what follows
 	off    time.Duration // how long the Store is left alone; 0: it works
 	until  time.Time     // no call before this
-	warned bool          // of what is wrong now
+	faulty bool          // something is wrong, which was told
 }
 
 func (b *breaker) open() bool {
@@ -31,11 +31,13 @@ func (b *breaker) reset() {
 	b.off = 0
 }
 
-// healthy says that what the Store holds is in order too: the next fault is worth a warning again.
-func (b *breaker) healthy() {
+// mended says that what the Store holds is in order too. It reports whether something was wrong before.
+func (b *breaker) mended() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.warned = false
+	was := b.faulty
+	b.faulty = false
+	return was
 }
 
 // trip leaves the Store alone. Calls that fail together count once.
@@ -49,11 +51,11 @@ func (b *breaker) trip() {
 	b.until = time.Now().Add(b.off)
 }
 
-// claimWarning reports whether a fault is the first one since all was in order, and notes that it is warned of.
-func (b *breaker) claimWarning() bool {
+// fault says that something is wrong. It reports whether that is the first since all was in order.
+func (b *breaker) fault() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	first := !b.warned
-	b.warned = true
+	first := !b.faulty
+	b.faulty = true
 	return first
 }

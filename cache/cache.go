@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"golang.org/x/oauth2"
 )
@@ -40,9 +41,12 @@ type Cache struct {
 	flights flights       // by key: one fetch at a time
 	gate    gate          // what keeps all keys from the server
 	uses    atomic.Uint64 // ticks at each use that is worth noting; orders Entries by recency
-	logging atomic.Int64  // lines that log handlers have not returned from
 	slack   uint64        // how many ticks an Entry may lag behind before a use is worth noting
 	coarse  bool          // with so many Entries that one use of each in a while is worth noting
+	noting  bool          // each token that is served from memory is worth noting
+
+	listeners []*listener // who hears of what happens; the first is the log, if there is one
+	logger    *listener   // nil: there is no log
 
 	mu      sync.Mutex // guards what follows, and Entry.place and Entry.stamp
 	entries map[string]*Entry
@@ -62,9 +66,11 @@ func New(o Options) *Cache {
 		epoch:   time.Now(),
 		slack:   uint64(o.MaxKeys / 8),
 		coarse:  o.MaxKeys >= coarseFrom,
+		noting:  o.KeepFresh,
 		entries: make(map[string]*Entry),
 		idle:    make(chan struct{}),
 	}
+	c.listen()
 	c.second = newSecondLevel(c)
 	c.life, c.cancel = context.WithCancel(context.Background())
 	return c
@@ -72,16 +78,20 @@ func New(o Options) *Cache {
 
 // Entry returns the entry of key; the same key gives the same Entry, with the Fetch that it was first made with. It
 // does no I/O. The entry of a Cache that New has not made returns an error from its methods.
-func (c *Cache) Entry(key string, f Fetch) *Entry { return c.Adopt(new(Entry), key, f) }
+func (c *Cache) Entry(key string, f Fetch) *Entry { return c.Adopt(new(Entry), key, "", f) }
 
 // Adopt is Entry with room for the entry that the caller has, in a struct of its own say: e becomes the entry of key,
-// unless key has one already. It must be zero, and stay where it is.
-func (c *Cache) Adopt(e *Entry, key string, f Fetch) *Entry { return c.adopt(e, key, f, false) }
+// unless key has one already. It must be zero, and stay where it is. The label names it in logs and for a Trace.
+func (c *Cache) Adopt(e *Entry, key, label string, f Fetch) *Entry {
+	return c.adopt(e, key, label, f, false)
+}
 
 // AdoptLocal is Adopt for a token that stays in this process: it goes into no Store, and no lock is taken for it.
-func (c *Cache) AdoptLocal(e *Entry, key string, f Fetch) *Entry { return c.adopt(e, key, f, true) }
+func (c *Cache) AdoptLocal(e *Entry, key, label string, f Fetch) *Entry {
+	return c.adopt(e, key, label, f, true)
+}
 
-func (c *Cache) adopt(e *Entry, key string, f Fetch, local bool) *Entry {
+func (c *Cache) adopt(e *Entry, key, label string, f Fetch, local bool) *Entry {
 	if c.life == nil {
 		e.key = key
 		return e
@@ -92,7 +102,7 @@ func (c *Cache) adopt(e *Entry, key string, f Fetch, local bool) *Entry {
 		c.mu.Unlock()
 		return known
 	}
-	e.cache, e.key, e.fetch, e.local = c, key, f, local
+	e.cache, e.key, e.label, e.fetch, e.local = c, key, unique.Make(label), f, local
 	victims := c.insert(e)
 	c.mu.Unlock()
 	c.evict(victims)
@@ -123,12 +133,15 @@ func (c *Cache) Close() error {
 	for _, e := range entries {
 		e.forget()
 	}
-	patience := time.NewTimer(closePatience)
-	defer patience.Stop()
+	patience, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
 	select {
 	case <-c.idle:
-	case <-patience.C:
+	case <-patience.Done():
 		c.logFetchOutlivesClose()
+	}
+	for _, l := range c.listeners {
+		l.Close(patience)
 	}
 	return nil
 }

@@ -14,6 +14,9 @@ func (c *Cache) at(t time.Time) instant { return instant{int64(t.Sub(c.epoch)), 
 
 func (c *Cache) now() instant { return c.at(time.Now()) }
 
+// time returns i by the wall clock.
+func (i instant) time() time.Time { return time.Unix(0, i.wall) }
+
 func (i instant) add(d time.Duration) instant { return instant{i.mono + int64(d), i.wall + int64(d)} }
 
 // before reports whether j is still to come on both clocks: the one that says sooner counts.
@@ -21,6 +24,9 @@ func (i instant) before(j instant) bool { return i.mono < j.mono && i.wall < j.w
 
 // sooner returns on each clock what comes first.
 func (i instant) sooner(j instant) instant { return instant{min(i.mono, j.mono), min(i.wall, j.wall)} }
+
+// later returns on each clock what comes last.
+func (i instant) later(j instant) instant { return instant{max(i.mono, j.mono), max(i.wall, j.wall)} }
 
 // until returns how long it is from i to j, by the clock that says sooner.
 func (i instant) until(j instant) time.Duration {

@@ -44,6 +44,40 @@ func TestPauseIsCutWhenTheLivingTokenIsRejected(t *testing.T) {
 	})
 }
 
+func TestRequestsForShortTokensAreOneSecondApart(t *testing.T) {
+	options := map[string]cache.Options{
+		"": {}, "KeepFresh": {KeepFresh: true}, "store": {Store: cache.Memory()}, "RefreshAt": {RefreshAt: 0.01},
+		"KeepFresh, store": {KeepFresh: true, Store: cache.Memory()},
+	}
+	for name, fails := range map[string]func(n int) bool{
+		"fails from then on":  func(n int) bool { return true },
+		"fails half the time": func(n int) bool { return n%2 == 1 },
+		"works":               func(n int) bool { return false },
+	} {
+		for _, failure := range []error{errors.New("outage"), about(cache.CoolDown{Shared: true})} {
+			for with, o := range options {
+				for _, life := range []time.Duration{1000, 1200, 2000, 3000, 5000} {
+					t.Run(fmt.Sprint(life, name, with), func(t *testing.T) {
+						inBubble(t, o, func(t *testing.T, r *rig) {
+							r.lifetime, r.delay = life*time.Millisecond, life/10*time.Millisecond
+							for range 3000 {
+								time.Sleep(10 * time.Millisecond)
+								r.Token(t.Context())
+								r.set(func(s *server) {
+									if s.err = nil; fails(len(s.times)) {
+										s.err = failure
+									}
+								})
+							}
+							r.wantApart(time.Second)
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
 // targets are many keys of one client.
 func targets(t *testing.T, o cache.Options, n int, f func(t *testing.T, s *server, c *cache.Cache,
 	entries []*cache.Entry)) {

@@ -1,5 +1,6 @@
 // Package cache keeps tokens fresh. It knows nothing of HTTP: a [Fetch] gets a token from wherever tokens come from, a
-// [Cache] decides when, and hands the token out to any number of callers.
+// [Cache] decides when, and hands the token out to any number of callers. [docs/architecture.md] has the table by which
+// it decides, and follows a fetch through it.
 //
 // # What it promises
 //
@@ -28,4 +29,6 @@
 // version that writes other records into a Store, sealed or not, reads those of the version before, and takes what it
 // does not know for a miss. Keys are the caller's and go into the Store as they are. Texts of errors and logs may
 // change.
+//
+// [docs/architecture.md]: https://github.com/ccclient/go-ccclient/blob/main/docs/architecture.md
 package cache

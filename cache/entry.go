@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"golang.org/x/oauth2"
 )
@@ -21,15 +22,18 @@ type Entry struct {
 	// What a cached token needs comes first, so that it lies together.
 	current atomic.Pointer[snapshot] // nil: none
 	cache   *Cache
-	stretch atomic.Uint32 // of the last use that was noted, see touch
-	place   int32         // in Cache.recency; Cache.mu guards it
-	used    atomic.Uint64 // Cache.uses at the last use that was noted
+	stretch atomic.Uint32          // of the last use that was noted, see touch
+	place   int32                  // in Cache.recency; Cache.mu guards it
+	used    atomic.Uint64          // Cache.uses at the last use that was noted
+	counts  atomic.Pointer[counts] // nil: they are all zero
 
 	key     string
+	label   unique.Handle[string] // for people; there are few
 	fetch   Fetch
 	stamp   uint64 // used, as the heap knows it; Cache.mu guards it
 	evicted bool   // not among Cache.entries; mu guards it
 	local   bool   // it goes into no Store; fixed
+	fetches atomic.Uint32
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
 	failed     *cooldown   // of this key since the last success; nil: none
@@ -52,8 +56,8 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 		left := now.until(s.expiry)
 		if left > s.ahead || left > s.margin && now.mono < s.refreshDue.Load() {
 			e.touch(now)
-			if e.cache.opt.KeepFresh && !s.wanted.Load() {
-				s.wanted.Store(true)
+			if e.cache.noting {
+				e.note(s)
 			}
 			return s.token, nil
 		}
@@ -61,10 +65,17 @@ func (e *Entry) Token(ctx context.Context) (*oauth2.Token, error) {
 	return e.tokenSlow(orBackground(ctx))
 }
 
-// tokenSlow is Token for whatever is not decided by one look at the token: act on a remembered rejection, take a view,
-// decide, claim what the action claims, act.
+// tokenSlow is Token for whatever is not decided by one look at the token.
 func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
-	began := time.Now()
+	v := visit{began: time.Now()}
+	tok, err := e.tokenFor(ctx, &v)
+	e.noteVisit(ctx, &v, err)
+	return tok, err
+}
+
+// tokenFor is tokenSlow for one visit: act on a remembered rejection, take a view, decide, claim what the action
+// claims, act.
+func (e *Entry) tokenFor(ctx context.Context, visit *visit) (*oauth2.Token, error) {
 	for brought := 0; ; { // how many flights brought a token that was dead when it was to be handed out
 		if e.cache.life.Err() != nil {
 			return nil, ErrClosed
@@ -82,9 +93,9 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 		}
 		if ctx.Err() != nil && (act == wait || act == waitBriefly) {
 			e.mu.Unlock()
-			return e.instead(e.gaveUp(ctx, began))
+			return e.instead(e.gaveUp(ctx, visit.began))
 		}
-		fl, news := e.claim(ctx, act, v, f, now)
+		fl, news, started := e.claim(ctx, act, v, f, now)
 		e.mu.Unlock()
 
 		e.touch(now)
@@ -97,8 +108,10 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 		case waitBriefly:
 			patience = max(1, now.until(s.expiry)/200)
 		}
-		tok, err := e.wait(ctx, began, fl, news, patience)
+		visit.waited = true
+		tok, err := e.wait(ctx, visit.began, fl, news, patience)
 		if err != errLookAgain {
+			visit.source = fl.sourceOf(tok, started)
 			return tok, err
 		}
 		// A token that was rejected or replaced meanwhile says nothing of the next one; one that died on its way does.
@@ -111,7 +124,9 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 }
 
 // claim books what act is about to do, so that nobody else does it too. e.mu is held.
-func (e *Entry) claim(ctx context.Context, act action, v view, f *cooldown, now instant) (*flight, <-chan struct{}) {
+func (e *Entry) claim(
+	ctx context.Context, act action, v view, f *cooldown, now instant,
+) (fl *flight, news <-chan struct{}, started bool) {
 	if e.keeper != nil {
 		e.keeper.lastUse = now
 	}
@@ -124,9 +139,9 @@ func (e *Entry) claim(ctx context.Context, act action, v view, f *cooldown, now 
 		if v.phase == stale {
 			e.current.Load().refreshDue.Store(never) // until the flight lands
 		}
-		return e.join(ctx, f)
+		return e.join(ctx, f, now)
 	}
-	return nil, nil
+	return nil, nil, false
 }
 
 // errLookAgain is the error of wait when things are not as they were.
@@ -164,7 +179,7 @@ func (e *Entry) wait(
 	now := e.cache.now()
 	if e.current.Load() == nil && !e.rejections.knows(fl.token.token.AccessToken) && fl.token.phase(now) != gone {
 		// It was evicted, and nobody has asked since.
-		e.publish(fl.token, nil, now)
+		e.publish(fl.token, nil, now, new(notice))
 		e.scheduleRefresh(now, 0)
 		e.keep(now)
 	}
@@ -206,7 +221,7 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 	began := time.Now()
-	s, err := e.fetchNew(limited, began, refreshGrace)
+	s, err := e.fetchNew(context.WithValue(limited, reasonKey{}, ReasonForced), began, refreshGrace)
 	switch {
 	case c.life.Err() != nil:
 		return nil, ErrClosed
@@ -218,14 +233,14 @@ func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	c.gate.answer(c.now())
 	serving := e.lockServing()
 	now := c.now()
-	_, again := serving.publish(s, serving.current.Load(), now)
+	var n notice
+	serving.publish(s, serving.current.Load(), now, &n)
+	n.ended[1] = c.gate.over.Swap(nil)
 	serving.scheduleRefresh(now, 0)
 	serving.keep(now)
 	c.flights.wake(e.key)
 	serving.mu.Unlock()
-	if again {
-		c.logSameTokenAgain(e.key)
-	}
+	serving.tell(ctx, n)
 	if l := serving.secondLevel(); l != nil {
 		c.join()
 		go func() { // Nobody waits for it, but Close.

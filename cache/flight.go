@@ -24,8 +24,9 @@ type flight struct {
 	news chan struct{} // closed, and replaced, when there is something to look at; flights.mu guards it
 
 	// Set before the flight lands.
-	token *snapshot
-	err   error
+	token  *snapshot
+	source Source // of a token that it brought; empty: of none
+	err    error
 
 	// What it holds on its way, touched by its own goroutine only.
 	asked  time.Time     // when the server was last asked; zero: not yet
@@ -44,21 +45,24 @@ type flights struct {
 
 // join returns e's flight and what to wait for, and starts it if there is none. The leader's values reach the fetch,
 // its cancellation does not. e.mu is held.
-func (e *Entry) join(ctx context.Context, probe *cooldown) (*flight, <-chan struct{}) {
+func (e *Entry) join(
+	ctx context.Context, probe *cooldown, now instant,
+) (fl *flight, news <-chan struct{}, started bool) {
 	all := &e.cache.flights
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	if fl := all.byKey[e.key]; fl != nil {
-		return fl, fl.news
+		return fl, fl.news, false
 	}
-	fl := &flight{entry: e, held: e.current.Load(), probe: probe, answers: e.cache.gate.answers.Load(),
+	fl = &flight{entry: e, held: e.current.Load(), probe: probe, answers: e.cache.gate.answers.Load(),
 		news: make(chan struct{}), store: storeTimeout}
+	ctx = context.WithValue(context.WithoutCancel(ctx), reasonKey{}, e.reason(now))
 	if all.byKey == nil {
 		all.byKey = make(map[string]*flight)
 	}
 	all.byKey[e.key] = fl
-	go fl.run(context.WithoutCancel(ctx)) // Close joins it.
-	return fl, fl.news
+	go fl.run(ctx) // Close joins it.
+	return fl, fl.news, true
 }
 
 // wake lets those who wait for key's flight look at what was published beside it. Entry.mu is held.
@@ -96,22 +100,33 @@ type outcome struct {
 	deferUntil int64     // until then (instant.mono) another process refreshes
 }
 
+// source returns where the token came from.
+func (o *outcome) source() Source {
+	switch {
+	case o.fetched:
+		return SourceServer
+	case o.new:
+		return SourceStore
+	}
+	return SourceFlight // It was there when the flight looked again.
+}
+
 // run is the flight: find out, publish, and only then share, for which nobody waits.
 func (fl *flight) run(ctx context.Context) {
 	c := fl.entry.cache
 	if !c.begin() {
-		fl.land(&outcome{err: ErrClosed})
+		fl.land(ctx, &outcome{err: ErrClosed})
 		return
 	}
 	defer c.end()
-	ctx, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
+	limited, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 
-	o := fl.find(ctx)
-	failed := fl.land(&o)
+	o := fl.find(limited)
+	failed := fl.land(ctx, &o)
 	if l := fl.entry.secondLevel(); l != nil {
-		l.share(ctx, fl, o, failed)
+		l.share(limited, fl, o, failed)
 	}
 }
 
@@ -181,11 +196,16 @@ func (e *Entry) fetchNew(ctx context.Context, sent time.Time, grace time.Duratio
 	e.mu.Lock()
 	e.rejections.spend(e.cache.at(sent))
 	e.mu.Unlock()
+	e.fetches.Add(1)
 	tok, err := callAside(ctx, e.cache, grace, e.fetch)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		var s *snapshot
+		if s, err = e.cache.newSnapshot(e.keepKnownExpiry(tok, sent), sent, time.Now()); err == nil {
+			return s, nil
+		}
 	}
-	return e.cache.newSnapshot(e.keepKnownExpiry(tok, sent), sent, time.Now())
+	e.counted().failures.Add(1)
+	return nil, err
 }
 
 // keepKnownExpiry returns tok with the expiry that is known of it, if it is the current token once more and nobody says
@@ -208,7 +228,7 @@ func (e *Entry) keepKnownExpiry(tok *oauth2.Token, sent time.Time) *oauth2.Token
 
 // land publishes what the flight found or notes its failure, which it returns if it is one for the fleet, says when the
 // next refresh is due, and sends everybody to look.
-func (fl *flight) land(o *outcome) *cooldown {
+func (fl *flight) land(ctx context.Context, o *outcome) *cooldown {
 	c := fl.entry.cache
 	var why failure
 	if o.err != nil {
@@ -217,7 +237,7 @@ func (fl *flight) land(o *outcome) *cooldown {
 	e := fl.entry.lockServing()
 	now := c.now()
 	var failed *cooldown
-	again := false
+	var n notice
 	switch {
 	case c.life.Err() != nil:
 		o.err = ErrClosed // A token is shared all the same.
@@ -226,29 +246,27 @@ func (fl *flight) land(o *outcome) *cooldown {
 			c.gate.answer(now)
 		}
 		var current *snapshot
-		current, again = e.publish(o.token, fl.held, now)
+		current = e.publish(o.token, fl.held, now, &n)
 		o.fetched = o.fetched && current == o.token
 		o.token = current
 	case o.adopted != nil:
 		e.adopt(o.adopted)
+		n.began = o.adopted
 	case !fl.asked.IsZero():
 		failed = e.fail(why, c.at(fl.asked), now, fl.heeded != nil)
+		n.began = failed
 	}
 	removed := e.evicted
-	if unseen := e.current.Load().phase(now) != gone; again || failed != nil {
+	if n.ended[1] = c.gate.over.Swap(nil); n != (notice{}) {
 		// Before those who wait see it. Who comes now is served, or refused, without a flight.
 		e.mu.Unlock()
-		if again {
-			c.logSameTokenAgain(e.key)
-		} else {
-			c.logFetchFailed(e.key, failed, unseen)
-		}
+		e.tell(ctx, n)
 		e = fl.entry.lockServing()
 		now = c.now()
 	}
 	e.scheduleRefresh(now, o.deferUntil)
 	e.keep(now)
-	fl.token, fl.err = o.token, o.err
+	fl.token, fl.source, fl.err = o.token, o.source(), o.err
 	c.flights.land(fl)
 	e.mu.Unlock()
 
@@ -264,18 +282,19 @@ func (fl *flight) land(o *outcome) *cooldown {
 // publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
 // that is current then. One that the resource has already rejected is handed out too, there being no other, and again
 // is true. e.mu is held.
-func (e *Entry) publish(s, held *snapshot, now instant) (current *snapshot, again bool) {
+func (e *Entry) publish(s, held *snapshot, now instant, n *notice) (current *snapshot) {
 	if latest := e.current.Load(); latest != held && latest.phase(now) == fresh && !latest.rejected {
-		return latest, false // Refresh got it meanwhile, and asked later.
+		return latest // Refresh got it meanwhile, and asked later.
 	}
-	e.failed = nil
+	n.ended[0], e.failed = e.failed, nil
 	if e.rejections != nil {
 		e.rejections.forced = false
 	}
 	if !e.evicted {
 		e.current.Store(s)
 	}
-	return s, e.rejections.knows(s.token.AccessToken)
+	n.again = e.rejections.knows(s.token.AccessToken)
+	return s
 }
 
 // fail notes that a fetch failed: for all keys, if the error says so, or for this one. When the one that probes for all

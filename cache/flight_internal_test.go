@@ -80,7 +80,7 @@ func TestFlightDoesNotReplaceWhatFetchGotMeanwhile(t *testing.T) {
 // flyOnce starts a flight, whatever the table says, and waits for it.
 func flyOnce(e *Entry) (*snapshot, error) {
 	e.mu.Lock()
-	fl, news := e.join(context.Background(), nil)
+	fl, news, _ := e.join(context.Background(), nil, e.cache.now())
 	e.mu.Unlock()
 	<-news
 	return fl.token, fl.err

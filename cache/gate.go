@@ -13,6 +13,7 @@ import (
 // wait for its answer, which lets all of them go. After that a few go at once without one.
 type gate struct {
 	failed  atomic.Pointer[cooldown] // about all keys, and no answer since; nil: none
+	over    atomic.Pointer[cooldown] // that has ended, and nobody has been told; nil: none
 	answers atomic.Uint64            // of the server, other than a failure about all keys
 	opened  atomic.Int64             // when the server last gave a token (instant.wall)
 
@@ -122,6 +123,8 @@ func (g *gate) forgive(now instant) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.opened.Store(now.wall)
-	g.failed.Store(nil)
+	if f := g.failed.Swap(nil); f != nil {
+		g.over.Store(f)
+	}
 	g.wake()
 }

@@ -53,7 +53,7 @@ func (e *Entry) refreshKept() {
 		k.lastUse = now
 	}
 	if now.before(k.lastUse.add(unaskedMost)) {
-		e.join(context.Background(), nil) // It sets the timer again when it lands.
+		e.join(context.Background(), nil, now) // It sets the timer again when it lands.
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 const (
@@ -55,7 +57,9 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 		}
 		if time.Now().After(patience) && time.Now().After(fl.marked) {
 			// Nobody gives it back. Others who wait for it see the mark, and wait on.
-			l.warn(errNotGivenBack)
+			l.tell(ctx, StoreInfo{
+				Label: e.label.Value(), Key: e.key, Op: StoreLock, Err: errNotGivenBack, Turned: l.breaker.fault(),
+			})
 			l.putMark(ctx, fl)
 			return outcome{}, false
 		}
@@ -78,7 +82,7 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 func (l *secondLevel) tryLock(ctx context.Context, fl *flight) (held lease, mine bool, err error) {
 	var late lease
 	var got atomic.Pointer[lease]
-	_, err = callStore(ctx, l, &fl.store, func(ctx context.Context) (struct{}, error) {
+	_, i, err := callStore(ctx, l, fl.entry, StoreLock, &fl.store, func(ctx context.Context) (struct{}, error) {
 		since := time.Now()
 		unlock, ok, err := l.locker.TryLock(ctx, fl.entry.key, l.cache.lockTTL())
 		if ok && err == nil && !got.CompareAndSwap(nil, &lease{unlock, since}) {
@@ -87,12 +91,14 @@ func (l *secondLevel) tryLock(ctx context.Context, fl *flight) (held lease, mine
 		return struct{}{}, err
 	})
 	if err != nil && got.CompareAndSwap(nil, &late) {
+		l.tell(ctx, i)
 		return lease{}, false, err
 	}
 	if h := got.Load(); h != nil {
-		return *h, true, nil
+		held, i.Found = *h, true
 	}
-	return lease{}, false, nil
+	l.tell(ctx, i)
+	return held, i.Found, nil
 }
 
 // release gives the right to fetch back, whatever happened: also when ctx has ended, and when the Store is being left
@@ -103,8 +109,14 @@ func (l *secondLevel) release(ctx context.Context, fl *flight) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	unlock := fl.lease.unlock
-	callAside(ctx, l.cache, 0, func(ctx context.Context) (struct{}, error) { return struct{}{}, unlock(ctx) })
+	unlock, began := fl.lease.unlock, time.Now()
+	_, err := callAside(ctx, l.cache, 0, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, unlock(ctx)
+	})
+	l.tell(ctx, StoreInfo{
+		Label: fl.entry.label.Value(), Key: fl.entry.key, Op: StoreUnlock, Took: time.Since(began),
+		Err: redact.New().Scrub(err),
+	})
 	fl.lease = lease{}
 }
 

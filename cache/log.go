@@ -3,54 +3,75 @@ package cache
 import (
 	"context"
 	"log/slog"
-	"time"
 )
 
-const (
-	logPatience = 50 * time.Millisecond // for a handler, before things go on without it
-	maxLogging  = 16                    // lines that handlers have not returned from; what comes then is dropped
-)
+// logTrace returns what writes a log. There is one warning of what callers do not see, and of what is about them all,
+// until it is over.
+func logTrace(l *slog.Logger) *Trace {
+	return &Trace{
+		CoolDown: func(ctx context.Context, i CoolDownInfo) {
+			attrs := append(entryAttrs(i.Label, i.Key),
+				slog.Any("error", i.Err), slog.Int("in_a_row", i.InARow), slog.Bool("shared", i.Shared))
+			switch {
+			case i.Ended:
+				l.LogAttrs(ctx, slog.LevelInfo, "token fetches succeed again", attrs...)
+				return
+			case i.InARow == 1 && (i.Unseen || i.Shared):
+				l.LogAttrs(ctx, slog.LevelWarn, "token fetch failed", append(attrs, slog.Time("until", i.Until))...)
+				return
+			}
+			l.LogAttrs(ctx, slog.LevelDebug, "token fetch failed", append(attrs, slog.Time("until", i.Until))...)
+		},
+		Store: func(ctx context.Context, i StoreInfo) {
+			level, msg := slog.LevelDebug, "token store"
+			attrs := append(entryAttrs(i.Label, i.Key), slog.String("op", string(i.Op)), slog.Duration("took", i.Took))
+			switch {
+			case i.Err != nil:
+				msg = "the token store is of no use; going on without it"
+				attrs = append(attrs, slog.Any("error", i.Err))
+				if i.Turned {
+					level = slog.LevelWarn
+				}
+			case i.Turned:
+				level, msg = slog.LevelInfo, "the token store is of use again"
+			case i.Op == StoreGet && i.Found:
+				msg, attrs = "token from the store", append(attrs, slog.Duration("left", i.Left))
+			}
+			l.LogAttrs(ctx, level, msg, attrs...)
+		},
+	}
+}
 
-// log calls the handler on a goroutine that can be left behind: it may itself need a token, of this very key. No mutex
-// is held, and the caller is inside of begin and end.
+func entryAttrs(label, key string) []slog.Attr {
+	var attrs []slog.Attr
+	if key != "" {
+		attrs = append(attrs, slog.String("key", key))
+	}
+	if label != "" {
+		attrs = append(attrs, slog.String("label", label))
+	}
+	return attrs
+}
+
+// log is for what is no event. No mutex is held.
 func (c *Cache) log(level slog.Level, msg string, attrs ...slog.Attr) {
-	if c.opt.Logger == nil {
+	if c.logger == nil {
 		return
 	}
-	if c.logging.Add(1) > maxLogging {
-		c.logging.Add(-1)
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), logPatience)
-	defer cancel()
-	callAside(ctx, c, 0, func(context.Context) (struct{}, error) {
-		defer c.logging.Add(-1)
-		c.opt.Logger.LogAttrs(context.Background(), level, msg, attrs...)
-		return struct{}{}, nil
-	})
+	ctx := context.Background()
+	c.logger.Call(ctx, func() { c.opt.Logger.LogAttrs(ctx, level, msg, attrs...) })
 }
 
-// logFetchFailed warns of what callers do not see, since they have a living token; they see the rest themselves.
-func (c *Cache) logFetchFailed(key string, f *cooldown, unseen bool) {
-	level := slog.LevelDebug
-	if unseen {
-		level = slog.LevelWarn
-	}
-	c.log(level, "token fetch failed", slog.String("key", key), slog.Any("error", f.err), slog.Int("in_a_row", f.row))
-}
-
-func (c *Cache) logSameTokenAgain(key string) {
-	c.log(slog.LevelWarn, "the server gave the same token again that a resource had rejected", slog.String("key", key))
+func (e *Entry) logSameTokenAgain() {
+	e.cache.log(slog.LevelWarn, "the server gave the same token again that a resource had rejected",
+		entryAttrs(e.label.Value(), e.key)...)
 }
 
 func (c *Cache) logPanic(err error, stack []byte) {
-	c.log(slog.LevelError, "panic in a token fetch", slog.Any("error", err), slog.String("stack", string(stack)))
+	c.log(slog.LevelError, "panic in a call of code that is not the cache's",
+		slog.Any("error", err), slog.String("stack", string(stack)))
 }
 
 func (c *Cache) logFetchOutlivesClose() {
 	c.log(slog.LevelWarn, "a token fetch ignored its context and outlives Close")
-}
-
-func (c *Cache) logStore(err error) {
-	c.log(slog.LevelWarn, "the token store is of no use; going on without it", slog.Any("error", err))
 }

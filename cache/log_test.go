@@ -14,12 +14,12 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 )
 
-// A handler does as it is told.
+// A handler does as it is told, with warnings.
 type handler struct{ handle func() }
 
-func (h *handler) Enabled(context.Context, slog.Level) bool { return true }
-func (h *handler) WithAttrs([]slog.Attr) slog.Handler       { return h }
-func (h *handler) WithGroup(string) slog.Handler            { return h }
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+func (h *handler) WithAttrs([]slog.Attr) slog.Handler           { return h }
+func (h *handler) WithGroup(string) slog.Handler                { return h }
 func (h *handler) Handle(context.Context, slog.Record) error {
 	h.handle()
 	return nil
@@ -34,7 +34,7 @@ var troubles = map[string]func(t *testing.T, r *rig, st *store){
 		r.want("token-1")
 	},
 	"failed fetch": func(t *testing.T, r *rig, st *store) {
-		r.set(func(s *server) { s.err = errors.New("outage") })
+		r.set(func(s *server) { s.err = &told{cool: cache.CoolDown{Shared: true}} })
 		r.Token(t.Context())
 		r.set(func(s *server) { s.err = nil })
 	},

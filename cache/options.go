@@ -40,8 +40,11 @@ type Options struct {
 	// It holds tokens: wrap it with Seal unless what lies behind it may read them.
 	Store Store
 
-	// Logger receives what callers do not see. Nil is silent.
+	// Logger hears of what callers do not see (warn), once until it is over, and of details (debug). Nil is silent.
 	Logger *slog.Logger
+
+	// Trace hears of what happens, for metrics. Nil: nobody does.
+	Trace *Trace
 }
 
 func (o Options) withDefaults() Options {

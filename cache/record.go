@@ -26,7 +26,7 @@ const (
 	failureLife = 2 * maxLivePause
 )
 
-var errRecord = errors.New("cache: not a token record of this version")
+var errRecord = fmt.Errorf("cache: not a token record of this version: %w", ErrUnreadable)
 
 // A record is what lies under a key of a Store: a token, with what another process needs to judge it; word of a
 // failure; both; or a mark. Times are milliseconds since 1970 by the clock of the host that wrote them.

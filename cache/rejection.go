@@ -34,6 +34,7 @@ func (e *Entry) Invalidate(rejected *oauth2.Token) {
 	if e.cache == nil || rejected == nil || rejected.AccessToken == "" {
 		return
 	}
+	e.counted().rejected.Add(1)
 	e = e.lockServing()
 	defer e.mu.Unlock()
 	r := e.rejections

@@ -89,27 +89,22 @@ func (l *secondLevel) lookUp(ctx context.Context, fl *flight) (outcome, bool) {
 // another process that is cooling down and not known yet.
 func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown) {
 	e := fl.entry
-	data, err := callStore(ctx, l, &fl.store, func(ctx context.Context) ([]byte, error) {
+	found, i, err := callStore(ctx, l, e, StoreGet, &fl.store, func(ctx context.Context) (reading, error) {
 		data, err := l.store.Get(ctx, e.key)
-		return data, hideToken(err, e.current.Load())
+		if err != nil {
+			return reading{}, hideToken(err, e.current.Load())
+		}
+		return l.cache.readRecord(data, time.Now(), l.sealed)
 	})
+	now := l.cache.now()
+	if s := found.token; s != nil {
+		i.Found, i.Left = true, now.until(s.expiry)
+	}
+	l.tell(ctx, i)
 	if err != nil {
-		if isMiss(err) {
-			l.breaker.healthy()
-		}
 		return nil, nil
 	}
-	read := time.Now()
-	found, err := l.cache.readRecord(data, read, l.sealed)
-	if err != nil {
-		if !isMiss(err) {
-			l.warn(err)
-		}
-		return nil, nil
-	}
-	l.breaker.healthy()
 	fl.marked = found.marked
-	now := l.cache.at(read)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if s := found.token; s != nil && !e.rejections.knows(s.token.AccessToken) {
@@ -148,7 +143,7 @@ func (l *secondLevel) put(ctx context.Context, e *Entry, s *snapshot) {
 	rejected := e.rejections.knows(s.token.AccessToken)
 	e.mu.Unlock()
 	if !rejected {
-		l.putRecord(ctx, e.key, s, nil)
+		l.putRecord(ctx, e, s, nil)
 	}
 }
 
@@ -160,22 +155,20 @@ func (l *secondLevel) putFailure(ctx context.Context, e *Entry, f *cooldown) {
 		s = nil
 	}
 	e.mu.Unlock()
-	l.putRecord(ctx, e.key, s, f)
+	l.putRecord(ctx, e, s, f)
 }
 
-func (l *secondLevel) putRecord(ctx context.Context, key string, s *snapshot, f *cooldown) {
+func (l *secondLevel) putRecord(ctx context.Context, e *Entry, s *snapshot, f *cooldown) {
 	data, ttl, err := l.cache.writeRecord(s, f, time.Now())
 	if err != nil {
-		l.warn(err)
+		l.tell(ctx, StoreInfo{Label: e.label.Value(), Key: e.key, Op: StorePut, Err: err, Turned: l.breaker.fault()})
 		return
 	}
 	limit := storeTimeout
-	_, err = callStore(ctx, l, &limit, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, hideToken(l.store.Put(ctx, key, data, ttl), s)
+	_, i, _ := callStore(ctx, l, e, StorePut, &limit, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, hideToken(l.store.Put(ctx, e.key, data, ttl), s)
 	})
-	if err == nil {
-		l.breaker.healthy()
-	}
+	l.tell(ctx, i)
 }
 
 // hideToken returns err, of a Store, as it may be logged: one that quotes the command that failed quotes the record.
@@ -196,9 +189,10 @@ func (l *secondLevel) putMark(ctx context.Context, fl *flight) bool {
 	if err != nil {
 		return false
 	}
-	_, err = callStore(ctx, l, &fl.store, func(ctx context.Context) (struct{}, error) {
+	_, i, err := callStore(ctx, l, fl.entry, StorePut, &fl.store, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, l.store.Put(ctx, fl.entry.key, data, l.cache.lockTTL())
 	})
+	l.tell(ctx, i)
 	return err == nil
 }
 
@@ -207,37 +201,41 @@ var (
 	errNotGivenBack = errors.New("cache: a lock in the store was not given back in its time")
 )
 
-// callStore calls the Store, on a goroutine that can be left behind, for limit at most, which it reduces by the time
-// that it took.
+// callStore calls the Store for e, on a goroutine that can be left behind, for limit at most, which it reduces by the
+// time that it took. What there is to tell of the call is for the caller to complete.
 func callStore[T any](
-	ctx context.Context, l *secondLevel, limit *time.Duration, f func(context.Context) (T, error),
-) (T, error) {
-	var none T
+	ctx context.Context, l *secondLevel, e *Entry, op StoreOp, limit *time.Duration,
+	f func(context.Context) (T, error),
+) (val T, i StoreInfo, err error) {
 	if *limit <= 0 || l.breaker.open() {
-		return none, errStoreOff
+		return val, i, errStoreOff
 	}
 	limited, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
 	began := time.Now()
-	val, err := callAside(limited, l.cache, 0, f)
+	val, err = callAside(limited, l.cache, 0, f)
 	hurried := *limit < storeTimeout/2 && limited.Err() != nil // Others had used up the time.
-	*limit -= time.Since(began)
+	i = StoreInfo{Label: e.label.Value(), Key: e.key, Op: op, Took: time.Since(began)}
+	*limit -= i.Took
 	switch {
 	case err == nil, isMiss(err):
 		l.breaker.reset()
+		i.Turned = (op == StoreGet || op == StorePut) && l.breaker.mended()
+		return val, i, err
 	case errors.Is(err, ErrUnreadable): // It has answered all the same.
 		l.breaker.reset()
-		l.warn(err)
+		i.Turned = l.breaker.fault()
 	case ctx.Err() == nil && l.cache.life.Err() == nil && !hurried: // else it is not the Store's fault
 		l.breaker.trip()
-		l.warn(err)
+		i.Turned = l.breaker.fault()
 	}
-	return val, err
+	i.Err = err
+	return val, i, err
 }
 
-// warn says once what is wrong, until it is right again.
-func (l *secondLevel) warn(err error) {
-	if l.breaker.claimWarning() {
-		l.cache.logStore(err)
+// tell tells everybody of a call of the Store, if it was made.
+func (l *secondLevel) tell(ctx context.Context, i StoreInfo) {
+	if i.Op != "" {
+		l.cache.tellStore(ctx, i)
 	}
 }

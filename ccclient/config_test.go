@@ -140,6 +140,7 @@ func TestEachFaultNamesItsFieldAndTheRemedy(t *testing.T) {
 		"negative replay limit": {func(c *ccclient.Config) { c.ReplayLimit = -1 }, "ReplayLimit: -1 is negative"},
 		"a logger":              {func(c *ccclient.Config) { c.Logger = slog.Default() }, ""},
 		"the cache's logger":    {func(c *ccclient.Config) { c.Cache.Logger = slog.Default() }, ""},
+		"a trace of the cache":  {func(c *ccclient.Config) { c.Cache.Trace = new(cache.Trace) }, "Cache.Trace: "},
 		"two loggers":           {func(c *ccclient.Config) { c.Logger, c.Cache.Logger = slog.Default(), slog.Default() }, "Cache.Logger: set together with Logger"},
 	} {
 		t.Run(name, func(t *testing.T) {

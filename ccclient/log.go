@@ -3,74 +3,103 @@ package ccclient
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 )
 
-// A logger is where this package logs: attempts, at debug level, since callers hear of failures and the cache warns of
-// those that nobody hears of. The zero logger is silent.
-type logger struct{ to *slog.Logger }
-
-// attempt tells of one attempt at a token request to host; err is nil if it brought a token, wait is the pause before
-// the next one.
-func (l logger) attempt(ctx context.Context, host string, n int, took time.Duration, err error, wait time.Duration) {
-	if l.to == nil || !l.to.Enabled(ctx, slog.LevelDebug) {
-		return
+// logTrace returns what writes a log of what this package does: requests at debug level, since callers hear of failures
+// and the cache warns of those that nobody hears of.
+func logTrace(l *slog.Logger) *Trace {
+	return &Trace{
+		TokenRequest: func(ctx context.Context, i TokenRequestInfo) (context.Context, func(TokenRequestDone)) {
+			if !l.Enabled(ctx, slog.LevelDebug) {
+				return nil, nil
+			}
+			return nil, func(d TokenRequestDone) {
+				l.LogAttrs(ctx, slog.LevelDebug, "token request", requestAttrs(&i, &d)...)
+			}
+		},
+		Discovery: func(ctx context.Context, i DiscoveryInfo) (context.Context, func(DiscoveryDone)) {
+			return nil, func(d DiscoveryDone) {
+				took := slog.Duration("took", d.Took)
+				switch {
+				case d.Err == nil:
+					l.LogAttrs(ctx, slog.LevelDebug, "issuer metadata", took)
+				case d.Kept:
+					l.LogAttrs(ctx, slog.LevelWarn, "issuer metadata not refreshed; the old ones stay in use",
+						took, slog.Any("error", d.Err))
+				default:
+					l.LogAttrs(ctx, slog.LevelDebug, "issuer metadata", took, slog.Any("error", d.Err))
+				}
+			}
+		},
+		Granted: func(ctx context.Context, i GrantInfo) {
+			attrs := append(labelAttr(i.Label), slog.String("host", i.Host),
+				slog.String("missing", strings.Join(i.Missing, " ")),
+				slog.String("granted", strings.Join(i.Granted, " ")))
+			l.LogAttrs(ctx, slog.LevelWarn, "the server granted fewer scopes than were asked for", attrs...)
+		},
+		Rejected: func(ctx context.Context, i RejectInfo) {
+			attrs := append(labelAttr(i.Label), slog.String("host", i.Host), slog.Int("port", i.Port),
+				slog.Int("status", i.StatusCode), slog.String("code", i.Error), slog.Bool("healed", i.Healed))
+			msg := "an API rejected the token"
+			if i.Nonce {
+				msg = "an API refused the DPoP proof"
+			}
+			l.LogAttrs(ctx, slog.LevelDebug, msg, attrs...)
+		},
 	}
-	attrs := []slog.Attr{slog.String("host", host), slog.Int("attempt", n), slog.Duration("took", took)}
-	if label, ok := ctx.Value(labelKey{}).(string); ok {
-		attrs = append(attrs, slog.String("label", label))
-	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()), slog.Duration("wait", wait))
-	}
-	l.to.LogAttrs(ctx, slog.LevelDebug, "token request", attrs...)
 }
 
-// metadataKept tells that the issuer's metadata could not be refreshed, which callers do not notice.
-func (l logger) metadataKept(err error) {
-	if l.to != nil {
-		l.to.Warn("issuer metadata not refreshed; the old ones stay in use", slog.Any("error", err))
+// requestAttrs returns what there is to say of an attempt at a token request.
+func requestAttrs(i *TokenRequestInfo, d *TokenRequestDone) []slog.Attr {
+	attrs := append(labelAttr(i.Label), slog.String("host", i.Host), slog.Int("port", i.Port),
+		slog.String("method", i.Method), slog.String("reason", string(i.Reason)), slog.Int("attempt", i.Attempt),
+		slog.Duration("took", d.Took))
+	add := func(a slog.Attr) { attrs = append(attrs, a) }
+	if d.StatusCode != 0 {
+		add(slog.Int("status", d.StatusCode))
 	}
+	if len(i.Scopes) > 0 {
+		add(slog.String("scopes", strings.Join(i.Scopes, " ")))
+	}
+	if d.Err == nil {
+		if d.Scopes != nil {
+			add(slog.String("granted", strings.Join(d.Scopes, " ")))
+		}
+		add(slog.Duration("lifetime", time.Until(d.Expiry).Round(time.Second)))
+		return attrs
+	}
+	if d.Code != "" {
+		add(slog.String("code", string(d.Code)))
+	}
+	add(slog.String("error", d.Err.Error()))
+	if d.Again {
+		add(slog.Duration("wait", d.Wait))
+	}
+	return attrs
+}
+
+func labelAttr(label string) []slog.Attr {
+	if label == "" {
+		return nil
+	}
+	return []slog.Attr{slog.String("label", label)}
 }
 
 // storeUnused tells that tokens go into no Store, and why.
-func (l logger) storeUnused(why string) {
-	if l.to != nil {
-		l.to.Warn("tokens do not go into Cache.Store: " + why)
-	}
-}
-
-// scopesMissing tells that a token was granted less than was asked for.
-func (l logger) scopesMissing(host, label string, missing, granted string) {
-	if l.to == nil {
-		return
-	}
-	l.to.Warn("the server granted fewer scopes than were asked for", labelled(label,
-		slog.String("host", host), slog.String("missing", missing), slog.String("granted", granted))...)
-}
+func (o *observer) storeUnused(why string) { o.warn("tokens do not go into Cache.Store: " + why) }
 
 // steppedUp tells that from now on a token is spent that has what a resource asked for.
-func (l logger) steppedUp(label string, scopes []string) {
-	if l.to != nil {
-		l.to.Info("a resource asked for more: tokens have it from now on",
-			labelled(label, slog.Any("scopes", scopes))...)
-	}
+func (o *observer) steppedUp(label string, scopes []string) {
+	o.write(slog.LevelInfo, "a resource asked for more: tokens have it from now on",
+		append(labelAttr(label), slog.Any("scopes", scopes))...)
 }
 
 // notSteppedUp tells that there is no token that has what a resource asked for.
-func (l logger) notSteppedUp(label string, err error) {
-	if l.to != nil {
-		l.to.Warn("a resource asked for more, and there is no token that has it",
-			labelled(label, slog.Any("error", err))...)
-	}
-}
-
-// labelled returns attrs with label among them, if that is not empty.
-func labelled(label string, attrs ...any) []any {
-	if label == "" {
-		return attrs
-	}
-	return append(attrs, slog.String("label", label))
+func (o *observer) notSteppedUp(label string, err error) {
+	o.warn("a resource asked for more, and there is no token that has it",
+		append(labelAttr(label), slog.Any("error", err))...)
 }
 
 // sealHint is what to do where a Store's keys would have to hold a secret.
@@ -79,7 +108,7 @@ const sealHint = "wrap the Store with cache.Seal, so that its keys do not give t
 // labelKey is for the Label of the Target that a token request is made for.
 type labelKey struct{}
 
-// withLabel returns a context with which attempts are logged under label, if that is not empty.
+// withLabel returns a context with which a token request is told of under label, if that is not empty.
 func withLabel(ctx context.Context, label string) context.Context {
 	if label == "" {
 		return ctx

@@ -84,8 +84,8 @@ func (c *Client) gaveUp(err *cache.GaveUp) error {
 }
 
 // noteGranted looks at what a new token was granted of the scopes that form asked for (RFC 6749, section 5.1), and
-// warns of those that are missing, once for each set of scopes that is granted in their place.
-func (c *Client) noteGranted(form url.Values, tok *oauth2.Token) {
+// tells of those that are missing, once for each set of scopes that is granted in their place.
+func (c *Client) noteGranted(ctx context.Context, form url.Values, tok *oauth2.Token) {
 	said, ok := tok.Extra("scope").(string)
 	granted := strings.Fields(said)
 	missing := missingScopes(form.Get("scope"), granted)
@@ -99,7 +99,10 @@ func (c *Client) noteGranted(form url.Values, tok *oauth2.Token) {
 	if changed {
 		r := c.registered()
 		told := redact.New(r.exchanger.recent.All()...).Clean(strings.Join(granted, " "))
-		r.exchanger.log.scopesMissing(r.host, c.target.Label, strings.Join(missing, " "), told)
+		r.observer.granted(ctx, GrantInfo{
+			Label: c.target.Label, Host: r.host, Asked: strings.Fields(form.Get("scope")),
+			Granted: strings.Fields(told), Missing: missing,
+		})
 	}
 }
 

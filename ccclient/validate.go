@@ -49,6 +49,9 @@ func (cfg *Config) validate() (f faults.List) {
 	if cfg.Logger != nil && cfg.Cache.Logger != nil {
 		f.Add("Cache.Logger", "set together with Logger, which is for everything: use that alone")
 	}
+	if cfg.Cache.Trace != nil {
+		f.Add("Cache.Trace", "would hear of less than Trace, and without what callers see of errors: set that")
+	}
 	return append(f, validateCache(&cfg.Cache)...)
 }
 

@@ -7,11 +7,20 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestReadmeHasAtMost200Lines(t *testing.T) {
 	if n := strings.Count(read(t, "README.md"), "\n"); n > 200 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+func TestReadmeHasAtMost150Columns(t *testing.T) {
+	for i, line := range strings.Split(read(t, "README.md"), "\n") {
+		if n := utf8.RuneCountInString(line); n > 150 {
+			t.Errorf("line %d has %d columns", i+1, n)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 func (t *Transport) retryRejected(
 	req *http.Request, body replay, cred *credential, resp *http.Response,
 ) (*http.Response, error) {
+	w := watch{t: t, req: req}
+	defer w.end()
+	w.answered(resp)
 	// At most three sends: the first, one with another token, one with a nonce, in either order.
 	var renewed, nonced bool
 	for !renewed || t.DPoP != nil && !nonced {
@@ -38,6 +41,7 @@ func (t *Transport) retryRejected(
 		if resp, err = t.send(t.base(), out, req); err != nil {
 			return nil, err
 		}
+		w.answered(resp)
 		cred = next
 	}
 	if t.DPoP != nil {

@@ -72,6 +72,10 @@ type Transport struct {
 	// be left alone. How often tokens are asked for is the function's business: a server may challenge every request.
 	Challenged func(ctx context.Context, rejected *oauth2.Token, resp *http.Response) Source
 
+	// OnRejection, if set, is told of each response that rejects a token or a proof, when it is known whether the
+	// request could be healed: for metrics and logs. It is called on the goroutine of the request, which it holds up.
+	OnRejection func(ctx context.Context, r Rejection)
+
 	// DPoP makes the proofs that go with tokens bound to a key. If set, all tokens must be of type DPoP; if nil, none
 	// may be.
 	DPoP *DPoP

@@ -36,15 +36,16 @@ type Options struct {
 	// defaults.
 	Issuer string
 
-	// Client makes the requests; nil: http.DefaultClient. It is copied: redirects to another origin are not followed,
-	// and it gets no cookies.
-	Client *http.Client
+	// HTTPClient makes the requests; nil: http.DefaultClient. It is copied: redirects to another origin are not
+	// followed, and it gets no cookies.
+	HTTPClient *http.Client
 
 	// InsecureHTTP allows http:// beyond loopback.
 	InsecureHTTP bool
 
-	// Kept, if set, is told of a refetch that failed without hurting anybody, because an older document stays in use.
-	Kept func(error)
+	// Begin, if set, is called when a fetch begins, and end when it has ended: err is why it failed, and kept says that
+	// this hurts nobody, because an older document stays in use. The requests have the values of the context.
+	Begin func(context.Context) (_ context.Context, end func(err error, kept bool))
 }
 
 // A Discoverer holds the metadata of one issuer. It is safe for concurrent use.
@@ -53,11 +54,11 @@ type Discoverer struct {
 	urls         []string
 	client       *http.Client
 	insecureHTTP bool
-	kept         func(error)
+	begin        func(context.Context) (context.Context, func(error, bool))
 	life         context.Context // ended by Close
 	end          context.CancelFunc
 
-	mu      sync.Mutex // guards what follows; not held over I/O or kept
+	mu      sync.Mutex // guards what follows; not held over I/O or begin
 	current *Metadata  // the last good document; nil: none yet
 	refetch time.Time  // from then on current is stale
 	tried   time.Time  // when the last fetch ended
@@ -70,6 +71,7 @@ type flight struct {
 	done     chan struct{}
 	metadata *Metadata
 	err      error
+	failure  error // why there are no new metadata, also where the old ones stay in use
 }
 
 // New checks the options. It does no I/O.
@@ -79,8 +81,8 @@ func New(o Options) (*Discoverer, error) {
 		return nil, err
 	}
 	var client http.Client
-	if o.Client != nil {
-		client = *o.Client
+	if o.HTTPClient != nil {
+		client = *o.HTTPClient
 	}
 	client.Jar = nil
 	client.CheckRedirect = sameOrigin
@@ -89,7 +91,7 @@ func New(o Options) (*Discoverer, error) {
 		urls:         urls,
 		client:       &client,
 		insecureHTTP: o.InsecureHTTP,
-		kept:         o.Kept,
+		begin:        o.Begin,
 	}
 	d.life, d.end = context.WithCancel(context.Background())
 	return d, nil
@@ -138,6 +140,35 @@ func (d *Discoverer) Metadata(ctx context.Context) (*Metadata, error) {
 	}
 }
 
+// Refetch returns the issuer's metadata as they are now, whatever is held. If that fails, what is held stays in use.
+func (d *Discoverer) Refetch(ctx context.Context) (*Metadata, error) {
+	for {
+		d.mu.Lock()
+		if d.life.Err() != nil {
+			d.mu.Unlock()
+			return nil, d.closed()
+		}
+		f, own := d.flight, false
+		if f == nil {
+			f, own = &flight{old: d.current, done: make(chan struct{})}, true
+			d.flight = f
+			go d.runFlight(context.WithoutCancel(ctx), f) // joined by Close
+		}
+		d.mu.Unlock()
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("issuer %q: waiting for its metadata: %w", d.issuer, ctx.Err())
+		}
+		if own && f.failure != nil {
+			return nil, f.failure
+		}
+		if own {
+			return f.metadata, nil
+		}
+	}
+}
+
 // Invalidate says that m has led to an endpoint that is gone (404, 410). If it is still the current document, the
 // next Metadata fetches again, but not within 10 seconds of the last fetch. Should that fail, m stays in use.
 func (d *Discoverer) Invalidate(m *Metadata) {
@@ -174,24 +205,28 @@ func (d *Discoverer) closed() error {
 // (x/sync/singleflight would then end the process, or leave those who wait on its channels without a word.)
 func (d *Discoverer) runFlight(ctx context.Context, f *flight) {
 	var good time.Duration
+	end := func(error, bool) {}
 	err := fmt.Errorf("issuer %q: the fetch of its metadata ended without an answer", d.issuer)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("issuer %q: panic while fetching its metadata: %s", d.issuer, redact.Clean(fmt.Sprint(p)))
 		}
-		d.endFlight(f, good, err)
+		d.endFlight(f, good, err, end)
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	defer context.AfterFunc(d.life, cancel)()
+	if d.begin != nil {
+		ctx, end = d.begin(ctx)
+	}
 	f.metadata, good, err = d.fetch(ctx)
 }
 
-func (d *Discoverer) endFlight(f *flight, good time.Duration, err error) {
-	if err != nil && f.old != nil {
-		if d.kept != nil && d.life.Err() == nil {
-			d.kept(err)
-		}
+func (d *Discoverer) endFlight(f *flight, good time.Duration, err error, end func(error, bool)) {
+	kept := err != nil && f.old != nil
+	f.failure = err
+	end(err, kept && d.life.Err() == nil)
+	if kept {
 		f.metadata, good, err = f.old, pause, nil
 	}
 	f.err = err

@@ -45,6 +45,16 @@ func Host(raw string) string {
 	return redact.Clean(u.Host)
 }
 
+// HostPort returns the parts of Host; the port is that of the scheme where the URL has none.
+func (e Endpoint) HostPort() (host string, port int) {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return e.Host(), 0
+	}
+	host, port = hosts.Split(u)
+	return redact.Clean(host), port
+}
+
 // Plain reports whether requests to e go over plain HTTP.
 func (e Endpoint) Plain() bool {
 	u, err := url.Parse(e.URL)

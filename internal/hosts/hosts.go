@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -71,6 +72,12 @@ func AsSent(host string) string {
 	_, rest, _ := strings.Cut(sent.String(), "\r\nHost: ")
 	host, _, _ = strings.Cut(rest, "\r\n")
 	return host
+}
+
+// Split returns the host of u without its port, and the port; that of the scheme where u has none, 0 if nobody knows.
+func Split(u *url.URL) (host string, number int) {
+	number, _ = strconv.Atoi(port(u))
+	return u.Hostname(), number
 }
 
 func port(u *url.URL) string {

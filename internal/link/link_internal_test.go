@@ -102,7 +102,7 @@ func TestPlainHTTPThatIsCutMayBeTLS(t *testing.T) {
 	}{
 		"end":           {io.EOF, Request{Plain: true, Setting: "TokenURL"}, "if its port speaks TLS, use https in TokenURL"},
 		"reset":         {syscall.ECONNRESET, Request{Plain: true}, "if its port speaks TLS, use https"},
-		"refused":       {syscall.ECONNREFUSED, Request{Plain: true}, ""},
+		"refused":       {syscall.ECONNREFUSED, Request{Plain: true}, "and that the server runs"},
 		"over TLS":      {io.EOF, Request{Setting: "TokenURL"}, ""},
 		"certain of it": {tlsport.Err, Request{Plain: true}, "the port speaks TLS: use https"},
 	} {

@@ -9,7 +9,8 @@ import (
 func TestNamesOfSecretsAreKnown(t *testing.T) {
 	for _, name := range []string{
 		"password", "Passwd", "user_pwd", "passphrase", "passcode", "pass", "PIN", "user_pin", "otp", "mfa_code",
-		"client_secret", "SecretAccessKey", "api-key", "X-Api-Key", "apikey", "privateKey", "X-Vault-Token", "subject_token",
+		"client_secret", "SecretAccessKey", "api-key", "X-Api-Key", "apikey", "privateKey", "X-Vault-Token",
+		"subject_token",
 		"client_assertion", "credential", "aws_credentials", "jwt", "saml2", "signature", "sig", "Cookie",
 		"Proxy-Authorization", "session_id", "code_verifier", "ticket",
 	} {
