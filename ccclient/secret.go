@@ -15,6 +15,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/internal/fingerprint"
 	"github.com/ccclient/go-ccclient/internal/privatekey"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // A Secret returns a client's current secret. It is asked at each token request, never for a cached token, so a secret
@@ -99,10 +100,13 @@ func (s Secret) get(ctx context.Context) (string, error) {
 		return "", errNoSecret
 	}
 	secret, err := s(ctx)
-	if err == nil && secret == "" {
-		err = errEmptySecret
+	switch {
+	case err != nil:
+		return "", redact.New(secret).Scrub(err) // which may repeat what came with it
+	case secret == "":
+		return "", errEmptySecret
 	}
-	return secret, err
+	return secret, nil
 }
 
 // A Key is a private key and what goes with it. However it is printed, logged or encoded, its ID is all that shows.
