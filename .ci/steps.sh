@@ -83,7 +83,10 @@ install() {
 		}
 	fi
 	redis-server --version
-	internal/interop/setup.sh
+	git ls-files '*/setup.sh' | while read -r setup; do
+		echo "$setup"
+		"./$setup" </dev/null
+	done
 }
 
 formatted() {

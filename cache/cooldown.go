@@ -66,6 +66,7 @@ type cooldown struct {
 	failure
 	row  int     // how many failed, one after the other
 	at   instant // when the last one did
+	from instant // when the first one did
 	draw float64 // for jitter, in [0, 1)
 
 	origin   int64        // names it within a fleet: when it happened, by the clock of its host (ms)
@@ -74,9 +75,9 @@ type cooldown struct {
 
 // after returns the cool-down for a failure that follows last in a row; last may be nil.
 func (last *cooldown) after(why failure, now instant, draw float64) *cooldown {
-	f := &cooldown{failure: why, row: 1, at: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
+	f := &cooldown{failure: why, row: 1, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
 	if last != nil {
-		f.row = last.row + 1
+		f.row, f.from = last.row+1, last.from
 	}
 	f.probedAt.Store(now.mono)
 	return f

@@ -29,7 +29,8 @@ type Status struct {
 	Err      error     // why the last fetch failed; nil if it did not
 	Shared   bool      // that is about all keys
 	InARow   int       // how many fetches have failed, one after the other
-	FailedAt time.Time // when the last one did
+	Since    time.Time // when the first of them did
+	FailedAt time.Time // when the last of them did
 	CoolDown time.Time // until then the server is left alone
 
 	Counts Counts
@@ -70,7 +71,8 @@ func (e *Entry) Status() Status {
 		}
 	}
 	if last != nil {
-		st.Err, st.Shared, st.InARow, st.FailedAt = last.err, last.said.Shared, last.row, last.at.time()
+		st.Err, st.Shared, st.InARow = last.err, last.said.Shared, last.row
+		st.Since, st.FailedAt = last.from.time(), last.at.time()
 	}
 	if cooling != nil {
 		st.CoolDown = cooling.until(s, now).time()

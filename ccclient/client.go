@@ -154,7 +154,8 @@ func (c *Client) HTTPClient() *http.Client {
 
 // Transport is what HTTPClient does, around a RoundTripper of the caller's. Nil means what HTTPClient goes through: the
 // Transport of Config.HTTPClient, or the library's own connections with Config.TLS and Config.WrapTransport, of which
-// those that show no client certificate are its Outside. The result's fields may be changed before it is used.
+// those that show no client certificate are its Outside. The result's fields may be changed before it is used; with
+// StepUp its Source and Challenged belong together, so what wraps the Source asks the one that is there.
 func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	if !c.made() {
 		return &transport.Transport{Source: c, Base: base}

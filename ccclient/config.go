@@ -191,8 +191,9 @@ func (cfg *Config) server() string {
 func (cfg Config) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, "+
 		"EndpointParams: %q, EndpointHeader: %q}",
-		redact.WithoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience,
-		cfg.Resources, redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
+		redact.WithoutQuery(cfg.TokenURL), redact.WithoutQuery(cfg.Issuer), cfg.ClientID, factsOf(cfg.Auth).name,
+		cfg.Scopes,
+		cfg.Audience, cfg.Resources, redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
 }
 
 // String returns what Format prints.
@@ -205,7 +206,7 @@ func (cfg Config) MarshalText() ([]byte, error) { return []byte(cfg.String()), n
 func (cfg Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("token_url", redact.WithoutQuery(cfg.TokenURL)),
-		slog.String("issuer", cfg.Issuer),
+		slog.String("issuer", redact.WithoutQuery(cfg.Issuer)),
 		slog.String("client_id", cfg.ClientID),
 		slog.String("auth", factsOf(cfg.Auth).name),
 		slog.Any("scopes", cfg.Scopes),

@@ -60,7 +60,9 @@ func (e *endpoints) locate(ctx context.Context) (endpoint.Endpoint, *Error) {
 	}
 	if err := e.supported(m); err != nil {
 		e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
-		return endpoint.Endpoint{URL: e.issuer}, &Error{Err: err, outlook: outlook.Settled}
+		return endpoint.Endpoint{URL: e.issuer}, &Error{
+			Err: err, Hint: "set one that it supports", outlook: outlook.Settled,
+		}
 	}
 	return endpoint.Of(m, e.mtls), nil
 }

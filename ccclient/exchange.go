@@ -137,6 +137,7 @@ func (ex *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
 		return tokenresponse.Response{}, ex.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
+	noteClock(ctx, resp.Header, ex.sent)
 	ex.nonce = ex.dpop != nil && ex.dpop.Learn(resp)
 	// To the end, so that the connection is used again.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, tokenresponse.MaxBytes+1))

@@ -90,12 +90,15 @@ func (e expired) Unwrap() error { return e.error }
 func (e expired) Is(target error) bool { return target == ErrExpired }
 
 // unauthenticated is a request for which no credentials could be had. The source of a secret may have more to say
-// later, so it is no settled matter.
+// later, so it is no settled matter, unless the secret is not where it should be.
 func (ex *exchange) unauthenticated(err error) *Error {
 	if source, ok := errors.AsType[*unproven](err); ok {
 		ex.credentials.secret = source.state // which the error may repeat
 	}
 	e := ex.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: outlook.Unclear, unasked: true})
+	if _, ok := errors.AsType[*unconfigured](err); ok {
+		e.outlook = outlook.Settled
+	}
 	if source, ok := errors.AsType[interface {
 		error
 		Outdated(context.Context) bool

@@ -23,6 +23,7 @@ type holder interface {
 	Evict()              // drops the token; use brings it back
 	Evicted() bool       // the token was dropped, or had to make room
 	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
+	Status() cache.Status
 }
 
 // notMade stands in for the tokens of a Client that is nil or a zero value.
@@ -34,6 +35,7 @@ func (notMade) Invalidate(*oauth2.Token)                       {}
 func (notMade) Evict()                                         {}
 func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
+func (notMade) Status() cache.Status                           { return cache.Status{State: cache.StateNone} }
 
 func errNotMade() error {
 	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
@@ -121,6 +123,14 @@ func (k *rotating) Evict() {
 func (k *rotating) Evicted() bool {
 	now := k.current.Load()
 	return now == nil || now.Entry.Evicted()
+}
+
+// Status returns what the token is doing that is got with the certificate that was used last.
+func (k *rotating) Status() cache.Status {
+	if now := k.current.Load(); now != nil {
+		return now.Entry.Status()
+	}
+	return notMade{}.Status()
 }
 
 // entryFor returns the entry for tokens got with the certificate of this thumbprint, and makes it the current one.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -44,9 +45,9 @@ func SecretEnv(name string) Secret {
 		s, ok := os.LookupEnv(name)
 		switch {
 		case !ok:
-			return "", fmt.Errorf("secret: environment variable %s is not set", name)
+			return "", &unconfigured{fmt.Errorf("secret: environment variable %s is not set", name)}
 		case s == "":
-			return "", fmt.Errorf("secret: environment variable %s is empty", name)
+			return "", &unconfigured{fmt.Errorf("secret: environment variable %s is empty", name)}
 		}
 		return s, nil
 	}
@@ -59,6 +60,9 @@ const maxFile = 64 << 10
 // readFile returns what the file at path holds, less one trailing newline. Its errors begin with what it is to hold.
 func readFile(what, path string) (string, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return "", &unconfigured{fmt.Errorf("%s: %w", what, err)}
+	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
@@ -68,20 +72,26 @@ func readFile(what, path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	if len(b) > maxFile {
-		return "", fmt.Errorf("%s %s: larger than %d bytes", what, path, maxFile)
+		return "", &unconfigured{fmt.Errorf("%s %s: larger than %d bytes", what, path, maxFile)}
 	}
 	if rest, ok := bytes.CutSuffix(b, []byte("\n")); ok {
 		b = bytes.TrimSuffix(rest, []byte("\r"))
 	}
 	if len(b) == 0 {
-		return "", fmt.Errorf("%s %s: empty", what, path)
+		return "", &unconfigured{fmt.Errorf("%s %s: empty", what, path)}
 	}
 	return string(b), nil
 }
 
+// An unconfigured error says that a secret, a key or an assertion is not where the configuration has it: somebody has
+// to put it there, and time alone does not.
+type unconfigured struct{ error }
+
+func (e *unconfigured) Unwrap() error { return e.error }
+
 var (
-	errNoSecret    = errors.New("no Secret was given")
-	errEmptySecret = errors.New("the secret is empty")
+	errNoSecret    error = &unconfigured{errors.New("no Secret was given")}
+	errEmptySecret error = &unconfigured{errors.New("the secret is empty")}
 )
 
 // get asks s, which may be nil, and insists on an answer.

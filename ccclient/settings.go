@@ -155,7 +155,7 @@ func configFromEnv(prefix string, variables []string) (Config, error) {
 type printed Settings
 
 func (s Settings) printed() printed {
-	s.TokenURL = redact.WithoutQuery(s.TokenURL)
+	s.TokenURL, s.Issuer = redact.WithoutQuery(s.TokenURL), redact.WithoutQuery(s.Issuer)
 	if s.EndpointParams != nil {
 		names := make(url.Values, len(s.EndpointParams))
 		for name := range s.EndpointParams {

@@ -211,11 +211,7 @@ func (t Target) widened(demand stepup.Demand, had []string) (_ Target, ok bool) 
 	if demand.Claims == "" {
 		return t, true
 	}
-	own := t.EndpointParams["claims"]
-	if len(own) > 1 {
-		return t, false
-	}
-	claims, ok := stepup.Merge(strings.Join(own, ""), demand.Claims)
+	claims, ok := stepup.Merge(strings.Join(t.EndpointParams["claims"], ","), demand.Claims) // two are no object
 	t.EndpointParams = mergeParams(url.Values{"claims": {claims}}, t.EndpointParams)
 	return t, ok
 }

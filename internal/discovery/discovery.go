@@ -71,6 +71,7 @@ type flight struct {
 	done     chan struct{}
 	metadata *Metadata
 	err      error
+	failure  error // why there are no new metadata, also where the old ones stay in use
 }
 
 // New checks the options. It does no I/O.
@@ -139,6 +140,35 @@ func (d *Discoverer) Metadata(ctx context.Context) (*Metadata, error) {
 	}
 }
 
+// Refetch returns the issuer's metadata as they are now, whatever is held. If that fails, what is held stays in use.
+func (d *Discoverer) Refetch(ctx context.Context) (*Metadata, error) {
+	for {
+		d.mu.Lock()
+		if d.life.Err() != nil {
+			d.mu.Unlock()
+			return nil, d.closed()
+		}
+		f, own := d.flight, false
+		if f == nil {
+			f, own = &flight{old: d.current, done: make(chan struct{})}, true
+			d.flight = f
+			go d.runFlight(context.WithoutCancel(ctx), f) // joined by Close
+		}
+		d.mu.Unlock()
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("issuer %q: waiting for its metadata: %w", d.issuer, ctx.Err())
+		}
+		if own && f.failure != nil {
+			return nil, f.failure
+		}
+		if own {
+			return f.metadata, nil
+		}
+	}
+}
+
 // Invalidate says that m has led to an endpoint that is gone (404, 410). If it is still the current document, the
 // next Metadata fetches again, but not within 10 seconds of the last fetch. Should that fail, m stays in use.
 func (d *Discoverer) Invalidate(m *Metadata) {
@@ -194,6 +224,7 @@ func (d *Discoverer) runFlight(ctx context.Context, f *flight) {
 
 func (d *Discoverer) endFlight(f *flight, good time.Duration, err error, end func(error, bool)) {
 	kept := err != nil && f.old != nil
+	f.failure = err
 	end(err, kept && d.life.Err() == nil)
 	if kept {
 		f.metadata, good, err = f.old, pause, nil
