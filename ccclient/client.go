@@ -184,9 +184,6 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	return t
 }
 
-// closePatience is how long Close waits for what ignores that it is to end.
-const closePatience = 5 * time.Second
-
 // Close ends background work, also that of clients which For made, and joins it: who waits for a token gets
 // [ErrClosed], token requests and discovery are cancelled. What ignores that its context has ended (a Store, an Auth, a
 // RoundTripper) is waited for, 5 s for token requests and the Store and 5 s for discovery. Close may be called more
@@ -201,7 +198,7 @@ func (c *Client) Close() error {
 	if c != r.root {
 		return nil
 	}
-	patience, cancel := context.WithTimeout(context.Background(), closePatience)
+	patience, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := r.cache.Close()
 	r.certificate.Close(patience)
@@ -275,23 +272,14 @@ func (c *Client) explain(ctx context.Context, err error) error {
 }
 
 func (c *Client) asError(ctx context.Context, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
-		return c.registered().failed(failedElsewhere(other))
-	}
-	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
+	gaveUp, ok := errors.AsType[*cache.GaveUp](err)
+	switch {
+	case !c.made():
+		return err
+	case ok:
 		return c.gaveUp(gaveUp)
 	}
-	switch {
-	case errors.Is(err, ErrClosed):
-		return ErrClosed
-	case ctx != nil && ctx.Err() != nil:
-		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registered().host, ctx.Err())
-	}
-	r := c.registered()
-	return r.failed(&Error{Err: r.exchanger.concealed(err, textOf(c.holder.Held)), outlook: outlook.Unclear})
+	return c.registered().explain(ctx, err, textOf(c.holder.Held))
 }
 
 // goal returns what the token is for.
@@ -308,6 +296,3 @@ func (r *registration) failed(e *Error) *Error {
 	e.client, e.host = r.clientID, r.host
 	return e
 }
-
-// made reports whether New or For made c.
-func (c *Client) made() bool { return c != nil && c.registered != nil }

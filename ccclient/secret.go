@@ -15,6 +15,7 @@ import (
 
 	"github.com/ccclient/go-ccclient/internal/fingerprint"
 	"github.com/ccclient/go-ccclient/internal/privatekey"
+	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
 // A Secret returns a client's current secret. It is asked at each token request, never for a cached token, so a secret
@@ -22,8 +23,7 @@ import (
 // on being used.
 //
 // A Secret must be safe for concurrent use and should heed ctx, but not choose by it for whom it answers: the token is
-// handed to all. Any function will do: one that asks a vault, for
-// instance.
+// handed to all. Any function will do: one that asks a vault, for instance.
 type Secret func(ctx context.Context) (string, error)
 
 // SecretString returns s itself, for a secret that the program already has.
@@ -100,10 +100,13 @@ func (s Secret) get(ctx context.Context) (string, error) {
 		return "", errNoSecret
 	}
 	secret, err := s(ctx)
-	if err == nil && secret == "" {
-		err = errEmptySecret
+	switch {
+	case err != nil:
+		return "", redact.New(secret).Scrub(err) // which may repeat what came with it
+	case secret == "":
+		return "", errEmptySecret
 	}
-	return secret, err
+	return secret, nil
 }
 
 // A Key is a private key and what goes with it. However it is printed, logged or encoded, its ID is all that shows.

@@ -1,6 +1,9 @@
 package ccclient_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,5 +113,25 @@ func TestSecretInTheEnvironmentIsReadEachTime(t *testing.T) {
 	}
 	if _, err := secret(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
 		t.Errorf("unset: %v", err)
+	}
+}
+
+func TestErrorOfSecretDoesNotRepeatIt(t *testing.T) {
+	const secret = "canary-of-a-secret-4711"
+	broken := errors.New("broken")
+	for name, tell := range map[string]func() error{
+		"quoted":   func() error { return fmt.Errorf("the vault answers %q", secret) },
+		"in hex":   func() error { return fmt.Errorf("the vault answers %x", secret) },
+		"in parts": func() error { return fmt.Errorf("%w: %s…%s", broken, secret[:9], secret[9:]) },
+		"silent":   func() error { return broken },
+	} {
+		auth := ccclient.ClientSecretPost(func(context.Context) (string, error) { return secret, tell() })
+		_, err := auth.Authenticate(t.Context(), ccclient.Request{ClientID: "client"})
+		if err == nil || strings.Contains(err.Error(), secret[:8]) || strings.Contains(err.Error(), "63616e617279") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "silent" && !errors.Is(err, broken) {
+			t.Errorf("%v is no %v", err, broken)
+		}
 	}
 }

@@ -288,7 +288,7 @@ func startKeycloak() (*server, func(), error) {
 	}
 	port, tlsPort := strconv.Itoa(freePort()), strconv.Itoa(freePort())
 	cmd := exec.CommandContext(context.Background(), filepath.Join(home, "bin", "kc.sh"), "start-dev", "--import-realm",
-		"--http-host=127.0.0.1", "--http-port="+port, "--https-port="+tlsPort,
+		"--http-host=127.0.0.1", "--http-port="+port, "--https-port="+tlsPort, "--hostname=http://127.0.0.1:"+port,
 		"--https-certificate-file="+filepath.Join(folder, "certificate.pem"),
 		"--https-certificate-key-file="+filepath.Join(folder, "key.pem"),
 		"--https-client-auth=request", "--truststore-paths="+filepath.Join(folder, "ca.pem"))
