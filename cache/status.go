@@ -54,7 +54,7 @@ func (e *Entry) Status() Status {
 	now := e.cache.now()
 	cooling := e.coolingDown(now)
 	last := cooling
-	for _, f := range [...]*cooldown{e.failed, e.cache.gate.failed.Load()} {
+	for _, f := range [...]*backoff{e.failed, e.cache.gate.failed.Load()} {
 		if f != nil && (last == nil || last.at.before(f.at)) {
 			last = f
 		}
@@ -66,7 +66,7 @@ func (e *Entry) Status() Status {
 		st.Obtained = s.refreshedAt()
 		st.Expiry = s.expiry.time()
 		if due := s.refreshDue.Load(); due != never {
-			refresh := s.refresh()
+			refresh := s.turnsStale()
 			st.Refresh = refresh.add(max(0, time.Duration(due-refresh.mono))).time()
 		}
 	}

@@ -33,6 +33,9 @@ func (h *ear) want(t *testing.T, want ...string) {
 	synctest.Wait()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	// Who waited and what is shared go their ways at the same time.
+	slices.Sort(h.events)
+	slices.Sort(want)
 	if !slices.Equal(h.events, want) {
 		t.Errorf("heard\n%s\nwant\n%s", strings.Join(h.events, "\n"), strings.Join(want, "\n"))
 	}

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ccclient/go-ccclient/internal/backoff"
+	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/link"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 )
@@ -31,7 +33,7 @@ func (c *Client) Check(ctx context.Context) error {
 	}
 	r, now := c.registered(), new(clock)
 	ctx = context.WithValue(ctx, clockKey{}, now)
-	err := r.endpoints.check(ctx, r.exchanger)
+	err := r.exchanger.checkMetadata(ctx)
 	if err == nil {
 		var tok *oauth2.Token
 		if tok, err = c.Refresh(ctx); err == nil {
@@ -47,16 +49,28 @@ func (c *Client) Check(ctx context.Context) error {
 	return err
 }
 
-// check looks at the issuer's metadata anew. Its error is an [*Error].
-func (e *endpoints) check(ctx context.Context, x *exchanger) error {
+// checkMetadata looks at the issuer's metadata anew. Its error is an [*Error], or ErrClosed.
+func (x *exchanger) checkMetadata(ctx context.Context) error {
+	e := &x.endpoints
 	if e.discoverer == nil {
 		return nil
 	}
-	_, err := e.metadata(ctx, x, e.discoverer.Refetch, x.retry.MaxAttempts)
-	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		return ErrClosed
+	for attempt := 1; ; attempt++ {
+		_, err := e.discoverer.Refetch(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, context.Canceled) && ctx.Err() == nil:
+			return ErrClosed
+		}
+		failed := e.undiscovered(err)
+		failed.client, failed.host, failed.Attempts = x.clientID, endpoint.Host(e.issuer), attempt
+		failed = x.concealEarly(ctx, failed)
+		if failed.outlook != outlook.Passing || attempt >= x.retry.MaxAttempts ||
+			!backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempt-1)) {
+			return failed
+		}
 	}
-	return err
 }
 
 // checkGranted returns what of the scopes that were asked for tok lacks.

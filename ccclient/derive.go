@@ -52,7 +52,7 @@ func (r *registration) client(t Target) *Client {
 	}
 	if r.certificate.Rotates() {
 		c := &Client{registered: r.self, params: params, target: t, local: local}
-		c.tokens = &rotating{registered: r.self, key: key, label: t.Label, local: local, fetch: c.fetch}
+		c.holder = &rotating{registered: r.self, key: key, label: t.Label, local: local, fetch: c.fetch}
 		return c.steppingUp()
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
@@ -61,9 +61,9 @@ func (r *registration) client(t Target) *Client {
 		Client
 		entry cache.Entry
 	}{Client: Client{registered: r.self, params: params, target: t, local: local}}
-	c.tokens = &c.entry // before others may fetch by it
+	c.holder = &c.entry // before others may fetch by it
 	if there := r.adopt(&c.entry, key, t.Label, local, c.fetch); there != &c.entry {
-		c.tokens = there
+		c.holder = there
 	}
 	return c.Client.steppingUp()
 }

@@ -57,7 +57,7 @@ func (c *Client) Status() []TokenStatus {
 	}
 	clients := []*Client{c}
 	if r := c.registered(); c == r.root {
-		derived := slices.DeleteFunc(r.derived.All(), func(d *Client) bool { return d.tokens == c.tokens })
+		derived := slices.DeleteFunc(r.derived.All(), func(d *Client) bool { return d.holder == c.holder })
 		slices.SortFunc(derived, func(a, b *Client) int { return a.target.compare(&b.target) })
 		clients = append(clients, derived...)
 	}
@@ -87,7 +87,7 @@ type teller struct {
 func (t *teller) tell(r *registration, err error) (text string, temporary bool) {
 	if err != t.last {
 		t.last, t.temporary = err, true
-		explained := r.explain(err)
+		explained := r.traced(err)
 		t.text = strings.TrimPrefix(explained.Error(), errorPrefix)
 		if e, ok := errors.AsType[*Error](explained); ok {
 			t.temporary = e.Temporary()
@@ -98,7 +98,7 @@ func (t *teller) tell(r *registration, err error) (text string, temporary bool) 
 
 // status returns what c's own token is doing.
 func (t *teller) status(c *Client) TokenStatus {
-	r, goal, s := c.registered(), c.goal(), c.tokens.Status()
+	r, goal, s := c.registered(), c.goal(), c.holder.Status()
 	st := TokenStatus{
 		ClientID: r.clientID, Server: r.server, Label: goal.Label,
 		Scopes: slices.Clone(goal.Scopes), Audience: goal.Audience, Resources: slices.Clone(goal.Resources),
@@ -130,7 +130,7 @@ func (c *Client) Ready(ctx context.Context) error {
 		return err
 	}
 	text := errorPrefix + "not ready"
-	if s := c.tokens.Status(); s.InARow > 0 {
+	if s := c.holder.Status(); s.InARow > 0 {
 		text += fmt.Sprintf(": no token since %s, after %d failed requests",
 			s.Since.UTC().Format(time.RFC3339), s.InARow)
 	}
@@ -163,7 +163,7 @@ func (c *Client) Wait(ctx context.Context) error {
 			return err
 		}
 		pause := waitPace
-		if left := time.Until(c.tokens.Status().CoolDown); left > 0 {
+		if left := time.Until(c.holder.Status().CoolDown); left > 0 {
 			pause = min(pause, left)
 		}
 		if !backoff.Sleep(ctx, pause) {

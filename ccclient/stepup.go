@@ -63,7 +63,7 @@ func (s *stepUp) challenged(_ context.Context, rejected *oauth2.Token, resp *htt
 	}
 	source, superseded := s.meet(demand, rejected)
 	if superseded != nil {
-		superseded.tokens.Evict()
+		superseded.holder.Evict()
 	}
 	return source
 }
@@ -115,7 +115,7 @@ func (s *stepUp) widen(c *Client) {
 	s.tried = nil
 	s.mu.Unlock()
 	if superseded != nil {
-		superseded.tokens.Evict()
+		superseded.holder.Evict()
 	}
 	c.registered().observer.steppedUp(c.target.Label, c.target.Scopes)
 }
@@ -126,7 +126,7 @@ func (s *stepUp) narrow(c *Client) {
 	narrowed := s.wider.CompareAndSwap(c, nil)
 	s.mu.Unlock()
 	if narrowed {
-		c.tokens.Evict()
+		c.holder.Evict()
 	}
 }
 
@@ -211,11 +211,7 @@ func (t Target) widened(demand stepup.Demand, had []string) (_ Target, ok bool) 
 	if demand.Claims == "" {
 		return t, true
 	}
-	own := t.EndpointParams["claims"]
-	if len(own) > 1 {
-		return t, false
-	}
-	claims, ok := stepup.Merge(strings.Join(own, ""), demand.Claims)
+	claims, ok := stepup.Merge(strings.Join(t.EndpointParams["claims"], ","), demand.Claims) // two are no object
 	t.EndpointParams = mergeParams(url.Values{"claims": {claims}}, t.EndpointParams)
 	return t, ok
 }

@@ -13,7 +13,7 @@ import (
 //
 // The funcs may be called concurrently. No mutex is held meanwhile, and each call has a goroutine of its own, for which
 // what comes next waits for 50 ms at most, and for no more than 10 ms after the end of ctx. So a func may use the very
-// Client that it hears of: a call of Token that waits for what the func itself holds up goes on after 50 ms. A func that
+// Client that it hears of: a call of Token that waits for what the func itself holds up goes on after 50 ms. One that
 // hangs or panics harms nobody: what it would have returned is done without, and a panic is logged. Until it has
 // returned other calls are not waited for, and while 16 hang there are none. What needs longer belongs on a goroutine
 // of the func's own.

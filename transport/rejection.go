@@ -67,7 +67,8 @@ func challengeError(h http.Header) string {
 		switch e := c.Params["error"]; e {
 		case "invalid_request", "invalid_token", "insufficient_scope", // RFC 6750, section 3.1
 			"use_dpop_nonce", "invalid_dpop_proof", // RFC 9449, sections 7.1 and 9
-			"insufficient_user_authentication": // RFC 9470, section 3
+			"insufficient_user_authentication", // RFC 9470, section 3
+			"insufficient_claims": // Microsoft Entra's claims challenge
 			return e
 		}
 	}

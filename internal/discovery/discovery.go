@@ -36,9 +36,9 @@ type Options struct {
 	// defaults.
 	Issuer string
 
-	// Client makes the requests; nil: http.DefaultClient. It is copied: redirects to another origin are not followed,
-	// and it gets no cookies.
-	Client *http.Client
+	// HTTPClient makes the requests; nil: http.DefaultClient. It is copied: redirects to another origin are not
+	// followed, and it gets no cookies.
+	HTTPClient *http.Client
 
 	// InsecureHTTP allows http:// beyond loopback.
 	InsecureHTTP bool
@@ -81,8 +81,8 @@ func New(o Options) (*Discoverer, error) {
 		return nil, err
 	}
 	var client http.Client
-	if o.Client != nil {
-		client = *o.Client
+	if o.HTTPClient != nil {
+		client = *o.HTTPClient
 	}
 	client.Jar = nil
 	client.CheckRedirect = sameOrigin

@@ -211,6 +211,10 @@ func (l *Link) Alerted(alert int) (o outlook.Outlook, hint string) {
 		return 0, ""
 	}
 	switch {
+	case alert == alertCertificateRevoked:
+		return outlook.Settled, certificate + " has been revoked: replace it"
+	case s == nil && alert == alertCertificateExpired:
+		return outlook.Settled, "the server takes " + certificate + " for expired: replace it, or compare the clocks"
 	case s == nil:
 		return outlook.Settled, "the server may want a client certificate, which goes into " + l.tls
 	case l.expired() != "":
@@ -218,8 +222,6 @@ func (l *Link) Alerted(alert int) (o outlook.Outlook, hint string) {
 	case alert == alertCertificateExpired:
 		return outlook.Settled, fmt.Sprintf("the server takes %s for expired, which is valid until %s: compare the clocks",
 			certificate, inUTC(s.NotAfter))
-	case alert == alertCertificateRevoked:
-		return outlook.Settled, certificate + " has been revoked: replace it"
 	case alert == alertUnknownCA:
 		return outlook.Settled, "the server has to trust the CA of " + certificate + l.wantsChain()
 	}
