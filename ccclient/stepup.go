@@ -85,7 +85,7 @@ func (s *stepUp) meet(demand stepup.Demand, rejected *oauth2.Token) (_ transport
 	case demand.Claims == "" && len(missingScopes(strings.Join(demand.Scopes, " "), had)) == 0:
 		return nil, nil // The server says that the token has them.
 	case !ok && current != s.base: // What was learnt has become too much: it begins anew.
-		target, ok = s.base.goal().widened(demand, s.base.scopesOf(s.base.tokens.Held()))
+		target, ok = s.base.goal().widened(demand, s.base.scopesOf(s.base.holder.Held()))
 	}
 	if !ok {
 		return nil, nil
