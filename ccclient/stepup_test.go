@@ -7,8 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,34 +211,57 @@ func TestEveryChallengeAnotherScopeMintsFewTokens(t *testing.T) {
 }
 
 func TestWhatChallengesAddIsForgottenWhenItIsTooMuch(t *testing.T) {
-	inStepUpBubble(t, cctest.Options{}, func(t *testing.T, r *rig) {
-		n := 0
-		api := &challenging{status: 403, header: func(int) string {
-			var scopes []string
-			for range 32 {
-				n++
-				scopes = append(scopes, fmt.Sprint("s", n))
-			}
-			return `Bearer error="insufficient_scope", scope="` + strings.Join(scopes, " ") + `"`
-		}}
-		client := r.resource(api)
-		most := 0
-		for range 10 {
-			get(t, client)
-			time.Sleep(2 * time.Minute)
-		}
-		for i, req := range r.as.TokenRequests() {
-			scopes := strings.Fields(req.Form.Get("scope"))
-			if most = max(most, len(scopes)); !strings.Contains(" "+req.Form.Get("scope")+" ", " read ") {
-				t.Errorf("request %d forgot what the Config asks for", i)
-			}
-		}
-		if most < 90 || most > 128 {
-			t.Errorf("at most %d scopes were asked for", most)
-		}
-		r.wantRequests(11) // Each of the ten challenges was met.
-		wantText(t, "what write may", get(t, r.scoped("write")), "200 hello")
-	})
+	for name, test := range map[string]struct {
+		prefix string
+		scopes []string // of the Config
+		most   int
+	}{
+		"many":                  {"s", []string{"read"}, 1 + 3*32},
+		"long":                  {strings.Repeat("long", 25), []string{"read"}, 1 + 2*32},
+		"beside those by grace": {"s", nil, 1 + 3*32},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			api := &challenging{status: 403, header: func(int) string {
+				var scopes []string
+				for range 32 {
+					n++
+					scopes = append(scopes, fmt.Sprint(test.prefix, n))
+				}
+				return `Bearer error="insufficient_scope", scope="` + strings.Join(scopes, " ") + `"`
+			}}
+			o := cctest.Options{TokenResponse: func(req cctest.RecordedRequest, m map[string]any) {
+				if req.Form.Get("scope") == "" {
+					m["scope"] = "read"
+				}
+			}}
+			var log strings.Builder
+			inStepUpBubble(t, o, func(t *testing.T, r *rig) {
+				client := r.resource(api)
+				for range 10 {
+					get(t, client)
+					time.Sleep(2 * time.Minute)
+				}
+				most := 0
+				for i, req := range r.as.TokenRequests() {
+					scopes := strings.Fields(req.Form.Get("scope"))
+					if most = max(most, len(scopes)); i > 0 && !slices.Contains(scopes, "read") {
+						t.Errorf("request %d forgot what was there before", i)
+					}
+				}
+				if most != test.most {
+					t.Errorf("at most %d scopes were asked for, want %d", most, test.most)
+				}
+				r.wantRequests(11) // Each of the ten challenges was met.
+				if n := strings.Count(log.String(), "from now on"); n != 10 {
+					t.Errorf("of ten steps %d lasted", n)
+				}
+				wantText(t, "what write may", get(t, r.scoped("write")), "200 hello")
+			}, func(cfg *ccclient.Config) {
+				cfg.Scopes, cfg.Logger = test.scopes, slog.New(slog.NewTextHandler(&log, nil))
+			})
+		})
+	}
 }
 
 func TestRefusedStepUpReturnsTheFirstAnswer(t *testing.T) {
@@ -347,6 +373,26 @@ func TestHundredChallengedCallersShareOneTokenRequest(t *testing.T) {
 		}
 		wg.Wait()
 		wantText(t, "asked for", r.asked(), "read, read write")
+	})
+}
+
+func TestChallengesThatOvertakeEachOtherAreAllMet(t *testing.T) {
+	inStepUpBubble(t, cctest.Options{}, func(t *testing.T, r *rig) {
+		r.token()
+		r.as.SetDelay(3 * time.Second)
+		var wg sync.WaitGroup
+		for _, scope := range []string{"list", "write"} {
+			for range 10 {
+				wg.Go(func() { wantText(t, "what "+scope+" may", get(t, r.scoped(scope)), "200 hello") })
+			}
+			time.Sleep(1500 * time.Millisecond)
+		}
+		time.Sleep(400 * time.Millisecond) // The first has landed.
+		wantText(t, "what write may, while it is asked for", get(t, r.scoped("write")), "200 hello")
+		wg.Wait()
+		wantText(t, "asked for", r.asked(), "read, list read, read write")
+		wantText(t, "what list may", get(t, r.scoped("list")), "200 hello")
+		wantText(t, "asked for", r.asked(), "read, list read, read write, list read write")
 	})
 }
 
@@ -468,8 +514,19 @@ func TestClaimsChallengeIsMetByClaims(t *testing.T) {
 		wantText(t, "claims, kept", last.Get("claims"), requests[1].Form.Get("claims"))
 		wantText(t, "scope", last.Get("scope"), "read write")
 	}, func(cfg *ccclient.Config) {
-		cfg.EndpointParams = map[string][]string{"claims": {`{"access_token":{"xms_cc":{"values":["cp1"]}}}`}}
+		cfg.EndpointParams = url.Values{"claims": {`{"access_token":{"xms_cc":{"values":["cp1"]}}}`}}
 	})
+}
+
+func TestClaimsOfTheConfigThatCannotBeMergedStay(t *testing.T) {
+	for _, own := range [][]string{{"[]"}, {"no JSON"}, {"{}", "{}"}} {
+		inStepUpBubble(t, cctest.Options{}, func(t *testing.T, r *rig) {
+			wantText(t, "answer", get(t, r.resource(r.as.ProtectClaims(http.HandlerFunc(hello), `{"a":1}`))), "401 ")
+			for _, req := range r.as.TokenRequests() {
+				wantText(t, "claims", fmt.Sprint(req.Form["claims"]), fmt.Sprint(own))
+			}
+		}, func(cfg *ccclient.Config) { cfg.EndpointParams = url.Values{"claims": own} })
+	}
 }
 
 func TestLaterClaimsReplaceEarlierOnes(t *testing.T) {
@@ -572,4 +629,33 @@ func TestStepUpSourceIsWhatTransportSpends(t *testing.T) {
 			t.Error("the source hears of no rejection")
 		}
 	})
+}
+
+func TestStepUpIsKeptWhenTheCertificateRotates(t *testing.T) {
+	m := newMutual(t, false, orders)
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
+	var wanted atomic.Pointer[string]
+	wants := func(scope string) { wanted.Store(&scope) }
+	wants("read")
+	m.api.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.as.ProtectScopes(echo, *wanted.Load()).ServeHTTP(w, r)
+	})
+	c, source := m.rotates(func(cfg *ccclient.Config) { cfg.StepUp, cfg.Scopes = true, []string{"read"} })
+	wants("write")
+	m.call(c)
+	m.call(c)
+	m.wantRequests(2)
+	source.Store(m.issue("new"))
+	m.as.RevokeAll()
+	m.call(c)
+	m.waitForTheEndOf("old")
+	m.call(c)
+	m.wantRequests(3)
+	for _, req := range m.as.TokenRequests()[1:] {
+		wantText(t, "asked for", req.Form.Get("scope"), "read write")
+	}
+	time.Sleep(time.Second) // the spacing
+	wants("list")
+	m.call(c)
+	m.wantRequests(4)
 }

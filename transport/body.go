@@ -20,8 +20,11 @@ func (r replay) possible() bool { return r != nil }
 // rewind sets out, a clone of the request, to a fresh copy of the body.
 func (r replay) rewind(out *http.Request) error {
 	body, err := r()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case body == nil:
+		return faultf("the request's GetBody returned nothing")
 	}
 	out.Body = body
 	guardBody(out)

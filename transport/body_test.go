@@ -41,6 +41,14 @@ func TestFailingGetBodyLeavesTheFirstAnswer(t *testing.T) {
 	equal(t, "invalidated", len(s.invalidated), 1)
 }
 
+func TestGetBodyThatReturnsNothingLeavesTheFirstAnswer(t *testing.T) {
+	req := request(t, "POST", "https://a.example/", newBody("text"))
+	req.GetBody = func() (io.ReadCloser, error) { return nil, nil }
+	b, _, resp := rejectedOnce(t, 0, req)
+	equal(t, "status", resp.StatusCode, 401)
+	equal(t, "requests", len(b.seen), 1)
+}
+
 func TestRequestWithoutBodyIsSentAgain(t *testing.T) {
 	for _, none := range []io.Reader{nil, http.NoBody} {
 		_, _, resp := rejectedOnce(t, 0, request(t, "DELETE", "https://a.example/", none))

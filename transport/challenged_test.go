@@ -168,3 +168,18 @@ func TestChallengeIsMetWithProofOfItsOwn(t *testing.T) {
 	}
 	equal(t, "proofs", len(proofs), 3)
 }
+
+func TestChallengeThatIsMetIsToldAsHealed(t *testing.T) {
+	for _, code := range []string{"insufficient_scope", "insufficient_claims"} {
+		asked := 0
+		b := answers(reply{status: 401, header: challenges(`Bearer error="` + code + `"`)}, reply{status: 200})
+		tr := &transport.Transport{Source: bearer("first"), Base: b, Challenged: challenged(bearer("wider"), &asked),
+			OnRejection: func(_ context.Context, r transport.Rejection) {
+				equal(t, "rejection", r, transport.Rejection{
+					Host: "a.example", Port: 443, StatusCode: 401, Error: code, Healed: true,
+				})
+			}}
+		resp, _ := roundTrip(t, tr, request(t, "GET", "https://a.example/", nil))
+		equal(t, "status", resp.StatusCode, 200)
+	}
+}

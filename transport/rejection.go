@@ -28,8 +28,8 @@ type watch struct {
 
 // answered says that resp has come.
 func (w *watch) answered(resp *http.Response) {
-	if w.t.OnRejection == nil {
-		return
+	if w.t.OnRejection == nil || resp.StatusCode < 400 && w.t.Rejected == nil && w.pending.StatusCode == 0 {
+		return // as nearly all are
 	}
 	latest := w.t.rejection(w.req, resp)
 	w.pending.Healed = latest.StatusCode == 0
@@ -67,7 +67,8 @@ func challengeError(h http.Header) string {
 		switch e := c.Params["error"]; e {
 		case "invalid_request", "invalid_token", "insufficient_scope", // RFC 6750, section 3.1
 			"use_dpop_nonce", "invalid_dpop_proof", // RFC 9449, sections 7.1 and 9
-			"insufficient_user_authentication": // RFC 9470, section 3
+			"insufficient_user_authentication", // RFC 9470, section 3
+			"insufficient_claims": // Microsoft Entra's claims challenge
 			return e
 		}
 	}

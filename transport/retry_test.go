@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,5 +206,104 @@ func TestErrorOfTheBaseIsReturnedAsItIs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		sent.closedOnce(t)
+	}
+}
+
+func TestErrorOfTheRepetitionIsReturned(t *testing.T) {
+	broken, first := errors.New("the network is gone"), newBody("no")
+	b := answers(reply{status: 401, body: first}, reply{err: broken})
+	resp, err := (&transport.Transport{Source: bearer("first", "second"), Base: b}).RoundTrip(
+		request(t, "GET", "https://a.example/", nil))
+	if resp != nil || !errors.Is(err, broken) {
+		t.Errorf("got %v, %v", resp, err)
+	}
+	first.closedOnce(t)
+}
+
+func TestErrorBesideAnswerIsAnError(t *testing.T) {
+	broken, sent := errors.New("half an answer"), newBody("text")
+	both := roundTripper(func(req *http.Request) (*http.Response, error) {
+		req.Body.Close()
+		return &http.Response{StatusCode: 401, Body: http.NoBody}, broken
+	})
+	resp, err := (&transport.Transport{Source: bearer("first", "second"), Base: both}).RoundTrip(
+		request(t, "POST", "https://a.example/", sent))
+	if resp != nil || !errors.Is(err, broken) {
+		t.Errorf("got %v, %v", resp, err)
+	}
+	sent.closedOnce(t)
+}
+
+func TestAnswerWithoutBodyAndHeaderIsOne(t *testing.T) {
+	for _, healed := range []bool{true, false} {
+		s, n := bearer("first"), 0
+		if healed {
+			s = bearer("first", "second")
+		}
+		bare := roundTripper(func(*http.Request) (*http.Response, error) {
+			n++
+			return &http.Response{StatusCode: 401}, nil
+		})
+		asked := 0
+		c := &http.Client{Transport: &transport.Transport{Source: s, Base: bare, Challenged: challenged(nil, &asked)}}
+		status, text := call(t, c, request(t, "GET", "https://a.example/", nil))
+		equal(t, "status", status, 401)
+		equal(t, "body", text, "")
+		equal(t, "requests", n, map[bool]int{true: 2, false: 1}[healed])
+	}
+}
+
+// A Base may keep a request and do with its header map what it likes: that is no other request's.
+func TestOneRequestMayBeSentByManyAtOnce(t *testing.T) {
+	var kept sync.WaitGroup
+	keeping := roundTripper(func(req *http.Request) (*http.Response, error) {
+		status := 200
+		if req.Header.Get("Authorization") == "Bearer first" {
+			status = 401
+		}
+		kept.Go(func() {
+			for range 100 {
+				req.Header.Set("X-Own", "changed")
+				req.Header.Del("Authorization")
+			}
+		})
+		return &http.Response{StatusCode: status, Body: http.NoBody}, nil
+	})
+	tr := &transport.Transport{Source: bearer("first", "second"), Base: keeping}
+	req := request(t, "GET", "https://a.example/", nil)
+	req.Header.Set("X-Own", "value")
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			resp, err := tr.RoundTrip(req)
+			if err != nil || resp.StatusCode != 200 {
+				t.Errorf("got %v, %v", resp, err)
+			}
+		})
+	}
+	group.Wait()
+	kept.Wait()
+	equal(t, "header", fmt.Sprint(req.Header), "map[X-Own:[value]]")
+}
+
+func TestPanicOfHookIsTheCallers(t *testing.T) {
+	for name, tr := range map[string]*transport.Transport{
+		"Rejected": {Rejected: func(*http.Response) bool { panic("mine") }},
+		"Challenged": {Challenged: func(context.Context, *oauth2.Token, *http.Response) transport.Source {
+			panic("mine")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr.Source, tr.Base = bearer("first", "second"), answers(reply{status: 401}, reply{status: 200})
+			sent := newBody("text")
+			func() {
+				defer func() { equal(t, "panic", recover(), any("mine")) }()
+				tr.RoundTrip(request(t, "POST", "https://a.example/", sent))
+			}()
+			sent.closedOnce(t)
+			tr.Rejected, tr.Challenged = nil, nil
+			resp, _ := roundTrip(t, tr, request(t, "GET", "https://a.example/", nil))
+			equal(t, "status", resp.StatusCode, 200)
+		})
 	}
 }

@@ -118,6 +118,40 @@ func TestOneRetryIsAllThatConfigureLeaves(t *testing.T) {
 	})
 }
 
+func TestStepUpIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{answer: func(req *http.Request, form url.Values) (int, http.Header, string) {
+			if req.URL.Host == "as.example" {
+				token := strings.ReplaceAll(form.Get("scope"), " ", "-")
+				return http.StatusOK, nil, fmt.Sprintf(`{"access_token":%q,"expires_in":3600}`, token)
+			}
+			if strings.Contains(req.Header.Get("Authorization"), "write") {
+				return http.StatusOK, nil, "{}"
+			}
+			lacking := http.Header{"Www-Authenticate": {`Bearer error="insufficient_scope", scope="write"`}}
+			return http.StatusForbidden, lacking, "{}"
+		}}
+		f := usual()
+		f.Scopes = []string{"a"}
+		conf := f.ours()
+		conf.Configure = func(cfg *ccclient.Config) { cfg.StepUp = true }
+		client := conf.Client(s.with(t.Context()))
+		for range 3 {
+			resp, err := client.Get(apiURL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("answered with %d", resp.StatusCode)
+			}
+		}
+		if got := s.requests(); len(got) != 6 { // two token requests, one challenge, three answers
+			t.Errorf("%d requests: %q", len(got), got)
+		}
+	})
+}
+
 func TestCallersOwnAuthorizationStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := numbered(fine)

@@ -91,6 +91,7 @@ func (s *source) build() *state {
 		return st
 	}
 	st.transport = st.client.Transport(nil)
+	st.spent = st.transport.Source
 	st.transport.Source, st.transport.Base = s, st.answers.own
 	if st.answers.own == nil {
 		st.transport.Base = &base{s}

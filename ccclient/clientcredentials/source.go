@@ -27,6 +27,7 @@ type state struct {
 	settings   settings
 	err        error // what is wrong with them; the rest is not set then, but for httpClient
 	client     *ccclient.Client
+	spent      transport.Source // whose tokens are used: the client's, or with StepUp wider ones
 	answers    *answers
 	transport  *transport.Transport // for API requests
 	httpClient func() *http.Client  // what they go through, as it is now
@@ -74,8 +75,8 @@ func (s *source) Invalidate(rejected *oauth2.Token) {
 		st.before.CompareAndSwap(p, nil)
 	}
 	st.lookAt.Store(0)
-	if st.client != nil {
-		st.client.Invalidate(rejected)
+	if spent, ok := st.spent.(transport.Invalidator); ok {
+		spent.Invalidate(rejected)
 	}
 }
 
@@ -95,7 +96,7 @@ func (s *source) token(ctx context.Context) (*state, *oauth2.Token, error) {
 	if st.err != nil {
 		return st, nil, st.err
 	}
-	tok, err := st.client.Token(ctx)
+	tok, err := st.spent.Token(ctx)
 	if err != nil {
 		st.lookAt.Store(0)
 		return st, nil, st.answers.explain(err)

@@ -1,5 +1,5 @@
 // A protected resource: it asks the authorization server about opaque tokens (RFC 7662), checks the signature of JWTs (RFC 9068),
-// checks what either is bound to (RFC 8705, RFC 9449), and answers with challenges (RFC 6750).
+// checks what either is bound to (RFC 8705, RFC 9449), and answers with challenges (RFC 6750). /api/write asks for the scope write.
 import { createHash, randomBytes } from 'node:crypto';
 import { EmbeddedJWK, calculateJwkThumbprint, createRemoteJWKSet, jwtVerify } from 'jose';
 
@@ -35,12 +35,16 @@ export class Api {
         return this.#answer(res, 200, {});
       }
       const token = await this.#check(req);
+      if (req.url === '/api/write' && !token.scope?.split(' ').includes('write')) {
+        const scheme = token.cnf?.jkt ? 'DPoP' : 'Bearer realm="api",';
+        throw new Challenge(`${scheme} error="insufficient_scope", scope="write"`, undefined, 403);
+      }
       return this.#answer(res, 200, { client_id: token.client_id, scope: token.scope, bound: Object.keys(token.cnf ?? {}), body });
     } catch (err) {
       if (!(err instanceof Challenge)) return this.#answer(res, 500, { error: String(err) });
       res.setHeader('WWW-Authenticate', err.message);
       if (err.nonce) res.setHeader('DPoP-Nonce', err.nonce);
-      return this.#answer(res, 401, {});
+      return this.#answer(res, err.status, {});
     }
   }
 
@@ -108,8 +112,9 @@ export class Api {
 }
 
 class Challenge extends Error {
-  constructor(value, nonce) {
+  constructor(value, nonce, status = 401) {
     super(value);
     this.nonce = nonce;
+    this.status = status;
   }
 }

@@ -50,13 +50,13 @@ func Parse(h http.Header) (d Demand) {
 	return d
 }
 
-// scopes returns the scopes in a list, nil if one of them is illegal, or there are too many.
+// scopes returns the scopes in a list, nil if one of them is illegal.
 func scopes(list string) (all []string) {
 	for scope := range strings.SplitSeq(list, " ") {
 		switch {
 		case scope == "":
 			continue
-		case len(scope) > maxScope || len(all) == maxScopes || !legal(scope):
+		case len(scope) > maxScope || !legal(scope):
 			return nil
 		}
 		all = append(all, strings.Clone(scope)) // not the rest of the response's header with it
