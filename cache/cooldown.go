@@ -61,8 +61,8 @@ func newFailure(err error) failure {
 	return f
 }
 
-// A cooldown is the last of a row of fetches that failed; a success ends it. All but probedAt is fixed.
-type cooldown struct {
+// A backoff is the last of a row of fetches that failed; a success ends it. All but probedAt is fixed.
+type backoff struct {
 	failure
 	row  int     // how many failed, one after the other
 	at   instant // when the last one did
@@ -74,8 +74,8 @@ type cooldown struct {
 }
 
 // after returns the cool-down for a failure that follows last in a row; last may be nil.
-func (last *cooldown) after(why failure, now instant, draw float64) *cooldown {
-	f := &cooldown{failure: why, row: 1, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
+func (last *backoff) after(why failure, now instant, draw float64) *backoff {
+	f := &backoff{failure: why, row: 1, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
 	if last != nil {
 		f.row, f.from = last.row+1, last.from
 	}
@@ -85,7 +85,7 @@ func (last *cooldown) after(why failure, now instant, draw float64) *cooldown {
 
 // until returns when f ends for an entry that holds s. The pause follows the need: it is short without a living token,
 // and with one it does not reach into the time when that is to be replaced first, or is gone; but a second it takes.
-func (f *cooldown) until(s *snapshot, now instant) instant {
+func (f *backoff) until(s *snapshot, now instant) instant {
 	alive := s.phase(now) != gone
 	end := f.at.add(pauseAfter(f.said, f.row, alive, f.draw))
 	if !alive || f.said.RetryAfter > 0 {
@@ -99,7 +99,7 @@ func (f *cooldown) until(s *snapshot, now instant) instant {
 }
 
 // longer returns which of two ends later without a living token. f may be nil.
-func (f *cooldown) longer(g *cooldown, now instant) *cooldown {
+func (f *backoff) longer(g *backoff, now instant) *backoff {
 	if f != nil && g.until(nil, now).before(f.until(nil, now)) {
 		return f
 	}
@@ -107,7 +107,7 @@ func (f *cooldown) longer(g *cooldown, now instant) *cooldown {
 }
 
 // claimProbe reports whether it is now the caller's turn to see whether f may end before its time.
-func (f *cooldown) claimProbe(now instant) bool {
+func (f *backoff) claimProbe(now instant) bool {
 	last, probed := f.probedAt.Load(), now.mono
 	if f.outdater == nil { // It is only for the Store, into which a fleet should not look all at once.
 		probed += int64(probeEvery/100 + rand.N(probeEvery/20))
@@ -116,11 +116,11 @@ func (f *cooldown) claimProbe(now instant) bool {
 }
 
 // outdated asks the error whether its cause has gone.
-func (f *cooldown) outdated(ctx context.Context, c *Cache) bool {
+func (f *backoff) outdated(ctx context.Context, c *Cache) bool {
 	if f.outdater == nil {
 		return false
 	}
-	gone, err := callAside(ctx, c, grace, func(ctx context.Context) (bool, error) {
+	gone, err := callAside(ctx, c, fetchGrace, func(ctx context.Context) (bool, error) {
 		return f.outdater.Outdated(ctx), nil
 	})
 	return err == nil && gone

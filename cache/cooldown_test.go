@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/ccclient/go-ccclient/cache"
 )
 
@@ -238,5 +240,21 @@ func TestProbeThatPanicsDoesNotLetAllOthersThrough(t *testing.T) {
 		if n := s.requests(); n != 2 {
 			t.Errorf("%d requests, want one and one probe", n)
 		}
+	})
+}
+
+func TestKeyWhoseProbesPanicLetsOthersTry(t *testing.T) {
+	targets(t, cache.Options{}, 1, func(t *testing.T, s *server, c *cache.Cache, entries []*cache.Entry) {
+		odd := c.Entry("odd", func(context.Context) (*oauth2.Token, error) { panic("told to") })
+		s.err = about(cache.CoolDown{Shared: true})
+		entries[0].Token(t.Context())
+		s.set(func(s *server) { s.err = nil })
+		for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(10 * time.Millisecond) {
+			odd.Token(t.Context()) // always the first
+			if _, err := entries[0].Token(t.Context()); err == nil {
+				return
+			}
+		}
+		t.Error("no token for a key that is well, in a minute")
 	})
 }

@@ -23,6 +23,9 @@
 // There is no goroutine between fetches (a timer, with Options.KeepFresh), and no clock to inject: tests run it in a
 // testing/synctest bubble.
 //
+// How it does it, one cold token from call to answer, the words and who owns which goroutine, is in
+// [docs/architecture.md].
+//
 // # What is stable
 //
 // From v1.0.0 on the exported API changes as Go's own does. So that a fleet can be upgraded one process at a time, a

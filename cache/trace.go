@@ -10,9 +10,10 @@ import (
 // A Trace hears of what a Cache does, for metrics and logs. Every func may be nil; what is nil costs nothing. A token
 // from memory is no event: it costs nothing in any case.
 //
-// The funcs are called as the handlers of Options.Logger are: with no mutex held, on a goroutine of their own, and what
-// comes next waits for them for 50 ms at most, and for 10 ms after the end of ctx. So they may use the Cache, and one
-// that hangs or panics harms nobody; while 16 hang, there are no more calls.
+// The funcs are called as the handlers of Options.Logger are: with no mutex held, concurrently, each on a goroutine of
+// its own, for which what comes next waits for 50 ms at most, and for 10 ms after the end of ctx. So they may use the
+// Cache, and one that hangs or panics harms nobody: until it has returned others are not waited for, and while 16 hang
+// there are no more calls.
 type Trace struct {
 	Waited   func(ctx context.Context, i WaitInfo)
 	Served   func(ctx context.Context, i ServedInfo)
@@ -113,7 +114,6 @@ func (c *Cache) listen() {
 		l := &listener{To: &own}
 		l.Panicked = func(p any, stack []byte) { c.logPanic(panicked(p), stack) }
 		c.listeners = append(c.listeners, l)
-		c.noting = true
 	}
 }
 
@@ -131,9 +131,9 @@ func (c *Cache) tellStore(ctx context.Context, i StoreInfo) {
 
 // A notice is what there is to tell of a fetch that has ended.
 type notice struct {
-	again bool         // the server has given a token again that the resource had rejected
-	began *cooldown    // the failure; nil: none
-	ended [2]*cooldown // failures that are over: of the key, and of all
+	again bool        // the server has given a token again that the resource had rejected
+	began *backoff    // the failure; nil: none
+	ended [2]*backoff // failures that are over: of the key, and of all
 }
 
 // tell tells everybody. e.mu is not held.
@@ -148,7 +148,7 @@ func (e *Entry) tell(ctx context.Context, n notice) {
 }
 
 // tellCoolDown tells of f, which has begun, or has ended; nil is none.
-func (e *Entry) tellCoolDown(ctx context.Context, f *cooldown, ended bool) {
+func (e *Entry) tellCoolDown(ctx context.Context, f *backoff, ended bool) {
 	if f == nil || len(e.cache.listeners) == 0 {
 		return
 	}

@@ -40,7 +40,6 @@ type Client struct {
 	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
-	local      bool                 // the token goes into no Store: its key would give away a secret
 	stepUp     *stepUp              // what its transports spend; nil: its token
 }
 
@@ -184,9 +183,6 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	return t
 }
 
-// closePatience is how long Close waits for what ignores that it is to end.
-const closePatience = 5 * time.Second
-
 // Close ends background work, also that of clients which For made, and joins it: who waits for a token gets
 // [ErrClosed], token requests and discovery are cancelled. What ignores that its context has ended (a Store, an Auth, a
 // RoundTripper) is waited for, 5 s for token requests and the Store and 5 s for discovery. Close may be called more
@@ -201,7 +197,7 @@ func (c *Client) Close() error {
 	if c != r.root {
 		return nil
 	}
-	patience, cancel := context.WithTimeout(context.Background(), closePatience)
+	patience, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := r.cache.Close()
 	r.certificate.Close(patience)
@@ -246,16 +242,13 @@ func (c *Client) LogValue() slog.Value {
 	)
 }
 
-// fetch is the cache's Fetch: it asks the server for a new token.
+// fetch asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registered()
 	target := c.goal()
 	if err := target.validate(r.auth).Err("invalid Target"); err != nil {
 		// For has no other way to tell.
 		return nil, r.failed(&Error{Err: err, outlook: outlook.Settled, ofTarget: true})
-	}
-	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
-		r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.holder.Held), &c.news)
 	form := target.form()
@@ -275,23 +268,14 @@ func (c *Client) explain(ctx context.Context, err error) error {
 }
 
 func (c *Client) asError(ctx context.Context, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
-		return c.registered().failed(failedElsewhere(other))
-	}
-	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
+	gaveUp, ok := errors.AsType[*cache.GaveUp](err)
+	switch {
+	case !c.made():
+		return err
+	case ok:
 		return c.gaveUp(gaveUp)
 	}
-	switch {
-	case errors.Is(err, ErrClosed):
-		return ErrClosed
-	case ctx != nil && ctx.Err() != nil:
-		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registered().host, ctx.Err())
-	}
-	r := c.registered()
-	return r.failed(&Error{Err: r.exchanger.concealed(err, textOf(c.holder.Held)), outlook: outlook.Unclear})
+	return c.registered().explain(ctx, err, textOf(c.holder.Held))
 }
 
 // goal returns what the token is for.
@@ -309,5 +293,9 @@ func (r *registration) failed(e *Error) *Error {
 	return e
 }
 
-// made reports whether New or For made c.
-func (c *Client) made() bool { return c != nil && c.registered != nil }
+// sealHint is what to do where a Store's keys would have to hold a secret.
+const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
+
+func errNotMade() error {
+	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
+}

@@ -67,21 +67,21 @@ func (e *endpoints) locate(ctx context.Context) (endpoint.Endpoint, *Error) {
 	return endpoint.Of(m, e.mtls), nil
 }
 
-// undiscovered returns the Error for metadata that could not be had.
+// undiscovered returns the Error for metadata that could not be had, less who asked whom.
 func (e *endpoints) undiscovered(err error) *Error {
-	failed := &Error{Err: fmt.Errorf("discovery: %w", err), outlook: outlook.Passing}
+	problem := &Error{Err: fmt.Errorf("discovery: %w", err), outlook: outlook.Passing}
 	permanent, _ := errors.AsType[interface {
 		error
 		Permanent() bool
 	}](err)
 	judged, hint := e.link.Judge(err, link.Request{Setting: "Issuer", Plain: endpoint.Endpoint{URL: e.issuer}.Plain()})
-	failed.Hint = hint
+	problem.Hint = hint
 	if permanent != nil && permanent.Permanent() {
-		failed.outlook = outlook.Settled
-		failed.Hint = cmp.Or(hint, endpoint.NoMetadata(e.issuer, err))
+		problem.outlook = outlook.Settled
+		problem.Hint = cmp.Or(hint, endpoint.NoMetadata(e.issuer, err))
 	}
-	failed.outlook = cmp.Or(judged, failed.outlook)
-	return failed
+	problem.outlook = cmp.Or(judged, problem.outlook)
+	return problem
 }
 
 // moved reports whether the metadata, which are read again as often as the discoverer allows, now name another place

@@ -23,7 +23,7 @@ import (
 func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, error) {
 	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1, moved: 1}
 	for number := 1; ; number++ {
-		tok, e, wait, again := x.attempt(ctx, form, number, &left)
+		tok, e, wait, again := x.fetchOnce(ctx, form, number, &left)
 		if e == nil {
 			return tok, nil
 		}
@@ -36,8 +36,8 @@ func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, 
 	}
 }
 
-// attempt finds out where to ask, makes one exchange there, and says whether there is to be another, after a pause.
-func (x *exchanger) attempt(
+// fetchOnce finds out where to ask, makes one exchange there, and says whether there is to be another, after a pause.
+func (x *exchanger) fetchOnce(
 	ctx context.Context, form url.Values, number int, left *repetitions,
 ) (tok *oauth2.Token, e *Error, wait time.Duration, again bool) {
 	end, began := func(TokenRequestDone) {}, time.Now()
@@ -81,7 +81,7 @@ func (x *exchanger) requestInfo(
 	host, port := ep.HostPort()
 	label, _ := ctx.Value(labelKey{}).(string)
 	return TokenRequestInfo{
-		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: factsOf(x.auth).name,
+		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: x.endpoints.auth.name,
 		GrantType: cmp.Or(form.Get("grant_type"), clientCredentials), Scopes: strings.Fields(form.Get("scope")),
 		Reason: cache.ReasonOf(ctx), Attempt: attempt,
 	}

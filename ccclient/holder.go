@@ -37,9 +37,8 @@ func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
 func (notMade) Status() cache.Status                           { return cache.Status{State: cache.StateNone} }
 
-func errNotMade() error {
-	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
-}
+// made reports whether New or For made c.
+func (c *Client) made() bool { return c != nil && c.registered != nil }
 
 // kept returns where c's token is kept.
 func (c *Client) kept() holder {
@@ -69,8 +68,17 @@ type certified struct {
 
 // errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be
 // bound to either.
-var errRotated = errors.New("the client certificate changes again and again: " +
-	"GetClientCertificate in TLS should return the same one until it is replaced")
+var errRotated error = rotatedError{}
+
+type rotatedError struct{}
+
+func (rotatedError) Error() string {
+	return "the client certificate changes again and again: " +
+		"GetClientCertificate in TLS should return the same one until it is replaced"
+}
+
+// CoolDown says that it is about this certificate's token alone, and says nothing of the server.
+func (rotatedError) CoolDown() cache.CoolDown { return cache.CoolDown{Local: true} }
 
 func (k *rotating) Token(ctx context.Context) (*oauth2.Token, error) {
 	return k.withCurrent(ctx, (*cache.Entry).Token)

@@ -127,7 +127,8 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 // openCache opens the cache in which the tokens are kept; identity is that of Auth.
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
-	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.explain)
+	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.traced)
+	o.CountServed = o.CountServed || cfg.Trace != nil && cfg.Trace.Client != nil
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
@@ -165,7 +166,7 @@ func (cfg *Config) clientKey(
 		h.Add("")
 	}
 	if cert != nil {
-		h.Add(cert.Last())
+		h.Add(cert.Last()) // empty if it may rotate: then certifiedKey adds the one that is shown
 	} else {
 		h.Add("")
 	}

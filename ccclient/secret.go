@@ -23,8 +23,7 @@ import (
 // on being used.
 //
 // A Secret must be safe for concurrent use and should heed ctx, but not choose by it for whom it answers: the token is
-// handed to all. Any function will do: one that asks a vault, for
-// instance.
+// handed to all. Any function will do: one that asks a vault, for instance.
 type Secret func(ctx context.Context) (string, error)
 
 // SecretString returns s itself, for a secret that the program already has.

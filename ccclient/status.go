@@ -87,7 +87,7 @@ type teller struct {
 func (t *teller) tell(r *registration, err error) (text string, temporary bool) {
 	if err != t.last {
 		t.last, t.temporary = err, true
-		explained := r.explain(err)
+		explained := r.traced(err)
 		t.text = strings.TrimPrefix(explained.Error(), errorPrefix)
 		if e, ok := errors.AsType[*Error](explained); ok {
 			t.temporary = e.Temporary()

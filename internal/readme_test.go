@@ -16,10 +16,15 @@ func TestReadmeHasAtMost200Lines(t *testing.T) {
 	}
 }
 
-func TestReadmeHasAtMost150Columns(t *testing.T) {
-	for i, line := range strings.Split(read(t, "README.md"), "\n") {
-		if n := utf8.RuneCountInString(line); n > 150 {
-			t.Errorf("line %d has %d columns", i+1, n)
+func TestDocumentsHaveAtMost150Columns(t *testing.T) {
+	for _, name := range files(t) {
+		if dir := path.Dir(name); path.Ext(name) != ".md" || dir != "." && dir != "docs" {
+			continue
+		}
+		for i, line := range strings.Split(read(t, name), "\n") {
+			if n := utf8.RuneCountInString(line); n > 150 {
+				t.Errorf("%s:%d has %d columns", name, i+1, n)
+			}
 		}
 	}
 }

@@ -139,9 +139,12 @@ func span(d time.Duration, of time.Time) string {
 	case d < time.Second:
 		return "under 1s"
 	}
-	text := d.Truncate(time.Second).String()
+	unit := time.Second
 	if d >= time.Hour {
-		text = d.Truncate(time.Minute).String()
+		unit = time.Minute
+	}
+	text := d.Truncate(unit).String()
+	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}
 	return text
