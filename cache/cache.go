@@ -31,11 +31,11 @@ type Fetch func(ctx context.Context) (*oauth2.Token, error)
 // A Cache holds one Entry for each kind of token that a process uses. All methods of a Cache and its Entries may be
 // called concurrently.
 type Cache struct {
-	opt    Options
-	id     uint64    // tells it from others that share a Store
-	epoch  time.Time // monotonic times count from here
-	life   context.Context
-	cancel context.CancelFunc
+	opt     Options
+	id      uint64          // tells it from others that share a Store
+	epoch   time.Time       // monotonic times count from here
+	closing context.Context // ends with Close
+	cancel  context.CancelFunc
 
 	second  *secondLevel  // nil: no Store
 	flights flights       // by key: one fetch at a time
@@ -72,7 +72,7 @@ func New(o Options) *Cache {
 	}
 	c.listen()
 	c.second = newSecondLevel(c)
-	c.life, c.cancel = context.WithCancel(context.Background())
+	c.closing, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
@@ -92,7 +92,7 @@ func (c *Cache) AdoptLocal(e *Entry, key, label string, f Fetch) *Entry {
 }
 
 func (c *Cache) adopt(e *Entry, key, label string, f Fetch, local bool) *Entry {
-	if c.life == nil {
+	if c.closing == nil {
 		e.key = key
 		return e
 	}
@@ -115,7 +115,7 @@ func (c *Cache) MaxKeys() int { return c.opt.MaxKeys }
 // Close ends background work, fails those who wait with ErrClosed, and joins what it ended; a fetch that ignores its
 // context is waited for 5 s at most. Tokens held are forgotten. It is idempotent.
 func (c *Cache) Close() error {
-	if c.life == nil {
+	if c.closing == nil {
 		return nil // New has not made it; there is nothing to end.
 	}
 	c.mu.Lock()

@@ -25,6 +25,9 @@ func (i instant) before(j instant) bool { return i.mono < j.mono && i.wall < j.w
 // sooner returns on each clock what comes first.
 func (i instant) sooner(j instant) instant { return instant{min(i.mono, j.mono), min(i.wall, j.wall)} }
 
+// later returns on each clock what comes last.
+func (i instant) later(j instant) instant { return instant{max(i.mono, j.mono), max(i.wall, j.wall)} }
+
 // until returns how long it is from i to j, by the clock that says sooner.
 func (i instant) until(j instant) time.Duration {
 	return time.Duration(min(j.mono-i.mono, j.wall-i.wall))

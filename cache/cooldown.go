@@ -33,7 +33,7 @@ type Outdater interface {
 }
 
 const (
-	minRetryAfter = time.Second
+	minPause      = time.Second
 	maxRetryAfter = time.Hour
 	maxDeadPause  = 10 * time.Second // while there is no living token: callers wait for a server that is back
 	maxLivePause  = time.Minute      // while there is one, and for permanent errors
@@ -61,11 +61,12 @@ func newFailure(err error) failure {
 	return f
 }
 
-// A cooldown is the last of a row of fetches that failed; a success ends it. All but probedAt is fixed.
-type cooldown struct {
+// A backoff is the last of a row of fetches that failed; a success ends it. All but probedAt is fixed.
+type backoff struct {
 	failure
 	row  int     // how many failed, one after the other
 	at   instant // when the last one did
+	from instant // when the first one did
 	draw float64 // for jitter, in [0, 1)
 
 	origin   int64        // names it within a fleet: when it happened, by the clock of its host (ms)
@@ -73,31 +74,32 @@ type cooldown struct {
 }
 
 // after returns the cool-down for a failure that follows last in a row; last may be nil.
-func (last *cooldown) after(why failure, now instant, draw float64) *cooldown {
-	f := &cooldown{failure: why, row: 1, at: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
+func (last *backoff) after(why failure, now instant, draw float64) *backoff {
+	f := &backoff{failure: why, row: 1, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
 	if last != nil {
-		f.row = last.row + 1
+		f.row, f.from = last.row+1, last.from
 	}
 	f.probedAt.Store(now.mono)
 	return f
 }
 
 // until returns when f ends for an entry that holds s. The pause follows the need: it is short without a living token,
-// and with one it does not reach into the time when that is to be replaced first, or is gone.
-func (f *cooldown) until(s *snapshot, now instant) instant {
+// and with one it does not reach into the time when that is to be replaced first, or is gone; but a second it takes.
+func (f *backoff) until(s *snapshot, now instant) instant {
 	alive := s.phase(now) != gone
 	end := f.at.add(pauseAfter(f.said, f.row, alive, f.draw))
 	if !alive || f.said.RetryAfter > 0 {
 		return end
 	}
+	needed := s.expiry
 	if margin := s.expiry.add(-s.margin); f.at.before(margin) {
-		return end.sooner(margin)
+		needed = margin
 	}
-	return end.sooner(s.expiry)
+	return end.sooner(needed.later(f.at.add(minPause)))
 }
 
 // longer returns which of two ends later without a living token. f may be nil.
-func (f *cooldown) longer(g *cooldown, now instant) *cooldown {
+func (f *backoff) longer(g *backoff, now instant) *backoff {
 	if f != nil && g.until(nil, now).before(f.until(nil, now)) {
 		return f
 	}
@@ -105,7 +107,7 @@ func (f *cooldown) longer(g *cooldown, now instant) *cooldown {
 }
 
 // claimProbe reports whether it is now the caller's turn to see whether f may end before its time.
-func (f *cooldown) claimProbe(now instant) bool {
+func (f *backoff) claimProbe(now instant) bool {
 	last, probed := f.probedAt.Load(), now.mono
 	if f.outdater == nil { // It is only for the Store, into which a fleet should not look all at once.
 		probed += int64(probeEvery/100 + rand.N(probeEvery/20))
@@ -114,11 +116,11 @@ func (f *cooldown) claimProbe(now instant) bool {
 }
 
 // outdated asks the error whether its cause has gone.
-func (f *cooldown) outdated(ctx context.Context, c *Cache) bool {
+func (f *backoff) outdated(ctx context.Context, c *Cache) bool {
 	if f.outdater == nil {
 		return false
 	}
-	gone, err := callAside(ctx, c, grace, func(ctx context.Context) (bool, error) {
+	gone, err := callAside(ctx, c, fetchGrace, func(ctx context.Context) (bool, error) {
 		return f.outdater.Outdated(ctx), nil
 	})
 	return err == nil && gone
@@ -130,10 +132,10 @@ func pauseAfter(said CoolDown, row int, alive bool, draw float64) time.Duration 
 	if d := said.RetryAfter; d > 0 {
 		// The server's word: never sooner, even if the token runs out. It has no unit below the second; less is what a
 		// date that is nearly over comes to, and would be no pause at all.
-		d = min(max(d, minRetryAfter), maxRetryAfter)
+		d = min(max(d, minPause), maxRetryAfter)
 		return min(d+time.Duration(draw*float64(d)/10), maxRetryAfter)
 	}
-	first, most := time.Second, maxDeadPause
+	first, most := minPause, maxDeadPause
 	if alive {
 		most = maxLivePause
 	}
@@ -144,5 +146,5 @@ func pauseAfter(said CoolDown, row int, alive bool, draw float64) time.Duration 
 	if row = max(row, 1); row < 16 {
 		d = min(first<<(row-1), most)
 	}
-	return max(d-time.Duration(draw*float64(d)/4), time.Second)
+	return max(d-time.Duration(draw*float64(d)/4), minPause)
 }

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/ccclient/go-ccclient/cache"
 )
 
@@ -42,6 +44,40 @@ func TestPauseIsCutWhenTheLivingTokenIsRejected(t *testing.T) {
 			t.Errorf("callers failed for %v after the server was back, want 10s at most", took)
 		}
 	})
+}
+
+func TestRequestsForShortTokensAreOneSecondApart(t *testing.T) {
+	options := map[string]cache.Options{
+		"": {}, "KeepFresh": {KeepFresh: true}, "store": {Store: cache.Memory()}, "RefreshAt": {RefreshAt: 0.01},
+		"KeepFresh, store": {KeepFresh: true, Store: cache.Memory()},
+	}
+	for name, fails := range map[string]func(n int) bool{
+		"fails from then on":  func(n int) bool { return true },
+		"fails half the time": func(n int) bool { return n%2 == 1 },
+		"works":               func(n int) bool { return false },
+	} {
+		for _, failure := range []error{errors.New("outage"), about(cache.CoolDown{Shared: true})} {
+			for with, o := range options {
+				for _, life := range []time.Duration{1000, 1200, 2000, 3000, 5000} {
+					t.Run(fmt.Sprint(life, name, with), func(t *testing.T) {
+						inBubble(t, o, func(t *testing.T, r *rig) {
+							r.lifetime, r.delay = life*time.Millisecond, life/10*time.Millisecond
+							for range 3000 {
+								time.Sleep(10 * time.Millisecond)
+								r.Token(t.Context())
+								r.set(func(s *server) {
+									if s.err = nil; fails(len(s.times)) {
+										s.err = failure
+									}
+								})
+							}
+							r.wantApart(time.Second)
+						})
+					})
+				}
+			}
+		}
+	}
 }
 
 // targets are many keys of one client.
@@ -204,5 +240,21 @@ func TestProbeThatPanicsDoesNotLetAllOthersThrough(t *testing.T) {
 		if n := s.requests(); n != 2 {
 			t.Errorf("%d requests, want one and one probe", n)
 		}
+	})
+}
+
+func TestKeyWhoseProbesPanicLetsOthersTry(t *testing.T) {
+	targets(t, cache.Options{}, 1, func(t *testing.T, s *server, c *cache.Cache, entries []*cache.Entry) {
+		odd := c.Entry("odd", func(context.Context) (*oauth2.Token, error) { panic("told to") })
+		s.err = about(cache.CoolDown{Shared: true})
+		entries[0].Token(t.Context())
+		s.set(func(s *server) { s.err = nil })
+		for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(10 * time.Millisecond) {
+			odd.Token(t.Context()) // always the first
+			if _, err := entries[0].Token(t.Context()); err == nil {
+				return
+			}
+		}
+		t.Error("no token for a key that is well, in a minute")
 	})
 }

@@ -73,7 +73,7 @@ func decide(v view) action {
 }
 
 // view returns what a decision depends on, and the failure that is cooling down, if one is. e.mu is held.
-func (e *Entry) view(now instant) (view, *cooldown) {
+func (e *Entry) view(now instant) (view, *backoff) {
 	s, store := e.current.Load(), e.secondLevel() != nil
 	f := e.coolingDown(now)
 	v := view{
@@ -92,10 +92,10 @@ func (e *Entry) view(now instant) (view, *cooldown) {
 }
 
 // coolingDown returns the failure, of this key or of all, that cools down for longest; nil if none does. e.mu is held.
-func (e *Entry) coolingDown(now instant) (longest *cooldown) {
+func (e *Entry) coolingDown(now instant) (longest *backoff) {
 	s := e.current.Load()
 	var end instant
-	for _, f := range [...]*cooldown{e.failed, e.cache.gate.failed.Load()} {
+	for _, f := range [...]*backoff{e.failed, e.cache.gate.failed.Load()} {
 		if f == nil {
 			continue
 		}

@@ -78,7 +78,7 @@ func TestTokenDoesWhatTheTableSays(t *testing.T) {
 				if row.failed == "probe" {
 					why = errOutdated{outage}
 				}
-				f := (*cooldown)(nil).after(newFailure(why), now, 0)
+				f := (*backoff)(nil).after(newFailure(why), now, 0)
 				f.row = 4 // 8 s
 				switch row.failed {
 				case "":
@@ -169,15 +169,15 @@ func TestNextRefreshIsDueWhenAllAllowIt(t *testing.T) {
 	token := &snapshot{expiry: at(1000 * s), margin: 10 * s, ahead: 200 * s, life: 1000 * s}
 	ends := &snapshot{expiry: at(802 * s), margin: 0, ahead: 200 * s, life: 1000 * s}
 	now := at(800 * s)
-	failed := func(why failure, row int, probed time.Duration) *cooldown {
-		f := (*cooldown)(nil).after(why, now, 0)
+	failed := func(why failure, row int, probed time.Duration) *backoff {
+		f := (*backoff)(nil).after(why, now, 0)
 		f.row = row
 		f.probedAt.Store(int64(probed))
 		return f
 	}
 	for name, c := range map[string]struct {
 		token      *snapshot
-		failed     *cooldown
+		failed     *backoff
 		spaced     *rejections
 		deferUntil time.Duration
 		want       time.Duration

@@ -1,5 +1,6 @@
 // Package cache keeps tokens fresh. It knows nothing of HTTP: a [Fetch] gets a token from wherever tokens come from, a
-// [Cache] decides when, and hands the token out to any number of callers.
+// [Cache] decides when, and hands the token out to any number of callers. [docs/architecture.md] has the table by which
+// it decides, and follows a fetch through it.
 //
 // # What it promises
 //
@@ -22,10 +23,15 @@
 // There is no goroutine between fetches (a timer, with Options.KeepFresh), and no clock to inject: tests run it in a
 // testing/synctest bubble.
 //
+// How it does it, one cold token from call to answer, the words and who owns which goroutine, is in
+// [docs/architecture.md].
+//
 // # What is stable
 //
 // From v1.0.0 on the exported API changes as Go's own does. So that a fleet can be upgraded one process at a time, a
 // version that writes other records into a Store, sealed or not, reads those of the version before, and takes what it
 // does not know for a miss. Keys are the caller's and go into the Store as they are. Texts of errors and logs may
 // change.
+//
+// [docs/architecture.md]: https://github.com/ccclient/go-ccclient/blob/main/docs/architecture.md
 package cache

@@ -36,7 +36,7 @@ type Entry struct {
 	fetches atomic.Uint32
 
 	mu         sync.Mutex  // guards what follows and the storing of current; never held while calling out
-	failed     *cooldown   // of this key since the last success; nil: none
+	failed     *backoff    // of this key since the last success; nil: none
 	rejections *rejections // nil: none yet
 	keeper     *keeper     // nil unless KeepFresh
 }
@@ -70,6 +70,9 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 	v := visit{began: time.Now()}
 	tok, err := e.tokenFor(ctx, &v)
 	e.noteVisit(ctx, &v, err)
+	if err == nil && v.waited && time.Until(tok.Expiry) <= 0 { // while a hook was told of it
+		return e.tokenFor(ctx, &visit{began: v.began})
+	}
 	return tok, err
 }
 
@@ -77,10 +80,10 @@ func (e *Entry) tokenSlow(ctx context.Context) (*oauth2.Token, error) {
 // claims, act.
 func (e *Entry) tokenFor(ctx context.Context, visit *visit) (*oauth2.Token, error) {
 	for brought := 0; ; { // how many flights brought a token that was dead when it was to be handed out
-		if e.cache.life.Err() != nil {
+		if e.cache.closing.Err() != nil {
 			return nil, ErrClosed
 		}
-		e = e.registered()
+		e = e.readmitted()
 		e.mu.Lock()
 		now := e.cache.now()
 		e.heedRejection(now)
@@ -125,7 +128,7 @@ func (e *Entry) tokenFor(ctx context.Context, visit *visit) (*oauth2.Token, erro
 
 // claim books what act is about to do, so that nobody else does it too. e.mu is held.
 func (e *Entry) claim(
-	ctx context.Context, act action, v view, f *cooldown, now instant,
+	ctx context.Context, act action, v view, f *backoff, now instant,
 ) (fl *flight, news <-chan struct{}, started bool) {
 	if e.keeper != nil {
 		e.keeper.lastUse = now
@@ -164,7 +167,7 @@ func (e *Entry) wait(
 		return e.instead(errLookAgain)
 	case <-ctx.Done():
 		return e.instead(e.gaveUp(ctx, began))
-	case <-e.cache.life.Done():
+	case <-e.cache.closing.Done():
 		return nil, ErrClosed
 	}
 	if !e.cache.flights.landed(fl) {
@@ -173,7 +176,7 @@ func (e *Entry) wait(
 	if fl.err != nil {
 		return e.instead(fl.err)
 	}
-	e = e.registered()
+	e = e.readmitted()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.cache.now()
@@ -191,7 +194,7 @@ func (e *Entry) wait(
 
 // instead returns a living token rather than err.
 func (e *Entry) instead(err error) (*oauth2.Token, error) {
-	if e.cache.life.Err() != nil {
+	if e.cache.closing.Err() != nil {
 		return nil, ErrClosed
 	}
 	if s := e.current.Load(); s.phase(e.cache.now()) != gone {
@@ -200,59 +203,8 @@ func (e *Entry) instead(err error) (*oauth2.Token, error) {
 	return nil, err
 }
 
-// refreshGrace is how long a fetch may take to say that the context of Refresh's caller has ended.
-const refreshGrace = 10 * time.Millisecond
-
-// Refresh gets a new token whatever is held, and publishes it, also to those who wait for a fetch under way. It joins
-// no flight, heeds no cool-down, and runs on ctx alone: FetchTimeout does not bound it, and its failure cools nothing
-// down.
-func (e *Entry) Refresh(ctx context.Context) (*oauth2.Token, error) {
-	if e.cache == nil {
-		return nil, errZeroEntry
-	}
-	c := e.cache
-	ctx = orBackground(ctx)
-	e = e.registered()
-	if !c.begin() {
-		return nil, ErrClosed
-	}
-	defer c.end()
-	limited, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
-	began := time.Now()
-	s, err := e.fetchNew(context.WithValue(limited, reasonKey{}, ReasonForced), began, refreshGrace)
-	switch {
-	case c.life.Err() != nil:
-		return nil, ErrClosed
-	case err != nil && errors.Is(err, errIgnoresContext) && ctx.Err() != nil:
-		return nil, e.gaveUp(ctx, began)
-	case err != nil:
-		return nil, err
-	}
-	c.gate.answer(c.now())
-	serving := e.lockServing()
-	now := c.now()
-	var n notice
-	serving.publish(s, serving.current.Load(), now, &n)
-	n.ended[1] = c.gate.over.Swap(nil)
-	serving.scheduleRefresh(now, 0)
-	serving.keep(now)
-	c.flights.wake(e.key)
-	serving.mu.Unlock()
-	serving.tell(ctx, n)
-	if l := serving.secondLevel(); l != nil {
-		c.join()
-		go func() { // Nobody waits for it, but Close.
-			defer c.end()
-			l.put(context.WithoutCancel(ctx), serving, s)
-		}()
-	}
-	return s.token, nil
-}
-
-// registered returns the entry that serves e's key: e, unless it was evicted and another was made since.
-func (e *Entry) registered() *Entry {
+// readmitted returns the entry that serves e's key: e, unless it was evicted and another was made since.
+func (e *Entry) readmitted() *Entry {
 	e.mu.Lock()
 	evicted := e.evicted
 	e.mu.Unlock()
@@ -263,7 +215,7 @@ func (e *Entry) registered() *Entry {
 }
 
 // lockServing returns the entry that serves e's key, with its mutex held: e, unless it was evicted and another was made
-// since. Unlike registered it readmits nothing, so what it returns may have been evicted.
+// since. Unlike readmitted it readmits nothing, so what it returns may have been evicted.
 func (e *Entry) lockServing() *Entry {
 	for {
 		e.mu.Lock()

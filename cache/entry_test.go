@@ -96,15 +96,27 @@ func TestServersRefreshInGoesBeforeRefreshAt(t *testing.T) {
 	}
 }
 
-func TestExpiredTokenIsNeverHandedOut(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		r.lifetime = 100 * time.Second
-		r.want("token-1")
-		time.Sleep(100 * time.Second)
-		outage := errors.New("outage")
-		r.set(func(s *server) { s.err = outage })
-		r.wantError(outage)
-	})
+func TestTokenThatIsNoGoodIsNotHandedOutInAnOutage(t *testing.T) {
+	for name, spoil := range map[string]func(*rig){
+		"expired":  func(*rig) { time.Sleep(1000 * time.Second) },
+		"rejected": func(r *rig) { r.invalidate("token-1") },
+		"rejected inside the margin": func(r *rig) {
+			time.Sleep(995 * time.Second)
+			r.want("token-1")
+			r.invalidate("token-1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+				r.lifetime = 1000 * time.Second
+				r.want("token-1")
+				outage := errors.New("outage")
+				r.set(func(s *server) { s.err = outage })
+				spoil(r)
+				r.wantError(outage)
+			})
+		})
+	}
 }
 
 func TestInsideTheMarginCallersWaitForTheFetch(t *testing.T) {
@@ -178,21 +190,23 @@ func TestFailedRefreshCostsNobodyAnythingWhileTheTokenLives(t *testing.T) {
 
 func TestPauseBetweenTriesEndsWithTheToken(t *testing.T) {
 	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		r.lifetime = 6 * time.Second // margin 0.6 s
+		r.lifetime = 20 * time.Second // margin 2 s
 		r.want("token-1")
 		r.set(func(s *server) { s.err = errors.New("outage") })
 		start := r.times[0]
-		for time.Since(start) < 5*time.Second {
+		for time.Since(start) < 17200*time.Millisecond { // The second try fails by 17.02 s, and would pause to 19.
 			time.Sleep(5 * time.Millisecond)
 			r.want("token-1")
 		}
 		r.set(func(s *server) { s.err = nil })
-		for time.Since(start) < 5400*time.Millisecond {
+		for time.Since(start) < 18*time.Second {
 			time.Sleep(5 * time.Millisecond)
-			r.want2(t, "token-1", "token-3")
+			r.want2(t, "token-1", "token-4")
 		}
-		time.Sleep(5 * time.Millisecond)
-		r.want("token-3")
+		time.Sleep(25 * time.Millisecond)
+		r.want2(t, "token-1", "token-4") // which may start the refresh
+		r.want("token-4")
+		r.wantApart(time.Second)
 	})
 }
 
@@ -315,32 +329,23 @@ func TestNoContextIsTakenForBackground(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsTheServersWord(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		slow := &failure{retryAfter: 40 * time.Second}
-		r.err = slow
-		r.wantError(slow)
-		time.Sleep(40*time.Second - 1)
-		r.wantError(slow)
-		r.wantRequests(1)
-		time.Sleep(4*time.Second + 1) // jitter only upwards
-		r.wantError(slow)
-		r.wantRequests(2)
-	})
-}
-
 func TestRetryAfterIsHeededForAnHourAtMost(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		slow := &failure{retryAfter: 24 * time.Hour}
-		r.err = slow
-		r.wantError(slow)
-		time.Sleep(time.Hour - 1)
-		r.wantError(slow)
-		r.wantRequests(1)
-		time.Sleep(time.Nanosecond)
-		r.wantError(slow)
-		r.wantRequests(2)
-	})
+	for _, test := range []struct{ said, heeded, jitter time.Duration }{
+		{40 * time.Second, 40 * time.Second, 4 * time.Second}, // jitter only upwards
+		{24 * time.Hour, time.Hour, 0},
+	} {
+		inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+			slow := &failure{retryAfter: test.said}
+			r.err = slow
+			r.wantError(slow)
+			time.Sleep(test.heeded - 1)
+			r.wantError(slow)
+			r.wantRequests(1)
+			time.Sleep(test.jitter + 1)
+			r.wantError(slow)
+			r.wantRequests(2)
+		})
+	}
 }
 
 func TestRetryAfterIsHeededWhileTheTokenLives(t *testing.T) {

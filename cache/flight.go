@@ -2,8 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -18,7 +16,7 @@ import (
 type flight struct {
 	entry   *Entry    // whose Fetch is called
 	held    *snapshot // its token when the flight started
-	probe   *cooldown // the failure whose probe was claimed by whoever started the flight; nil: none
+	probe   *backoff  // the failure whose probe was claimed by whoever started the flight; nil: none
 	answers uint64    // of gate.answers, when the flight started
 
 	news chan struct{} // closed, and replaced, when there is something to look at; flights.mu guards it
@@ -30,7 +28,7 @@ type flight struct {
 
 	// What it holds on its way, touched by its own goroutine only.
 	asked  time.Time     // when the server was last asked; zero: not yet
-	heeded *cooldown     // the failure of all keys, cooled down or to be probed, that it has seen; nil: none
+	heeded *backoff      // the failure of all keys, cooled down or to be probed, that it has seen; nil: none
 	inside bool          // it has entered the gate, and not left
 	lease  lease         // the right to fetch for the fleet
 	marked time.Time     // until then another process fetches without a lease
@@ -46,7 +44,7 @@ type flights struct {
 // join returns e's flight and what to wait for, and starts it if there is none. The leader's values reach the fetch,
 // its cancellation does not. e.mu is held.
 func (e *Entry) join(
-	ctx context.Context, probe *cooldown, now instant,
+	ctx context.Context, probe *backoff, now instant,
 ) (fl *flight, news <-chan struct{}, started bool) {
 	all := &e.cache.flights
 	all.mu.Lock()
@@ -96,8 +94,8 @@ type outcome struct {
 	new        bool      // it is to be published
 	fetched    bool      // and shared
 	err        error
-	adopted    *cooldown // a failure of another process, of which err is the error
-	deferUntil int64     // until then (instant.mono) another process refreshes
+	adopted    *backoff // a failure of another process, of which err is the error
+	deferUntil int64    // until then (instant.mono) another process refreshes
 }
 
 // source returns where the token came from.
@@ -121,7 +119,7 @@ func (fl *flight) run(ctx context.Context) {
 	defer c.end()
 	limited, cancel := context.WithTimeout(ctx, c.opt.FetchTimeout)
 	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
+	defer context.AfterFunc(c.closing, cancel)()
 
 	o := fl.find(limited)
 	failed := fl.land(ctx, &o)
@@ -184,13 +182,13 @@ func (fl *flight) fetchNew(ctx context.Context) outcome {
 	}
 	fl.inside = true
 	fl.asked = time.Now()
-	s, err := fl.entry.fetchNew(ctx, fl.asked, grace)
+	s, err := fl.entry.fetchNew(ctx, fl.asked, fetchGrace)
 	return outcome{token: s, new: err == nil, fetched: err == nil, err: err}
 }
 
 // fetchNew gets a token from the server.
 func (e *Entry) fetchNew(ctx context.Context, sent time.Time, grace time.Duration) (*snapshot, error) {
-	if e.cache.life.Err() != nil {
+	if e.cache.closing.Err() != nil {
 		return nil, ErrClosed // ctx may not have heard of it yet.
 	}
 	e.mu.Lock()
@@ -224,132 +222,4 @@ func (e *Entry) keepKnownExpiry(tok *oauth2.Token, sent time.Time) *oauth2.Token
 	tok = withExpiry(tok, expiry)
 	tok.ExpiresIn = s.token.ExpiresIn
 	return tok
-}
-
-// land publishes what the flight found or notes its failure, which it returns if it is one for the fleet, says when the
-// next refresh is due, and sends everybody to look.
-func (fl *flight) land(ctx context.Context, o *outcome) *cooldown {
-	c := fl.entry.cache
-	var why failure
-	if o.err != nil {
-		why = newFailure(o.err)
-	}
-	e := fl.entry.lockServing()
-	now := c.now()
-	var failed *cooldown
-	var n notice
-	switch {
-	case c.life.Err() != nil:
-		o.err = ErrClosed // A token is shared all the same.
-	case o.new:
-		if !fl.asked.IsZero() {
-			c.gate.answer(now)
-		}
-		var current *snapshot
-		current = e.publish(o.token, fl.held, now, &n)
-		o.fetched = o.fetched && current == o.token
-		o.token = current
-	case o.adopted != nil:
-		e.adopt(o.adopted)
-		n.began = o.adopted
-	case !fl.asked.IsZero():
-		failed = e.fail(why, c.at(fl.asked), now, fl.heeded != nil)
-		n.began = failed
-	}
-	removed := e.evicted
-	if n.ended[1] = c.gate.over.Swap(nil); n != (notice{}) {
-		// Before those who wait see it. Who comes now is served, or refused, without a flight.
-		e.mu.Unlock()
-		e.tell(ctx, n)
-		e = fl.entry.lockServing()
-		now = c.now()
-	}
-	e.scheduleRefresh(now, o.deferUntil)
-	e.keep(now)
-	fl.token, fl.source, fl.err = o.token, o.source(), o.err
-	c.flights.land(fl)
-	e.mu.Unlock()
-
-	if fl.inside {
-		c.gate.leave()
-	}
-	if removed || why.said.Local || errors.As(o.err, new(*panicError)) {
-		return nil // It is nobody else's business.
-	}
-	return failed
-}
-
-// publish hands a new token to everybody, in place of the one that was held when it was asked for, and returns the one
-// that is current then. One that the resource has already rejected is handed out too, there being no other, and again
-// is true. e.mu is held.
-func (e *Entry) publish(s, held *snapshot, now instant, n *notice) (current *snapshot) {
-	if latest := e.current.Load(); latest != held && latest.phase(now) == fresh && !latest.rejected {
-		return latest // Refresh got it meanwhile, and asked later.
-	}
-	n.ended[0], e.failed = e.failed, nil
-	if e.rejections != nil {
-		e.rejections.forced = false
-	}
-	if !e.evicted {
-		e.current.Store(s)
-	}
-	n.again = e.rejections.knows(s.token.AccessToken)
-	return s
-}
-
-// fail notes that a fetch failed: for all keys, if the error says so, or for this one. When the one that probes for all
-// fails in a way that says nothing (it hung, it panicked), that is no better than what was. e.mu is held.
-func (e *Entry) fail(why failure, sent, now instant, probing bool) *cooldown {
-	g := &e.cache.gate
-	if why.said.Shared || probing && !why.tells {
-		e.failed = nil
-		return g.fail(why, sent, now)
-	}
-	if last := g.failed.Load(); why.answered && (last == nil || why.tells && !sent.before(last.at)) {
-		g.answer(now) // to say what is wrong with this key
-	}
-	e.failed = e.failed.after(why, now, rand.Float64())
-	return e.failed
-}
-
-// adopt notes a failure of another process. e.mu is held.
-func (e *Entry) adopt(f *cooldown) {
-	if f.said.Shared {
-		e.failed = nil
-		e.cache.gate.adopt(f)
-		return
-	}
-	e.failed = e.failed.longer(f, f.at)
-}
-
-// scheduleRefresh says when a stale token is to be refreshed next. e.mu is held.
-func (e *Entry) scheduleRefresh(now instant, deferUntil int64) {
-	s := e.current.Load()
-	if s == nil {
-		return
-	}
-	var spaced *rejections
-	if s.rejected {
-		spaced = e.rejections
-	}
-	s.refreshDue.Store(nextRefresh(now, s, e.coolingDown(now), spaced, deferUntil))
-}
-
-// nextRefresh returns when (instant.mono) a refresh of s is due after one that has ended now: not before deferUntil,
-// which leaves it to another process, nor before the failure f has cooled down, unless its error may know better, but
-// never at once; a rejected token is replaced as soon as the spacing allows. f and spaced may be nil.
-func nextRefresh(now instant, s *snapshot, f *cooldown, spaced *rejections, deferUntil int64) int64 {
-	due := deferUntil
-	if f != nil {
-		due = max(due, f.until(s, now).mono)
-		if f.outdater != nil {
-			due = min(due, f.probedAt.Load()+int64(probeEvery))
-		}
-		due = min(due, now.add(maxLivePause).mono) // A success of another key may have ended it.
-	}
-	due = max(due, now.add(s.pace(now)).mono)
-	if spaced != nil {
-		due = min(due, spaced.next.mono)
-	}
-	return due
 }

@@ -12,10 +12,10 @@ import (
 // answered yet or a failure was about all keys (see CoolDown.Shared), one request goes ahead as the probe. The others
 // wait for its answer, which lets all of them go. After that a few go at once without one.
 type gate struct {
-	failed  atomic.Pointer[cooldown] // about all keys, and no answer since; nil: none
-	over    atomic.Pointer[cooldown] // that has ended, and nobody has been told; nil: none
-	answers atomic.Uint64            // of the server, other than a failure about all keys
-	opened  atomic.Int64             // when the server last gave a token (instant.wall)
+	failed  atomic.Pointer[backoff] // about all keys, and no answer since; nil: none
+	over    atomic.Pointer[backoff] // that has ended, and nobody has been told; nil: none
+	answers atomic.Uint64           // of the server, other than a failure about all keys
+	opened  atomic.Int64            // when the server last gave a token (instant.wall)
 
 	mu   sync.Mutex    // guards what follows, and the storing of failed
 	out  int           // requests that no answer has come to
@@ -87,7 +87,7 @@ func (g *gate) leave() {
 }
 
 // fail shuts the gate. Requests that were under way together count once.
-func (g *gate) fail(why failure, sent, now instant) *cooldown {
+func (g *gate) fail(why failure, sent, now instant) *backoff {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	last := g.failed.Load()
@@ -104,7 +104,7 @@ func (g *gate) fail(why failure, sent, now instant) *cooldown {
 }
 
 // adopt shuts the gate for a failure of another process.
-func (g *gate) adopt(f *cooldown) {
+func (g *gate) adopt(f *backoff) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.failed.Store(g.failed.Load().longer(f, f.at))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// grace is how long a fetch whose context has ended may take to say so before those who wait for it are sent away.
-const grace = time.Second
+// fetchGrace is how long a fetch whose context has ended may take to say so before those who wait for it are sent away.
+const fetchGrace = time.Second
 
 // callAside calls f on a goroutine that can be left behind, so that a panic or a runtime.Goexit in f is an error like
 // others, and an f that ignores its context holds up nobody for longer than grace after ctx has ended. Close joins the

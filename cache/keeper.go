@@ -21,7 +21,7 @@ const keepPace = time.Second
 // keep sets the timer for the next refresh, or try. e.mu is held.
 func (e *Entry) keep(now instant) {
 	c := e.cache
-	if !c.opt.KeepFresh || e.evicted || c.life.Err() != nil {
+	if !c.opt.KeepFresh || e.evicted || c.closing.Err() != nil {
 		return
 	}
 	wait := time.Duration(0)
@@ -29,7 +29,7 @@ func (e *Entry) keep(now instant) {
 	if f := e.coolingDown(now); f != nil {
 		wait = now.until(f.until(s, now))
 	} else if s != nil {
-		wait = max(now.until(s.refresh()), time.Duration(s.refreshDue.Load()-now.mono))
+		wait = max(now.until(s.turnsStale()), time.Duration(s.refreshDue.Load()-now.mono))
 	}
 	wait = max(wait, keepPace)
 	if e.keeper == nil {

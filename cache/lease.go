@@ -33,12 +33,12 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 	var patience time.Time // when the lock should have been given back; zero: it was not busy yet
 	for poll := firstPoll; ; poll = min(2*poll, maxPoll) {
 		budget := fl.store
-		held, mine, err := l.tryLock(ctx, fl)
+		lent, mine, err := l.tryLock(ctx, fl)
 		if err != nil {
 			return outcome{}, false
 		}
 		if mine {
-			fl.lease = held
+			fl.lease = lent
 			if o, ok := l.lookUp(ctx, fl); ok {
 				return o, true
 			}
@@ -79,7 +79,7 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 }
 
 // tryLock takes a lock, or gives it back if it comes when nobody waits for it any more.
-func (l *secondLevel) tryLock(ctx context.Context, fl *flight) (held lease, mine bool, err error) {
+func (l *secondLevel) tryLock(ctx context.Context, fl *flight) (lent lease, mine bool, err error) {
 	var late lease
 	var got atomic.Pointer[lease]
 	_, i, err := callStore(ctx, l, fl.entry, StoreLock, &fl.store, func(ctx context.Context) (struct{}, error) {
@@ -95,10 +95,10 @@ func (l *secondLevel) tryLock(ctx context.Context, fl *flight) (held lease, mine
 		return lease{}, false, err
 	}
 	if h := got.Load(); h != nil {
-		held, i.Found = *h, true
+		lent, i.Found = *h, true
 	}
 	l.tell(ctx, i)
-	return held, i.Found, nil
+	return lent, i.Found, nil
 }
 
 // release gives the right to fetch back, whatever happened: also when ctx has ended, and when the Store is being left

@@ -143,3 +143,21 @@ func TestHandlersThatHangAreNotCalledWithoutBound(t *testing.T) {
 		time.Sleep(48 * time.Hour)
 	})
 }
+
+func TestTokenThatDiesWhileItIsToldOfIsNotHandedOut(t *testing.T) {
+	slow := func() { time.Sleep(40 * time.Millisecond) }
+	inBubble(t, cache.Options{
+		Logger: slog.New(&handler{slow}),
+		Trace:  &cache.Trace{Waited: func(context.Context, cache.WaitInfo) { slow() }},
+	}, func(t *testing.T, r *rig) {
+		r.lifetime, r.same = 30*time.Millisecond, "same"
+		for name, get := range map[string]func(context.Context) (*oauth2.Token, error){
+			"Token": r.Token, "Refresh": r.Refresh,
+		} {
+			if tok, err := get(t.Context()); err == nil && !time.Now().Before(tok.Expiry) {
+				t.Errorf("%s returned a token that has been dead for %v", name, time.Since(tok.Expiry))
+			}
+			r.invalidate("same")
+		}
+	})
+}

@@ -79,13 +79,13 @@ func (e *FailedElsewhere) Error() string {
 func (e *FailedElsewhere) CoolDown() CoolDown { return e.Cause }
 
 // writeRecord returns a record of s and f, each of which may be nil, and for how long it is worth keeping.
-func (c *Cache) writeRecord(s *snapshot, f *cooldown, now time.Time) (data []byte, ttl time.Duration, err error) {
+func (c *Cache) writeRecord(s *snapshot, f *backoff, now time.Time) (data []byte, ttl time.Duration, err error) {
 	at := c.at(now)
 	r := record{Version: recordVersion, Written: now.UnixMilli()}
 	if s != nil {
 		ttl = at.until(s.expiry)
 		r.AccessToken, r.TokenType, r.ExpiresIn = s.token.AccessToken, s.token.TokenType, s.token.ExpiresIn
-		r.Refresh = r.Written + at.until(s.refresh()).Milliseconds()
+		r.Refresh = r.Written + at.until(s.turnsStale()).Milliseconds()
 		r.Expiry = r.Written + ttl.Milliseconds()
 		r.Life = max(s.life.Milliseconds(), ttl.Milliseconds())
 		r.Extra = extra(s.token)
@@ -130,7 +130,7 @@ func recordOf(err error) string {
 // A reading is what a record says to this process.
 type reading struct {
 	token  *snapshot // nil: none that lives
-	failed *cooldown // nil: none
+	failed *backoff  // nil: none
 	marked time.Time // until then another process fetches
 	sent   int64     // when the token was asked for, by the clock of the host that wrote it (ns)
 }
@@ -190,7 +190,7 @@ func (c *Cache) readToken(r *record, now time.Time, sealed bool) *snapshot {
 	return s
 }
 
-func (c *Cache) readFailure(f *failureRecord, now time.Time) *cooldown {
+func (c *Cache) readFailure(f *failureRecord, now time.Time) *backoff {
 	said := CoolDown{
 		RetryAfter: time.Duration(f.RetryAfter) * time.Millisecond, Permanent: f.Permanent, Shared: f.Shared,
 	}
@@ -200,7 +200,7 @@ func (c *Cache) readFailure(f *failureRecord, now time.Time) *cooldown {
 	}
 	at := now.Add(-age)
 	err := &FailedElsewhere{Cause: said, At: at, Record: f.Record}
-	found := (*cooldown)(nil).after(newFailure(err), c.at(at), rand.Float64())
+	found := (*backoff)(nil).after(newFailure(err), c.at(at), rand.Float64())
 	found.row, found.origin = f.Row, f.At
 	found.probedAt.Store(c.at(now).mono)
 	return found

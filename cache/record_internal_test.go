@@ -72,7 +72,7 @@ func TestReadersRefreshALittleAfterTheWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.stagger()
-		later := s.refresh().until(r.refresh())
+		later := s.turnsStale().until(r.turnsStale())
 		if later < -2*time.Millisecond || later > 3*time.Minute {
 			t.Errorf("the reader refreshes %v after the writer", later)
 		}
@@ -109,7 +109,7 @@ func FuzzRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	failed := (*cooldown)(nil).after(newFailure(retryAfterError(time.Minute)), c.at(now), 0)
+	failed := (*backoff)(nil).after(newFailure(retryAfterError(time.Minute)), c.at(now), 0)
 	other := New(Options{})
 	for _, s := range []*snapshot{nil, s} {
 		if data, _, err = other.writeRecord(s, failed, now); err != nil {

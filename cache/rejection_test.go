@@ -1,8 +1,6 @@
 package cache_test
 
 import (
-	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -132,29 +130,5 @@ func TestSameTokenAgainAfterARejectionDoesNotLoop(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		r.want("same")
 		r.wantRequests(2)
-	})
-}
-
-func TestRejectedTokenIsNotHandedOutWhenTheFetchFails(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		r.want("token-1")
-		r.invalidate("token-1")
-		outage := errors.New("outage")
-		r.set(func(s *server) { s.err = outage })
-		r.wantError(outage)
-	})
-}
-
-func TestRejectionOfATokenInTheMarginIsHeeded(t *testing.T) {
-	inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
-		r.lifetime = 1000 * time.Second
-		r.want("token-1")
-		r.set(func(s *server) { s.err = errors.New("outage") })
-		time.Sleep(995 * time.Second)
-		r.want("token-1")
-		r.invalidate("token-1")
-		if tok, err := r.Token(t.Context()); err == nil {
-			t.Errorf("got %s after it was rejected", fmt.Sprint(tok.AccessToken))
-		}
 	})
 }

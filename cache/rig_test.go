@@ -127,6 +127,18 @@ func (r *rig) wantRequests(n int) {
 	}
 }
 
+// wantApart expects that no request began sooner than d after the one before.
+func (r *rig) wantApart(d time.Duration) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := 1; i < len(r.times); i++ {
+		if apart := r.times[i].Sub(r.times[i-1]); apart < d {
+			r.t.Fatalf("request %d came %v after the one before", i, apart)
+		}
+	}
+}
+
 func (r *rig) invalidate(tok string) {
 	r.Invalidate(&oauth2.Token{AccessToken: tok})
 }

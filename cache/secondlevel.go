@@ -56,7 +56,7 @@ func (l *secondLevel) find(ctx context.Context, fl *flight) outcome {
 
 // share tells the others what came of a flight that has landed, and gives the lease back. That is done even if ctx has
 // ended: a token has been paid for.
-func (l *secondLevel) share(ctx context.Context, fl *flight, o outcome, failed *cooldown) {
+func (l *secondLevel) share(ctx context.Context, fl *flight, o outcome, failed *backoff) {
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case o.fetched:
@@ -87,7 +87,7 @@ func (l *secondLevel) lookUp(ctx context.Context, fl *flight) (outcome, bool) {
 
 // get returns the token that the Store holds, nil if that does not improve on what fl's entry has; or else a failure of
 // another process that is cooling down and not known yet.
-func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *cooldown) {
+func (l *secondLevel) get(ctx context.Context, fl *flight) (*snapshot, *backoff) {
 	e := fl.entry
 	found, i, err := callStore(ctx, l, e, StoreGet, &fl.store, func(ctx context.Context) (reading, error) {
 		data, err := l.store.Get(ctx, e.key)
@@ -148,7 +148,7 @@ func (l *secondLevel) put(ctx context.Context, e *Entry, s *snapshot) {
 }
 
 // putFailure leaves word of a failure, beside the token if one lives.
-func (l *secondLevel) putFailure(ctx context.Context, e *Entry, f *cooldown) {
+func (l *secondLevel) putFailure(ctx context.Context, e *Entry, f *backoff) {
 	e.mu.Lock()
 	s := e.current.Load()
 	if s.phase(l.cache.now()) == gone || e.rejections.knows(s.token.AccessToken) {
@@ -158,7 +158,7 @@ func (l *secondLevel) putFailure(ctx context.Context, e *Entry, f *cooldown) {
 	l.putRecord(ctx, e, s, f)
 }
 
-func (l *secondLevel) putRecord(ctx context.Context, e *Entry, s *snapshot, f *cooldown) {
+func (l *secondLevel) putRecord(ctx context.Context, e *Entry, s *snapshot, f *backoff) {
 	data, ttl, err := l.cache.writeRecord(s, f, time.Now())
 	if err != nil {
 		l.tell(ctx, StoreInfo{Label: e.label.Value(), Key: e.key, Op: StorePut, Err: err, Turned: l.breaker.fault()})
@@ -225,7 +225,7 @@ func callStore[T any](
 	case errors.Is(err, ErrUnreadable): // It has answered all the same.
 		l.breaker.reset()
 		i.Turned = l.breaker.fault()
-	case ctx.Err() == nil && l.cache.life.Err() == nil && !hurried: // else it is not the Store's fault
+	case ctx.Err() == nil && l.cache.closing.Err() == nil && !hurried: // else it is not the Store's fault
 		l.breaker.trip()
 		i.Turned = l.breaker.fault()
 	}

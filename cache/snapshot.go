@@ -55,8 +55,8 @@ func (s *snapshot) phase(now instant) phase {
 	return fresh
 }
 
-// refresh is when s turns stale.
-func (s *snapshot) refresh() instant { return s.expiry.add(-s.ahead) }
+// turnsStale returns when s does.
+func (s *snapshot) turnsStale() instant { return s.expiry.add(-s.ahead) }
 
 // sent is when s was asked for (instant.mono).
 func (s *snapshot) sent() int64 { return s.expiry.mono - int64(s.life) }
@@ -72,15 +72,8 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 	if tok == nil || tok.AccessToken == "" {
 		return nil, errNoToken
 	}
-	if tok.Expiry.IsZero() {
-		life := c.opt.DefaultLifetime
-		if tok.ExpiresIn != 0 {
-			life = seconds.Duration(float64(tok.ExpiresIn))
-		}
-		tok = withExpiry(tok, sent.Add(life))
-	}
 	from, here := c.at(sent), c.at(now)
-	expiry := instant{from.mono + int64(tok.Expiry.Sub(sent)), tok.Expiry.UnixNano()}
+	expiry := c.expiryOf(tok, sent)
 	left := here.until(expiry)
 	if left <= 0 {
 		return nil, ErrExpired
@@ -89,22 +82,39 @@ func (c *Cache) newSnapshot(tok *oauth2.Token, sent, now time.Time) (*snapshot, 
 		left = maxLifetime
 		expiry = here.add(left)
 	}
+	s := &snapshot{token: tok, expiry: expiry, life: max(left, from.until(expiry))}
 	if until := now.Add(left); !until.Equal(tok.Expiry) {
-		tok = withExpiry(tok, until)
+		s.token = withExpiry(tok, until)
 	}
 	// A fetch with several attempts began before the one that was answered: what the server said of the life tells.
-	life := max(left, from.until(expiry))
-	if said := tok.ExpiresIn; said > 0 && said < int64(life/time.Second) {
-		life = max(left, time.Duration(said)*time.Second)
+	if said := tok.ExpiresIn; said > 0 && said < int64(s.life/time.Second) {
+		s.life = max(left, time.Duration(said)*time.Second)
 	}
-	s := &snapshot{token: tok, expiry: expiry, life: life}
-	s.margin = min(c.opt.ExpiryMargin, life/10)
-	in, said := seconds.Parse(tok.Extra("refresh_in"))
-	if !said || in <= 0 || in >= life-s.margin || c.opt.RefreshAt == 1 {
-		in = c.refreshAfter(life, rand.Float64()) // No word, or one that would have everybody wait in the margin.
-	}
-	s.ahead = max(life-max(in, minRefreshIn), s.margin)
+	s.margin = min(c.opt.ExpiryMargin, s.life/10)
+	s.ahead = max(s.life-max(c.refreshIn(s), minRefreshIn), s.margin)
 	return s, nil
+}
+
+// expiryOf returns when a token that was asked for at sent ends, by what it says of itself.
+func (c *Cache) expiryOf(tok *oauth2.Token, sent time.Time) instant {
+	from := c.at(sent)
+	switch {
+	case !tok.Expiry.IsZero():
+		return instant{from.mono + int64(tok.Expiry.Sub(sent)), tok.Expiry.UnixNano()}
+	case tok.ExpiresIn != 0:
+		return from.add(seconds.Duration(float64(tok.ExpiresIn)))
+	}
+	return from.add(c.opt.DefaultLifetime)
+}
+
+// refreshIn returns after which part of its life s turns stale, by the server's word if that is one: one of the margin
+// or beyond would have everybody wait there.
+func (c *Cache) refreshIn(s *snapshot) time.Duration {
+	in, said := seconds.Parse(s.token.Extra("refresh_in"))
+	if !said || in <= 0 || in >= s.life-s.margin || c.opt.RefreshAt == 1 {
+		return c.refreshAfter(s.life, rand.Float64())
+	}
+	return in
 }
 
 // refreshAfter is when in its life a token turns stale, for a draw in [0, 1).

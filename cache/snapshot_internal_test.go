@@ -62,7 +62,7 @@ func TestLifetimeIsJudgedOnce(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got := time.Duration(snap.refresh().mono); got < c.refresh[0] || got > c.refresh[1] {
+					if got := time.Duration(snap.turnsStale().mono); got < c.refresh[0] || got > c.refresh[1] {
 						t.Errorf("stale after %v, want %v to %v", got, c.refresh[0], c.refresh[1])
 					}
 					if got := time.Duration(snap.expiry.add(-snap.margin).mono); got != c.gone {
@@ -219,7 +219,7 @@ func TestPauseFollowsTheNeed(t *testing.T) {
 		"permanent, and there is none":   {permanentError{}, 7, 800 * s, nil, 860 * s},
 		"permanent, and it expires soon": {permanentError{}, 7, 970 * s, token, 990 * s},
 	} {
-		f := (*cooldown)(nil).after(newFailure(c.why), at(c.at), 0)
+		f := (*backoff)(nil).after(newFailure(c.why), at(c.at), 0)
 		f.row = c.row
 		if got := f.until(c.token, at(c.at)); got != at(c.want) {
 			t.Errorf("%s: until %v, want %v", name, time.Duration(got.mono), c.want)
@@ -284,7 +284,7 @@ func TestNoRefreshIsDueWithinASecondOfTheSending(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if due := time.Duration(s.refresh().mono - c.at(sent).mono); due < time.Second && due != life-s.margin {
+		if due := time.Duration(s.turnsStale().mono - c.at(sent).mono); due < time.Second && due != life-s.margin {
 			t.Errorf("a token of %v turns stale after %v", life, due)
 		}
 		if s.sent() != c.at(sent).mono {

@@ -29,7 +29,8 @@ type Status struct {
 	Err      error     // why the last fetch failed; nil if it did not
 	Shared   bool      // that is about all keys
 	InARow   int       // how many fetches have failed, one after the other
-	FailedAt time.Time // when the last one did
+	Since    time.Time // when the first of them did
+	FailedAt time.Time // when the last of them did
 	CoolDown time.Time // until then the server is left alone
 
 	Counts Counts
@@ -53,7 +54,7 @@ func (e *Entry) Status() Status {
 	now := e.cache.now()
 	cooling := e.coolingDown(now)
 	last := cooling
-	for _, f := range [...]*cooldown{e.failed, e.cache.gate.failed.Load()} {
+	for _, f := range [...]*backoff{e.failed, e.cache.gate.failed.Load()} {
 		if f != nil && (last == nil || last.at.before(f.at)) {
 			last = f
 		}
@@ -65,12 +66,13 @@ func (e *Entry) Status() Status {
 		st.Obtained = s.refreshedAt()
 		st.Expiry = s.expiry.time()
 		if due := s.refreshDue.Load(); due != never {
-			refresh := s.refresh()
+			refresh := s.turnsStale()
 			st.Refresh = refresh.add(max(0, time.Duration(due-refresh.mono))).time()
 		}
 	}
 	if last != nil {
-		st.Err, st.Shared, st.InARow, st.FailedAt = last.err, last.said.Shared, last.row, last.at.time()
+		st.Err, st.Shared, st.InARow = last.err, last.said.Shared, last.row
+		st.Since, st.FailedAt = last.from.time(), last.at.time()
 	}
 	if cooling != nil {
 		st.CoolDown = cooling.until(s, now).time()

@@ -131,9 +131,9 @@ func (c *Cache) tellStore(ctx context.Context, i StoreInfo) {
 
 // A notice is what there is to tell of a fetch that has ended.
 type notice struct {
-	again bool         // the server has given a token again that the resource had rejected
-	began *cooldown    // the failure; nil: none
-	ended [2]*cooldown // failures that are over: of the key, and of all
+	again bool        // the server has given a token again that the resource had rejected
+	began *backoff    // the failure; nil: none
+	ended [2]*backoff // failures that are over: of the key, and of all
 }
 
 // tell tells everybody. e.mu is not held.
@@ -148,7 +148,7 @@ func (e *Entry) tell(ctx context.Context, n notice) {
 }
 
 // tellCoolDown tells of f, which has begun, or has ended; nil is none.
-func (e *Entry) tellCoolDown(ctx context.Context, f *cooldown, ended bool) {
+func (e *Entry) tellCoolDown(ctx context.Context, f *backoff, ended bool) {
 	if f == nil || len(e.cache.listeners) == 0 {
 		return
 	}

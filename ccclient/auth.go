@@ -74,7 +74,7 @@ type Request struct {
 // String returns r without the values in Form.
 func (r Request) String() string {
 	return fmt.Sprintf("ccclient.Request{ClientID: %q, TokenURL: %q, Issuer: %q, Form: %q, Algorithms: %q}",
-		r.ClientID, redact.WithoutQuery(r.TokenURL), r.Issuer, redact.Names(r.Form), r.Algorithms)
+		r.ClientID, redact.WithoutQuery(r.TokenURL), redact.WithoutQuery(r.Issuer), redact.Names(r.Form), r.Algorithms)
 }
 
 // Format prints what String returns, whatever the verb.
@@ -88,7 +88,7 @@ func (r Request) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("client_id", r.ClientID),
 		slog.String("token_url", redact.WithoutQuery(r.TokenURL)),
-		slog.String("issuer", r.Issuer),
+		slog.String("issuer", redact.WithoutQuery(r.Issuer)),
 		slog.Any("form", redact.Names(r.Form)),
 		slog.Any("algorithms", r.Algorithms),
 	)

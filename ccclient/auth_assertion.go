@@ -27,9 +27,8 @@ func ClientSecretJWT(s Secret, o AssertionOptions) Auth {
 		listed:     []string{"client_secret_jwt"},
 		parameters: assertionParameters,
 		signs:      true,
-		remedy: "check ClientID, the secret, AssertionOptions.Audience, AssertionOptions.Algorithm and the clock; " +
-			"if they are right, try ClientSecretBasic",
-		identity: o.identity(),
+		remedy:     "check ClientID, the secret, " + wantedRemedy + "; if they are right, try ClientSecretBasic",
+		identity:   o.identity(),
 	}, func(r Request, secret string) (Credentials, error) {
 		algorithm, err := o.algorithm(r, jws.HMACAlgorithms())
 		if err != nil {
@@ -59,8 +58,11 @@ func ClientAssertion(s Secret) Auth {
 	})
 }
 
-const privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " +
-	"the audience and the algorithm it wants (AssertionOptions.Audience, AssertionOptions.Algorithm) and the clock"
+const (
+	privateKeyRemedy = "check ClientID, that the server knows the key (AssertionOptions.KeyID), " + wantedRemedy
+	wantedRemedy     = "the audience, the algorithm and the type that the server wants (AssertionOptions.Audience, " +
+		"AssertionOptions.Algorithm, AssertionOptions.Type, of which some know \"JWT\" alone) and the clock"
+)
 
 // SPIFFEAssertion sends a SPIFFE JWT-SVID, whose audience should be the server's issuer alone. It is [ClientAssertion]
 // with the assertion type of draft-ietf-oauth-spiffe-client-auth (spiffe_jwt).

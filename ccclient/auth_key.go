@@ -7,14 +7,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"sync"
 	"sync/atomic"
 
-	"github.com/ccclient/go-ccclient/internal/fingerprint"
 	"github.com/ccclient/go-ccclient/internal/jws"
-	"github.com/ccclient/go-ccclient/internal/privatekey"
 )
 
 // PrivateKeyJWT signs an assertion for each attempt at a token request (private_key_jwt). The key is an RSA key of at
@@ -154,83 +149,6 @@ func (k *inspected) state() (string, error) {
 		return "", fmt.Errorf("private key: %w", err)
 	}
 	return fmt.Sprintf("%x %q", der, k.options.identity()), nil
-}
-
-// A Key is a private key and what goes with it. However it is printed, logged or encoded, its ID is all that shows.
-type Key struct {
-	Signer      crypto.Signer
-	ID          string            // the "kid" by which the server knows it; may be empty
-	Algorithm   string            // the one it is meant for ("PS256"); empty: see [AssertionOptions]
-	Certificate *x509.Certificate // of the key, for servers that find it by x5t#S256; may be nil
-}
-
-// String returns the key's ID.
-func (k Key) String() string { return k.ID }
-
-// Format prints the key's ID, whatever the verb.
-func (k Key) Format(s fmt.State, _ rune) { io.WriteString(s, k.ID) }
-
-// MarshalText returns the key's ID, to encoding/json and its like.
-func (k Key) MarshalText() ([]byte, error) { return []byte(k.ID), nil }
-
-// LogValue returns the key's ID.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.ID) }
-
-// A KeySource returns a client's current private key. It is asked at each token request, never for a cached token, must
-// be safe for concurrent use and should heed ctx. [KeyFile] and [KeyFrom] make one; any function will do.
-type KeySource func(ctx context.Context) (Key, error)
-
-// KeyFile makes a source of the file at path, which holds a key in a form that [ParseKey] reads. The file is read at
-// each token request, as with [SecretFile], and parsed when it has changed. A file larger than 64 KiB is an error.
-func KeyFile(path string) KeySource {
-	return KeyFrom(func(context.Context) (string, error) { return readFile("key file", path) })
-}
-
-// KeyFrom makes a source of a Secret that returns a key in a form that [ParseKey] reads: from a vault, for instance. It
-// is parsed when it has changed. Without a Secret there is no source, which [New] reports.
-func KeyFrom(s Secret) KeySource {
-	if s == nil {
-		return nil
-	}
-	var mu sync.Mutex // guards what was parsed last: an RSA key takes long to check
-	var last fingerprint.Print
-	var parsed func() Key
-	return func(ctx context.Context) (Key, error) {
-		text, err := s.get(ctx)
-		if err != nil {
-			return Key{}, err
-		}
-		latest := fingerprint.Of(text)
-		mu.Lock()
-		defer mu.Unlock()
-		if parsed == nil || latest != last {
-			key, err := parseKey([]byte(text))
-			if err != nil {
-				return Key{}, err
-			}
-			last, parsed = latest, func() Key { return key }
-		}
-		return parsed(), nil
-	}
-}
-
-// ParseKey reads a private key for [PrivateKeyJWT] or Config.DPoPKey: PEM (PKCS #8, PKCS #1 or SEC 1, with certificates
-// beside it if need be), a JWK, or a JWK Set of one key. The ID and the Algorithm are those that a JWK names; the
-// Certificate is the key's own, if it stands beside the key in PEM or in a JWK's x5c.
-//
-// The errors say what the data is if not that: encrypted, a certificate or a public key, too short, on a curve that is
-// not supported, several keys. None repeats any of the data.
-func ParseKey(data []byte) (Key, error) {
-	key, err := parseKey(data)
-	if err != nil {
-		return Key{}, fmt.Errorf("ccclient: private key: %w", err)
-	}
-	return key, nil
-}
-
-func parseKey(data []byte) (Key, error) {
-	key, err := privatekey.Parse(data)
-	return Key(key), err
 }
 
 // AuthByName returns the authentication method of that name, for programs that are told it by their configuration. The

@@ -65,7 +65,7 @@ func TLSClientAuth() Auth {
 		listed:      []string{"tls_client_auth", "self_signed_tls_client_auth"}, // the certificate decides which it is
 		parameters:  []string{"client_id"},
 		certificate: true,
-		remedy:      "check ClientID, and that the server knows the certificate in Config.TLS",
+		remedy:      "check ClientID, and that the server knows the certificate in TLS",
 	})
 	m.prove = func(_ context.Context, r Request) (Credentials, string, error) {
 		return Credentials{Form: url.Values{"client_id": {r.ClientID}}}, "", nil

@@ -4,15 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/cachekey"
+	"github.com/ccclient/go-ccclient/internal/clientcert"
+	"github.com/ccclient/go-ccclient/internal/connections"
+	"github.com/ccclient/go-ccclient/internal/link"
+	"github.com/ccclient/go-ccclient/internal/memo"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 	"github.com/ccclient/go-ccclient/transport"
 )
@@ -26,15 +33,49 @@ var ErrClosed = cache.ErrClosed
 // Each Client holds one token: from memory while it is fresh, renewed in the background before it expires, and shared
 // by all callers. [Client.For] returns clients for other tokens of the same registration.
 type Client struct {
-	tokens tokens // where the token is kept
+	holder holder // keeps the token
 
 	// What may lead to a secret is behind functions: there are printers that follow pointers, and fields of any name.
 	registered func() *registration // shared with all clients that For makes of this one
 	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
-	local      bool                 // the token goes into no Store: its key would give away a secret
 	stepUp     *stepUp              // what its transports spend; nil: its token
+}
+
+// A registration is a client that is registered at a server: all that a Client has in common with those that For makes
+// of it.
+type registration struct {
+	clientID    string
+	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
+	host        string // that of server, as errors have it
+	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
+	secretHash  cachekey.Secrets
+	stored      bool // tokens go into a Store
+	auth        Auth
+	exchanger   *exchanger
+	certificate *clientcert.Certificate // nil: none
+	dpop        *transport.DPoP         // nil: bearer tokens
+	cache       *cache.Cache
+	root        *Client              // the one that New returned
+	self        func() *registration // returns it
+
+	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
+	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
+	link         *link.Link        // what is known of what everything goes through
+	httpClient   http.Client       // what everything goes through, token requests and API calls alike
+	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
+	allowedHosts []string
+	insecureHTTP bool
+	replayLimit  int64
+	stepUp       bool // resources may ask for more
+
+	derived memo.Memo[Client] // the clients that For made, by what their tokens are for
+	seed    maphash.Seed      // of the hashes in it
+
+	observer *observer
+
+	warnedOfLocal atomic.Bool
 }
 
 // Token returns a token that can be used now: from memory, without a lock or an allocation, while it is fresh;
@@ -142,9 +183,6 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 	return t
 }
 
-// closePatience is how long Close waits for what ignores that it is to end.
-const closePatience = 5 * time.Second
-
 // Close ends background work, also that of clients which For made, and joins it: who waits for a token gets
 // [ErrClosed], token requests and discovery are cancelled. What ignores that its context has ended (a Store, an Auth, a
 // RoundTripper) is waited for, 5 s for token requests and the Store and 5 s for discovery. Close may be called more
@@ -159,11 +197,11 @@ func (c *Client) Close() error {
 	if c != r.root {
 		return nil
 	}
-	patience, cancel := context.WithTimeout(context.Background(), closePatience)
+	patience, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := r.cache.Close()
 	r.certificate.Close(patience)
-	r.endpoints.close()
+	r.exchanger.close()
 	r.observer.close(patience)
 	r.connections.CloseIdleConnections()
 	if r.uncertified != nil {
@@ -204,7 +242,7 @@ func (c *Client) LogValue() slog.Value {
 	)
 }
 
-// fetch is the cache's Fetch: it asks the server for a new token.
+// fetch asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registered()
 	target := c.goal()
@@ -212,12 +250,9 @@ func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 		// For has no other way to tell.
 		return nil, r.failed(&Error{Err: err, outlook: outlook.Settled, ofTarget: true})
 	}
-	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
-		r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
-	}
-	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.tokens.Held), &c.news)
+	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.holder.Held), &c.news)
 	form := target.form()
-	tok, err := r.endpoints.fetch(ctx, r.exchanger, form)
+	tok, err := r.exchanger.fetch(ctx, form)
 	if err == nil {
 		c.noteGranted(ctx, form, tok)
 	}
@@ -233,23 +268,14 @@ func (c *Client) explain(ctx context.Context, err error) error {
 }
 
 func (c *Client) asError(ctx context.Context, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
-		return c.registered().failed(failedElsewhere(other))
-	}
-	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
+	gaveUp, ok := errors.AsType[*cache.GaveUp](err)
+	switch {
+	case !c.made():
+		return err
+	case ok:
 		return c.gaveUp(gaveUp)
 	}
-	switch {
-	case errors.Is(err, ErrClosed):
-		return ErrClosed
-	case ctx != nil && ctx.Err() != nil:
-		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", c.registered().host, ctx.Err())
-	}
-	r := c.registered()
-	return r.failed(&Error{Err: r.exchanger.concealed(err, textOf(c.tokens.Held)), outlook: outlook.Unclear})
+	return c.registered().explain(ctx, err, textOf(c.holder.Held))
 }
 
 // goal returns what the token is for.
@@ -261,13 +287,15 @@ func (c *Client) goal() Target {
 	return t
 }
 
-// made reports whether New or For made c.
-func (c *Client) made() bool { return c != nil && c.registered != nil }
+// failed completes e with who asked whom.
+func (r *registration) failed(e *Error) *Error {
+	e.client, e.host = r.clientID, r.host
+	return e
+}
 
-// kept returns where c's token is kept.
-func (c *Client) kept() tokens {
-	if !c.made() {
-		return notMade{}
-	}
-	return c.tokens
+// sealHint is what to do where a Store's keys would have to hold a secret.
+const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
+
+func errNotMade() error {
+	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
 }

@@ -6,15 +6,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
@@ -145,16 +139,19 @@ type Config struct {
 	Trace *Trace
 }
 
-// Retry bounds the attempts at one token request. Attempted again are network errors, save certificates that do not
-// verify, the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh credentials. Pauses are
-// random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter), after a Retry-After if
-// the server sent one. There is no pause that the context's deadline would cut short: the error comes at once instead.
+// Retry bounds the attempts at getting one token. An attempt finds out where the token endpoint is, if an Issuer is set
+// and its metadata are not known yet, and makes one token request. Attempted again are network errors (unless a
+// certificate does not verify), the statuses 408, 425, 429 and 5xx, and temporarily_unavailable; each time with fresh
+// credentials. Pauses are random between zero and a backoff that doubles from MinBackoff to MaxBackoff (full jitter),
+// after a Retry-After if the server sent one. There is no pause that the context's deadline would cut short: the error
+// comes at once instead.
 //
-// Beside these attempts, a request is repeated once at once if the client was refused and its secret turns out to have
-// changed, and once if the server asks for a DPoP nonce.
+// Beside these attempts a request is repeated at once, once for each cause: if the client was refused and its secret
+// turns out to have changed, if the server asks for a DPoP nonce, and if there is no token endpoint any more where the
+// Issuer's metadata had it and they now name another.
 type Retry struct {
 	MaxAttempts    int           // 0: 3; 1: no retry
-	AttemptTimeout time.Duration // of one attempt, authentication included; 0: 10 s
+	AttemptTimeout time.Duration // of one token request, authentication included; 0: 10 s
 	MinBackoff     time.Duration // 0: 200 ms
 	MaxBackoff     time.Duration // 0: 2 s
 }
@@ -184,9 +181,6 @@ func (cfg *Config) target() Target {
 	return t.clone()
 }
 
-// logger is where everything is logged; nil: nowhere.
-func (cfg *Config) logger() *slog.Logger { return cmp.Or(cfg.Logger, cfg.Cache.Logger) }
-
 // server names the authorization server: its issuer, or the host of the token endpoint, whose query may hold a key.
 func (cfg *Config) server() string {
 	return cmp.Or(cfg.Issuer, endpoint.Host(cfg.TokenURL))
@@ -197,8 +191,9 @@ func (cfg *Config) server() string {
 func (cfg Config) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "ccclient.Config{TokenURL: %q, Issuer: %q, ClientID: %q, Auth: %s, Scopes: %q, Audience: %q, Resources: %q, "+
 		"EndpointParams: %q, EndpointHeader: %q}",
-		redact.WithoutQuery(cfg.TokenURL), cfg.Issuer, cfg.ClientID, factsOf(cfg.Auth).name, cfg.Scopes, cfg.Audience,
-		cfg.Resources, redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
+		redact.WithoutQuery(cfg.TokenURL), redact.WithoutQuery(cfg.Issuer), cfg.ClientID, factsOf(cfg.Auth).name,
+		cfg.Scopes,
+		cfg.Audience, cfg.Resources, redact.Names(cfg.EndpointParams), redact.Names(cfg.EndpointHeader))
 }
 
 // String returns what Format prints.
@@ -211,7 +206,7 @@ func (cfg Config) MarshalText() ([]byte, error) { return []byte(cfg.String()), n
 func (cfg Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("token_url", redact.WithoutQuery(cfg.TokenURL)),
-		slog.String("issuer", cfg.Issuer),
+		slog.String("issuer", redact.WithoutQuery(cfg.Issuer)),
 		slog.String("client_id", cfg.ClientID),
 		slog.String("auth", factsOf(cfg.Auth).name),
 		slog.Any("scopes", cfg.Scopes),
@@ -220,30 +215,4 @@ func (cfg Config) LogValue() slog.Value {
 		slog.Any("endpoint_params", redact.Names(cfg.EndpointParams)),
 		slog.Any("endpoint_header", redact.Names(cfg.EndpointHeader)),
 	)
-}
-
-// FromOAuth2 returns the Config for what a program has configured for golang.org/x/oauth2/clientcredentials. It is to
-// be completed, and [New] says what is wrong with it. AuthStyleAutoDetect becomes [ClientSecretBasic], which every
-// server must support and x/oauth2 tries first: no method is probed, and the error of a server that refuses it says so.
-// Its secret is the one that c holds now. Nil is the zero Config.
-func FromOAuth2(c *clientcredentials.Config) Config {
-	if c == nil {
-		return Config{}
-	}
-	cfg := Config{
-		TokenURL:       c.TokenURL,
-		ClientID:       c.ClientID,
-		Scopes:         strings.Fields(strings.Join(c.Scopes, " ")),
-		EndpointParams: maps.Clone(c.EndpointParams),
-	}
-	for name, values := range cfg.EndpointParams {
-		cfg.EndpointParams[name] = slices.Clone(values)
-	}
-	switch secret := SecretString(c.ClientSecret); c.AuthStyle {
-	case oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader:
-		cfg.Auth = ClientSecretBasic(secret)
-	case oauth2.AuthStyleInParams:
-		cfg.Auth = ClientSecretPost(secret)
-	}
-	return cfg
 }

@@ -107,36 +107,6 @@ func TestReplacedCertificatesEntryForgetsNobody(t *testing.T) {
 	})
 }
 
-func TestTokenOfReplacedCertificateIsNotKeptFresh(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		as := cctest.NewServer(cctest.Options{Lifetime: 100 * time.Second})
-		var certificate shown
-		certificate.Store(&tls.Certificate{Certificate: [][]byte{{0}}})
-		c, err := New(Config{
-			TokenURL:      "https://as.example.com/token",
-			ClientID:      cctest.DefaultClientID,
-			Auth:          ClientSecretBasic(SecretString(cctest.DefaultClientSecret)),
-			TLS:           &tls.Config{GetClientCertificate: certificate.get},
-			WrapTransport: func(http.RoundTripper) http.RoundTripper { return as.RoundTripper() },
-			Cache:         cache.Options{KeepFresh: true},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		d := c.For(Target{Audience: "x"})
-		if _, err := d.Token(t.Context()); err != nil || d.tokens.Evicted() {
-			t.Fatal(err)
-		}
-		certificate.Store(&tls.Certificate{Certificate: [][]byte{{1}}})
-		time.Sleep(100 * time.Second) // the refresh ahead finds another certificate
-		synctest.Wait()
-		if !d.tokens.Evicted() {
-			t.Error("the entry of the certificate before is kept")
-		}
-	})
-}
-
 func TestForFindsTargetByItsScopesInAnyOrder(t *testing.T) {
 	c := clientToDerive(t)
 	for i := range 100 {

@@ -299,6 +299,39 @@ func TestMetadataThatCannotBeHadAtFirstAreAskedForAgain(t *testing.T) {
 	})
 }
 
+func TestDiscoveryAndTokenRequestsShareTheAttempts(t *testing.T) {
+	for name, test := range map[string]struct {
+		metadata, token int // how many requests for each fail before one is answered
+		want            int // attempts in the error; 0: a token comes
+	}{
+		"each once":       {1, 1, 0},
+		"metadata twice":  {2, 0, 0},
+		"both once more":  {1, 2, 3},
+		"metadata always": {99, 0, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d road
+			d.answer(func(r *http.Request) (*http.Response, error) {
+				left := &test.token
+				if strings.Contains(r.URL.Path, ".well-known") {
+					left = &test.metadata
+				}
+				if *left--; *left >= 0 {
+					return nil, errors.New("connection refused")
+				}
+				return nil, nil
+			})
+			inBubble(t, cctest.Options{}, d.found(asIssuer), func(t *testing.T, r *rig) {
+				_, err := r.Token(t.Context())
+				e, failed := errors.AsType[*ccclient.Error](err)
+				if failed != (test.want > 0) || failed && e.Attempts != test.want {
+					t.Errorf("want %d attempts: %v", test.want, err)
+				}
+			})
+		})
+	}
+}
+
 func TestThousandColdCallersAskForMetadataAndTokenOnce(t *testing.T) {
 	var d road
 	slow := func(r *http.Request) (*http.Response, error) {

@@ -8,11 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 
-	"golang.org/x/oauth2"
-
-	"github.com/ccclient/go-ccclient/internal/backoff"
 	"github.com/ccclient/go-ccclient/internal/discovery"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/link"
@@ -28,12 +24,16 @@ type endpoints struct {
 	auth       facts
 	mtls       bool            // connections show a client certificate
 	dpop       *transport.DPoP // nil: bearer tokens
+	link       *link.Link      // what is known of the client's connections
 }
 
 func newEndpoints(
-	cfg *Config, client *http.Client, dpop *transport.DPoP, mtls bool, o *observer,
+	cfg *Config, client *http.Client, l *link.Link, dpop *transport.DPoP, mtls bool, o *observer,
 ) (endpoints, error) {
-	e := endpoints{fixed: endpoint.Endpoint{URL: cfg.TokenURL}, issuer: cfg.Issuer, auth: factsOf(cfg.Auth), dpop: dpop}
+	e := endpoints{
+		fixed: endpoint.Endpoint{URL: cfg.TokenURL}, issuer: cfg.Issuer, auth: factsOf(cfg.Auth),
+		dpop: dpop, link: l,
+	}
 	e.mtls = mtls || e.auth.certificate
 	if cfg.Issuer == "" {
 		return e, nil
@@ -43,69 +43,58 @@ func newEndpoints(
 		return e, err
 	}
 	e.discoverer, err = discovery.New(discovery.Options{
-		Issuer: cfg.Issuer, Client: client, InsecureHTTP: cfg.InsecureHTTP, Begin: o.discoveryOf(cfg),
+		Issuer: cfg.Issuer, HTTPClient: client, InsecureHTTP: cfg.InsecureHTTP, Begin: o.discoveryOf(cfg),
 	})
 	return e, err
 }
 
-// fetch gets a new token from wherever the endpoint is. Where it may be gone, the metadata are looked at again, as
-// often as the discoverer allows, and if they now name another place the request is made there.
-func (e *endpoints) fetch(ctx context.Context, x *exchanger, form url.Values) (*oauth2.Token, error) {
+// locate returns where a token request goes now: where the metadata of an issuer say, if the configuration can be used
+// with that server. With an Error it returns where those were looked for.
+func (e *endpoints) locate(ctx context.Context) (endpoint.Endpoint, *Error) {
 	if e.discoverer == nil {
-		return x.fetch(ctx, e.fixed, form)
+		return e.fixed, nil
 	}
-	m, err := e.metadata(ctx, x, x.retry.MaxAttempts)
+	m, err := e.discoverer.Metadata(ctx)
 	if err != nil {
-		return nil, err
+		return endpoint.Endpoint{URL: e.issuer}, e.undiscovered(err)
 	}
-	tok, err := x.fetch(ctx, endpoint.Of(m, e.mtls), form)
-	if err == nil || !gone(err) {
-		return tok, err
+	if err := e.supported(m); err != nil {
+		e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
+		return endpoint.Endpoint{URL: e.issuer}, &Error{
+			Err: err, Hint: "set one that it supports", outlook: outlook.Settled,
+		}
 	}
-	e.discoverer.Invalidate(m)
-	again, err2 := e.metadata(ctx, x, 1)
-	if err2 != nil || endpoint.Of(again, e.mtls).URL == endpoint.Of(m, e.mtls).URL {
-		return nil, err
-	}
-	return x.fetch(ctx, endpoint.Of(again, e.mtls), form)
+	return endpoint.Of(m, e.mtls), nil
 }
 
-// metadata returns the issuer's metadata, if the configuration can be used with that server. Its error is an [*Error].
-func (e *endpoints) metadata(ctx context.Context, x *exchanger, maxAttempts int) (*discovery.Metadata, error) {
-	failed := &Error{client: x.clientID, host: endpoint.Host(e.issuer)}
-	for attempts := 1; ; attempts++ {
-		m, err := e.discoverer.Metadata(ctx)
-		if err == nil {
-			if err := e.supported(m); err != nil {
-				e.discoverer.Invalidate(m) // should the server learn it, that is not to take an hour
-				failed.Err, failed.outlook = err, outlook.Settled
-				return nil, x.concealEarly(ctx, failed)
-			}
-			return m, nil
-		}
-		failed.outlook = outlook.Passing
-		permanent := false
-		if p, ok := errors.AsType[interface {
-			error
-			Permanent() bool
-		}](err); ok && p.Permanent() {
-			failed.outlook, permanent = outlook.Settled, true
-		}
-		o, hint := x.link.Judge(err, link.Request{Setting: "Issuer", Plain: endpoint.Endpoint{URL: e.issuer}.Plain()})
-		failed.outlook = cmp.Or(o, failed.outlook)
-		if failed.outlook == outlook.Passing && attempts < maxAttempts {
-			met := &Error{client: failed.client, host: failed.host, Err: fmt.Errorf("discovery: %w", err)}
-			noteFailure(ctx, x.concealEarly(ctx, met))
-			if backoff.Sleep(ctx, backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, attempts-1)) {
-				continue
-			}
-		}
-		failed.Err = fmt.Errorf("discovery: %w", err)
-		if failed.Hint = hint; hint == "" && permanent {
-			failed.Hint = endpoint.NoMetadata(e.issuer, err)
-		}
-		return nil, x.concealEarly(ctx, failed)
+// undiscovered returns the Error for metadata that could not be had, less who asked whom.
+func (e *endpoints) undiscovered(err error) *Error {
+	problem := &Error{Err: fmt.Errorf("discovery: %w", err), outlook: outlook.Passing}
+	permanent, _ := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](err)
+	judged, hint := e.link.Judge(err, link.Request{Setting: "Issuer", Plain: endpoint.Endpoint{URL: e.issuer}.Plain()})
+	problem.Hint = hint
+	if permanent != nil && permanent.Permanent() {
+		problem.outlook = outlook.Settled
+		problem.Hint = cmp.Or(hint, endpoint.NoMetadata(e.issuer, err))
 	}
+	problem.outlook = cmp.Or(judged, problem.outlook)
+	return problem
+}
+
+// moved reports whether the metadata, which are read again as often as the discoverer allows, now name another place
+// than ep, where there may be no token endpoint.
+func (e *endpoints) moved(ctx context.Context, ep endpoint.Endpoint) bool {
+	if e.discoverer == nil {
+		return false
+	}
+	if m, err := e.discoverer.Metadata(ctx); err == nil && endpoint.Of(m, e.mtls).URL == ep.URL {
+		e.discoverer.Invalidate(m)
+	}
+	now, err := e.locate(ctx)
+	return err == nil && now.URL != ep.URL
 }
 
 // supported returns what of the configuration the server with these metadata does not support.
@@ -128,14 +117,11 @@ func (e *endpoints) supported(m *discovery.Metadata) error {
 	return fault
 }
 
-// gone reports whether err may say that there is no token endpoint where the metadata had it.
-func gone(err error) bool {
-	if e, ok := errors.AsType[*Error](err); ok && e.misplaced {
-		return true
-	}
-	_, otherName := errors.AsType[x509.HostnameError](err)
-	unknown, _ := errors.AsType[*net.DNSError](err)
-	return otherName || unknown != nil && unknown.IsNotFound
+// gone reports whether e may say that there is no token endpoint where the metadata had it.
+func gone(e *Error) bool {
+	_, otherName := errors.AsType[x509.HostnameError](e)
+	unknown, _ := errors.AsType[*net.DNSError](e)
+	return e.misplaced || otherName || unknown != nil && unknown.IsNotFound
 }
 
 func (e *endpoints) close() {

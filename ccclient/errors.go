@@ -61,7 +61,7 @@ type Error struct {
 	URI         string        // error_uri, if any
 	StatusCode  int           // of the answer; 0 if none came
 	RetryAfter  time.Duration // the server's Retry-After, at most 24 hours; 0 if none
-	Attempts    int           // that were made
+	Attempts    int           // that were made, those beside Retry.MaxAttempts included; 0 if none was
 	Hint        string        // what to do about it, or what to look at, where that can be known
 	Err         error         // the cause, beyond what the server said; may be nil
 
@@ -210,22 +210,9 @@ func (e *Error) As(target any) bool {
 	if !ok || e.StatusCode == 0 {
 		return false
 	}
-	header := make(http.Header)
-	if e.RetryAfter > 0 {
-		whole := (e.RetryAfter + time.Second - 1) / time.Second
-		header.Set("Retry-After", strconv.FormatInt(int64(whole), 10))
-	}
 	*t = &oauth2.RetrieveError{
-		// A bare copy: RetrieveError's own Error reads the status, users' code the rest.
-		Response: &http.Response{
-			Status:     strings.TrimSpace(strconv.Itoa(e.StatusCode) + " " + http.StatusText(e.StatusCode)),
-			StatusCode: e.StatusCode,
-			Proto:      "HTTP/1.1",
-			ProtoMajor: 1,
-			ProtoMinor: 1,
-			Header:     header,
-			Body:       http.NoBody,
-		},
+		// RetrieveError's own Error reads the status, users' code the rest.
+		Response:         tokenresponse.Bare(e.StatusCode, e.RetryAfter),
 		ErrorCode:        string(e.Code),
 		ErrorDescription: e.Description,
 		ErrorURI:         e.URI,

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -27,17 +28,18 @@ import (
 // clientCredentials is the grant type where EndpointParams set no other.
 const clientCredentials = "client_credentials"
 
-// An exchanger makes token requests for one client. One attempt is an [exchange]; fetch makes as many as it may take.
+// An exchanger makes token requests for one client. Each is an [exchange]; fetch makes as many as it may take.
 type exchanger struct {
-	clientID string
-	auth     Auth
-	header   http.Header  // of every request: Config.EndpointHeader
-	client   *http.Client // its Transport and Timeout count
-	retry    Retry
-	dpop     *transport.DPoP // nil: bearer tokens
-	link     *link.Link      // what is known of the client's connections; nil: of those without a Config
-	observer *observer       // who hears of attempts
-	recent   *redact.Recent
+	clientID  string
+	endpoints endpoints // where the requests go
+	auth      Auth
+	header    http.Header  // of every request: Config.EndpointHeader
+	client    *http.Client // its Transport and Timeout count
+	retry     Retry
+	dpop      *transport.DPoP // nil: bearer tokens
+	link      *link.Link      // what is known of the client's connections; nil: of those without a Config
+	observer  *observer       // who hears of attempts
+	recent    *redact.Recent
 }
 
 // newExchanger completes x.
@@ -57,6 +59,9 @@ func newExchanger(x exchanger) *exchanger {
 	return &x
 }
 
+// close ends what x does in the background, and joins it.
+func (x *exchanger) close() { x.endpoints.close() }
+
 // An exchange is one token request, as it was sent, and what its answer is interpreted by.
 type exchange struct {
 	*exchanger
@@ -71,9 +76,8 @@ type exchange struct {
 	asked       bool     // the server asked for a client certificate, in a handshake that this request needed
 }
 
-// attempt makes one exchange: it prepares a token request, with credentials and a proof of its own, posts it and
-// interprets the answer.
-func (x *exchanger) attempt(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, *Error) {
+// exchange makes a token request to ep, with credentials and a proof of its own, and interprets the answer.
+func (x *exchanger) exchange(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, x.retry.AttemptTimeout)
 	defer cancel()
 	ex := &exchange{exchanger: x, endpoint: ep, form: withoutEmpty(form), held: heldOf(ctx)}
@@ -92,58 +96,59 @@ func (x *exchanger) attempt(ctx context.Context, ep endpoint.Endpoint, form url.
 }
 
 // prepare authenticates the request and makes its HTTP request.
-func (x *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
+func (ex *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 	var err error
-	x.credentials, err = x.auth.Authenticate(ctx, Request{
-		ClientID: x.clientID, TokenURL: x.endpoint.URL, Issuer: x.endpoint.Issuer,
-		Form: withoutEmpty(x.form), Algorithms: slices.Clone(x.endpoint.Algorithms),
+	ex.credentials, err = ex.auth.Authenticate(ctx, Request{
+		ClientID: ex.clientID, TokenURL: ex.endpoint.URL, Issuer: ex.endpoint.Issuer,
+		Form: withoutEmpty(ex.form), Algorithms: slices.Clone(ex.endpoint.Algorithms),
 	})
 	if err != nil {
-		return nil, x.unauthenticated(err)
+		return nil, ex.unauthenticated(err)
 	}
-	x.recent.Secrets(x.credentials.secrets(), x.credentials.Form["client_assertion"])
-	form, header := maps.Clone(x.form), x.header.Clone()
-	maps.Copy(form, withoutEmpty(x.credentials.Form))
-	maps.Copy(header, field.Canonical(x.credentials.Header))
+	ex.recent.Secrets(ex.credentials.secrets(), ex.credentials.Form["client_assertion"])
+	form, header := maps.Clone(ex.form), ex.header.Clone()
+	maps.Copy(form, withoutEmpty(ex.credentials.Form))
+	maps.Copy(header, field.Canonical(ex.credentials.Header))
 	if header.Get("Accept") == "" {
 		header.Set("Accept", "application/json")
 	}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.endpoint.URL, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, ex.endpoint.URL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, x.unsendable(err)
+		return nil, ex.unsendable(err)
 	}
 	req.Header = header
-	if x.dpop != nil {
-		if err := x.dpop.Sign(req, ""); err != nil {
+	if ex.dpop != nil {
+		if err := ex.dpop.Sign(req, ""); err != nil {
 			err = errors.Unwrap(err) // without the prefix
-			return nil, x.failed(&Error{Err: err, outlook: outlook.Unclear, unasked: true})
+			return nil, ex.failed(&Error{Err: err, outlook: outlook.Unclear, unasked: true})
 		}
 	}
 	return req, nil
 }
 
 // post sends the request and reads the whole answer.
-func (x *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
-	ctx, handshake := x.link.Watch(req.Context())
-	x.sent = time.Now()
-	resp, err := x.send(req.WithContext(ctx))
-	x.link.Note(x.endpoint.Host(), handshake)
-	x.asked, _ = handshake.Asked()
+func (ex *exchange) post(req *http.Request) (tokenresponse.Response, *Error) {
+	ctx, handshake := ex.link.Watch(req.Context())
+	ex.sent = time.Now()
+	resp, err := ex.send(req.WithContext(ctx))
+	ex.link.Note(ex.endpoint.Host(), handshake)
+	ex.asked, _ = handshake.Asked()
 	if err != nil {
-		return tokenresponse.Response{}, x.unreachable(ctx, err)
+		return tokenresponse.Response{}, ex.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
-	x.nonce = x.dpop != nil && x.dpop.Learn(resp)
+	noteClock(ctx, resp.Header, ex.sent)
+	ex.nonce = ex.dpop != nil && ex.dpop.Learn(resp)
 	// To the end, so that the connection is used again.
 	body, err := io.ReadAll(io.LimitReader(resp.Body, tokenresponse.MaxBytes+1))
 	a := tokenresponse.Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Received: time.Now()}
 	switch {
 	case !a.OK(): // the status tells enough
 	case err != nil:
-		return a, x.unreachable(ctx, err)
+		return a, ex.unreachable(ctx, err)
 	case len(body) > tokenresponse.MaxBytes:
-		return a, x.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes))
+		return a, ex.unusable(a, fmt.Errorf("the answer is larger than %d bytes", tokenresponse.MaxBytes))
 	}
 	return a, nil
 }
@@ -172,6 +177,32 @@ func (x *exchanger) send(req *http.Request) (*http.Response, error) {
 		resp.Request = req
 	}
 	return resp, nil
+}
+
+// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
+// those before, or more.
+func (x *exchanger) concealed(err error, more ...string) error {
+	return redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), more)...).Scrub(err)
+}
+
+// concealEarly is conceal for an error before the first exchange.
+func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
+	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
+	conceal(e, redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), known)...))
+	return e
+}
+
+// firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.
+func (x *exchanger) firstSecret(ctx context.Context) string {
+	m, ok := x.auth.(*method)
+	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.All()) > 0 {
+		return ""
+	}
+	secret, err := m.current(ctx)
+	if err != nil {
+		return ""
+	}
+	return secret
 }
 
 // withoutEmpty copies a form without what has no value: that counts as omitted (RFC 6749, section 3.2).
@@ -209,4 +240,33 @@ func textOf(held func() *oauth2.Token) string {
 		return tok.AccessToken
 	}
 	return ""
+}
+
+// labelKey is for the Label of the Target that a token request is made for.
+type labelKey struct{}
+
+// withLabel returns a context with which a token request is told of under label, if that is not empty.
+func withLabel(ctx context.Context, label string) context.Context {
+	if label == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, labelKey{}, label)
+}
+
+// A clock is what answers have told of the server's.
+type clock struct {
+	ahead atomic.Int64 // how much the server's is ahead of this machine's; 0: it is not known
+}
+
+type clockKey struct{}
+
+// noteClock keeps what an answer's Date (RFC 9110, section 6.6.1) tells of the server's clock, for whoever checks it.
+func noteClock(ctx context.Context, header http.Header, sent time.Time) {
+	c, ok := ctx.Value(clockKey{}).(*clock)
+	if !ok {
+		return
+	}
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		c.ahead.Store(int64(date.Sub(sent.Add(time.Since(sent) / 2))))
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"golang.org/x/oauth2"
 
@@ -19,26 +18,26 @@ import (
 
 // interpret returns the token that an answer brings, or says what it is instead. It is a pure function of the request
 // and the answer.
-func (x *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
+func (ex *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
 	m, err := a.Members()
-	x.received = m.Tokens()
+	ex.received = m.Tokens()
 	refusal, refused := m.Refusal()
 	switch {
 	case !a.OK(), err == nil && refused:
-		return nil, x.refused(a, refusal, err)
+		return nil, ex.refused(a, refusal, err)
 	case err != nil:
-		return nil, x.unusable(a, err)
+		return nil, ex.unusable(a, err)
 	}
-	tok, err := m.Token(x.sent, a.Received, x.dpop != nil)
+	tok, err := m.Token(ex.sent, a.Received, ex.dpop != nil)
 	if err != nil {
-		return nil, x.unusable(a, err)
+		return nil, ex.unusable(a, err)
 	}
-	x.recent.Token(tok.AccessToken)
+	ex.recent.Token(tok.AccessToken)
 	return tok, nil
 }
 
 // refused is an answer that says why there is no token. broken is why its body could not be read, if so.
-func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refusal, broken error) *Error {
+func (ex *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refusal, broken error) *Error {
 	e := &Error{
 		Code:        ErrorCode(refusal.Code),
 		Description: refusal.Description,
@@ -49,38 +48,38 @@ func (x *exchange) refused(a tokenresponse.Response, refusal tokenresponse.Refus
 	if page, ok := errors.AsType[tokenresponse.Unreadable](broken); ok {
 		e.Description = page.Title
 	}
-	e = x.failed(e)
-	e.Hint, e.Err = x.hint(e, a, broken, x.redactor())
+	e = ex.failed(e)
+	e.Hint, e.Err = ex.hint(e, a, broken, ex.redactor())
 	// RFC 9449, section 8; a nonce also stands in for a clock that is wrong.
-	if x.nonce && (e.Code == UseDPoPNonce || e.Code == InvalidDPoPProof) {
+	if ex.nonce && (e.Code == UseDPoPNonce || e.Code == InvalidDPoPProof) {
 		e.outlook = outlook.NonceOnly
 	}
 	return e
 }
 
 // unusable is an answer that ought to bring a token and does not.
-func (x *exchange) unusable(a tokenresponse.Response, err error) *Error {
+func (ex *exchange) unusable(a tokenresponse.Response, err error) *Error {
 	e := &Error{StatusCode: a.Status, RetryAfter: a.RetryAfter(), Err: err, outlook: outlook.Unclear}
 	switch cause := err.(type) {
 	case tokenresponse.Unreadable:
-		cause.Media, cause.Title = x.redactor().Clean(cause.Media), ""
+		cause.Media, cause.Title = ex.redactor().Clean(cause.Media), ""
 		e.Err = cause
 		if cause.HTML {
-			e.outlook, e.Hint, e.misplaced = outlook.Settled, "check "+x.endpoint.Setting(), true
+			e.outlook, e.Hint, e.misplaced = outlook.Settled, "check "+ex.endpoint.Setting(), true
 		}
 	case tokenresponse.UnknownType:
-		cause.Name = x.redactor().Clean(cause.Name)
+		cause.Name = ex.redactor().Clean(cause.Name)
 		e.Err, e.outlook, e.Hint = cause, outlook.Settled, "have the server issue Bearer tokens, or DPoP tokens and set DPoPKey"
 	}
 	switch {
 	case err == tokenresponse.ErrNotBound:
-		e.outlook, e.Hint = outlook.Settled, "enable DPoP for this client at the server, or remove Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "enable DPoP for this client at the server, or remove DPoPKey"
 	case err == tokenresponse.ErrNeedsKey:
-		e.outlook, e.Hint = outlook.Settled, "set Config.DPoPKey"
+		e.outlook, e.Hint = outlook.Settled, "set DPoPKey"
 	case errors.Is(err, tokenresponse.ErrExpired):
 		e.Err = expired{err}
 	}
-	return x.failed(e)
+	return ex.failed(e)
 }
 
 // An expired error is a [tokenresponse.ErrExpired] that errors.Is also finds as [ErrExpired]. The two have one text.
@@ -91,12 +90,15 @@ func (e expired) Unwrap() error { return e.error }
 func (e expired) Is(target error) bool { return target == ErrExpired }
 
 // unauthenticated is a request for which no credentials could be had. The source of a secret may have more to say
-// later, so it is no settled matter.
-func (x *exchange) unauthenticated(err error) *Error {
+// later, so it is no settled matter, unless the secret is not where it should be.
+func (ex *exchange) unauthenticated(err error) *Error {
 	if source, ok := errors.AsType[*unproven](err); ok {
-		x.credentials.secret = source.state // which the error may repeat
+		ex.credentials.secret = source.state // which the error may repeat
 	}
-	e := x.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: outlook.Unclear, unasked: true})
+	e := ex.failed(&Error{Err: fmt.Errorf("client authentication: %w", err), outlook: outlook.Unclear, unasked: true})
+	if _, ok := errors.AsType[*unconfigured](err); ok {
+		e.outlook = outlook.Settled
+	}
 	if source, ok := errors.AsType[interface {
 		error
 		Outdated(context.Context) bool
@@ -107,14 +109,16 @@ func (x *exchange) unauthenticated(err error) *Error {
 }
 
 // unsendable is a request that cannot be made, for its URL is none.
-func (x *exchange) unsendable(err error) *Error {
-	return x.failed(&Error{Err: withoutURL(err), outlook: outlook.Settled, unasked: true})
+func (ex *exchange) unsendable(err error) *Error {
+	return ex.failed(&Error{Err: withoutURL(err), outlook: outlook.Settled, unasked: true})
 }
 
 // unreachable is a request to which no whole answer came. What the error is of is asked before anything is taken out of
 // it.
-func (x *exchange) unreachable(ctx context.Context, err error) *Error {
-	o, hint := x.link.Judge(err, link.Request{Setting: x.endpoint.Setting(), Plain: x.endpoint.Plain(), Asked: x.asked})
+func (ex *exchange) unreachable(ctx context.Context, err error) *Error {
+	o, hint := ex.link.Judge(err, link.Request{
+		Setting: ex.endpoint.Setting(), Plain: ex.endpoint.Plain(), Asked: ex.asked,
+	})
 	err = withoutURL(err)
 	if refusal := connections.ProxyRefusalIn(err); refusal != nil {
 		err = refusal // by name
@@ -123,7 +127,7 @@ func (x *exchange) unreachable(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 		e.Err = fmt.Errorf("no answer in time: %w", err)
 	}
-	return x.failed(e)
+	return ex.failed(e)
 }
 
 // withoutURL returns err without its URL: a query may hold a key.
@@ -135,13 +139,13 @@ func withoutURL(err error) error {
 }
 
 // failed completes e with who asked whom, and takes out what must not show.
-func (x *exchange) failed(e *Error) *Error {
-	r := x.redactor()
-	e.client, e.host = x.clientID, x.endpoint.Host()
-	if x.endpoint.Issuer != "" {
+func (ex *exchange) failed(e *Error) *Error {
+	r := ex.redactor()
+	e.client, e.host = ex.clientID, ex.endpoint.Host()
+	if ex.endpoint.Issuer != "" {
 		e.host = r.Clean(e.host) // the server's word
 	}
-	m, used := x.credentials.method, x.credentials.used // not the credentials themselves
+	m, used := ex.credentials.method, ex.credentials.used // not the credentials themselves
 	e.outdated = func(ctx context.Context) bool { return m.rotated(ctx, used) }
 	conceal(e, r)
 	return e
@@ -149,17 +153,17 @@ func (x *exchange) failed(e *Error) *Error {
 
 // redactor hides what is secret in the request, in its response so far, and in those before, which a server may repeat
 // as well; and the token that is held.
-func (x *exchange) redactor() *redact.Redactor {
-	all := x.recent.All()
-	all = append(all, x.credentials.secrets()...)
-	all = append(all, x.proof)
-	all = append(all, x.received...)
-	all = append(all, redact.SecretValues(x.form)...)
-	all = append(all, redact.SecretValues(x.header)...)
-	if u, err := url.Parse(x.endpoint.URL); err == nil {
+func (ex *exchange) redactor() *redact.Redactor {
+	all := ex.recent.All()
+	all = append(all, ex.credentials.secrets()...)
+	all = append(all, ex.proof)
+	all = append(all, ex.received...)
+	all = append(all, redact.SecretValues(ex.form)...)
+	all = append(all, redact.SecretValues(ex.header)...)
+	if u, err := url.Parse(ex.endpoint.URL); err == nil {
 		all = append(all, redact.SecretValues(u.Query())...)
 	}
-	return redact.New(append(all, textOf(x.held))...)
+	return redact.New(append(all, textOf(ex.held))...)
 }
 
 // conceal takes out of e what the server repeated that is secret, and what is not fit to be shown. A code is left as it
@@ -172,30 +176,4 @@ func conceal(e *Error, r *redact.Redactor) {
 	e.Description, e.URI = r.Clean(e.Description), r.Clean(e.URI)
 	e.Hint = r.Hide(e.Hint)
 	e.Err = r.Scrub(e.Err)
-}
-
-// concealed returns err as it may be shown, for what goes wrong outside of an exchange: without what was secret in
-// those before, or more.
-func (x *exchanger) concealed(err error, more ...string) error {
-	return redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), more)...).Scrub(err)
-}
-
-// concealEarly is conceal for an error before the first exchange.
-func (x *exchanger) concealEarly(ctx context.Context, e *Error) *Error {
-	known := []string{textOf(heldOf(ctx)), x.firstSecret(ctx)}
-	conceal(e, redact.New(slices.Concat(x.recent.All(), redact.SecretValues(x.header), known)...))
-	return e
-}
-
-// firstSecret returns the secret, for an error before the first exchange: a server may repeat what another client sent.
-func (x *exchanger) firstSecret(ctx context.Context) string {
-	m, ok := x.auth.(*method)
-	if !ok || m.current == nil || ctx.Err() != nil || len(x.recent.All()) > 0 {
-		return ""
-	}
-	secret, err := m.current(ctx)
-	if err != nil {
-		return ""
-	}
-	return secret
 }

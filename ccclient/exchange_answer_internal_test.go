@@ -136,7 +136,7 @@ func TestRefusalsOfEveryShapeBecomeErrorsWithHints(t *testing.T) {
 		{"error-no-token-200", "", "", outlook.Unclear, "no access_token"},
 		{"error-message-200", "40001", "invalid credential", outlook.Unclear, "invalid credential"},
 		{"token-rfc6749-5.1", "", "", outlook.Settled, `the token is of type "example"`},
-		{"token-rfc9449-5", "", "", outlook.Settled, "Config.DPoPKey"},
+		{"token-rfc9449-5", "", "", outlook.Settled, "set DPoPKey"},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {

@@ -21,11 +21,11 @@ import (
 
 // hint says of a refusal what its cause is beyond what the server said, and what to do about it, where that can be
 // known. broken is why the answer's body could not be read, if so.
-func (x *exchange) hint(
+func (ex *exchange) hint(
 	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
 ) (hint string, cause error) {
-	hint, cause = x.remedy(e, a, broken, r)
-	if space := x.whiteSpace(); e.mayBeOfClient() && !strings.Contains(hint, space) {
+	hint, cause = ex.remedy(e, a, broken, r)
+	if space := ex.whiteSpace(); e.mayBeOfClient() && !strings.Contains(hint, space) {
 		if hint != "" {
 			hint += "; "
 		}
@@ -44,26 +44,26 @@ func (e *Error) mayBeOfClient() bool {
 }
 
 // remedy is hint, but for what may be wrong whatever the server said.
-func (x *exchange) remedy(
+func (ex *exchange) remedy(
 	e *Error, a tokenresponse.Response, broken error, r *redact.Redactor,
 ) (hint string, cause error) {
 	page, _ := errors.AsType[tokenresponse.Unreadable](broken)
 	page.Media, page.Title = r.Clean(page.Media), ""
-	grant, audience := x.form.Get("grant_type"), x.form.Get("audience")
-	e.misplaced = misplaced(e, page.HTML)
+	grant, audience := ex.form.Get("grant_type"), ex.form.Get("audience")
+	e.misplaced = mayBeMisplaced(e, page.HTML)
 	switch {
 	case 300 <= e.StatusCode && e.StatusCode < 400:
-		return x.redirect(a, r)
+		return ex.redirect(a, r)
 	case e.StatusCode == http.StatusProxyAuthRequired:
-		_, hint = x.link.ProxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
+		_, hint = ex.link.ProxyRefused(&connections.ProxyRefusal{Status: e.StatusCode})
 		return hint, errors.New("a proxy in between wants authentication")
-	case x.endpoint.Plain() && tlsport.Says(e.StatusCode, a.Body):
+	case ex.endpoint.Plain() && tlsport.Says(e.StatusCode, a.Body):
 		e.misplaced = false
-		return "use https in " + x.endpoint.Setting(), tlsport.Err
+		return "use https in " + ex.endpoint.Setting(), tlsport.Err
 	case e.StatusCode == http.StatusBadRequest && strings.Contains(e.Description, "SSL certificate"): // nginx
-		_, hint = x.link.Alerted(link.AlertCertificateRequired)
+		_, hint = ex.link.Alerted(link.AlertCertificateRequired)
 		if !strings.Contains(e.Description, "No required") {
-			_, hint = x.link.Alerted(link.AlertBadCertificate)
+			_, hint = ex.link.Alerted(link.AlertBadCertificate)
 		}
 		e.misplaced = false
 		return hint, nil
@@ -74,52 +74,52 @@ func (x *exchange) remedy(
 		cause = fmt.Errorf("the answer is a page for people (%s)", cmp.Or(page.Media, "no content type"))
 		return "it may be from a proxy in front of the token endpoint", cause
 	case page.HTML && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
-		return x.refusedClient(e, r), page
+		return ex.refusedClient(e, r), page
 	case page.HTML:
-		return "check " + x.endpoint.Setting(), page
+		return "check " + ex.endpoint.Setting(), page
 	case e.misplaced && e.StatusCode == http.StatusNotFound && e.Code+ErrorCode(e.Description) != "":
-		return "check " + x.endpoint.Setting() + "; if that is right, check ClientID",
+		return "check " + ex.endpoint.Setting() + "; if that is right, check ClientID",
 			errors.New("there may be no token endpoint at this address")
 	case e.misplaced && e.StatusCode != http.StatusUnauthorized && e.StatusCode != http.StatusForbidden:
-		return "check " + x.endpoint.Setting(), errors.New("there is no token endpoint at this address")
-	case x.wantsDPoP(e):
+		return "check " + ex.endpoint.Setting(), errors.New("there is no token endpoint at this address")
+	case ex.wantsDPoP(e):
 		return "set DPoPKey, since the server wants a DPoP proof", nil
-	case x.refusesAlgorithm(e):
-		return x.otherAlgorithm(r), nil
+	case ex.refusesAlgorithm(e):
+		return ex.otherAlgorithm(r), nil
 	case e.Code == UnauthorizedClient && !aboutCredentials(e):
 		return fmt.Sprintf("allow grant_type %q for this client at the server, or check its credentials", grant), nil
 	case e.Code == UnauthorizedClient:
 		return fmt.Sprintf(
-			"%s; then allow grant_type %q for this client at the server", x.refusedClient(e, r), grant,
+			"%s; then allow grant_type %q for this client at the server", ex.refusedClient(e, r), grant,
 		), nil
 	case errors.Is(e, InvalidClient), e.Code == AccessDenied && e.StatusCode == http.StatusUnauthorized,
 		!e.Code.registered() && e.StatusCode == http.StatusForbidden, e.StatusCode == http.StatusNotFound,
 		(e.Code == InvalidRequest || e.Code == InvalidGrant || !e.Code.registered()) && aboutCredentials(e):
-		return x.refusedClient(e, r), nil
+		return ex.refusedClient(e, r), nil
 	case e.Code == UnsupportedGrantType:
 		return fmt.Sprintf("the server does not offer grant_type %q: EndpointParams may set another", grant), nil
-	case e.Code == InvalidScope && x.form.Has("scope"):
-		return fmt.Sprintf("the scopes asked for were %q", x.form.Get("scope")), nil
+	case e.Code == InvalidScope && ex.form.Has("scope"):
+		return fmt.Sprintf("the scopes asked for were %q", ex.form.Get("scope")), nil
 	case e.Code == InvalidScope:
 		return "no scope was asked for, and the server may want one: set Scopes", nil
 	case e.Code == InvalidTarget:
-		return fmt.Sprintf("the resources asked for were %q, the audience %q", x.form["resource"], audience), nil
+		return fmt.Sprintf("the resources asked for were %q, the audience %q", ex.form["resource"], audience), nil
 	case e.Code == InvalidDPoPProof:
 		return "this machine's clock may be wrong", nil
-	case bare(e) && x.dpop == nil && len(x.endpoint.DPoP) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
+	case bare(e) && ex.dpop == nil && len(ex.endpoint.DPoP) > 0 && (e.Code == InvalidRequest || e.Code == InvalidGrant):
 		return "the server lists algorithms for DPoP and may want a proof: set DPoPKey", nil
 	case bare(e) && e.Code != InvalidGrant && (e.StatusCode == http.StatusBadRequest || e.Code == InvalidRequest):
 		return "the server does not say what it misses: it may want Scopes, Audience or EndpointParams, or " +
-			x.otherMethod(r), nil
+			ex.otherMethod(r), nil
 	case e.Code == "" && e.Description == "" && e.StatusCode < 300:
 		return "", errors.New("the answer says that it is an error, not which")
 	}
 	return "", nil
 }
 
-// misplaced reports whether e may mean that there is no token endpoint at the address that was asked. It is asked here
-// alone: a hint may follow, and metadata be read again. page says that the answer is a page for people.
-func misplaced(e *Error, page bool) bool {
+// mayBeMisplaced reports whether e may mean that there is no token endpoint at the address that was asked. It is asked
+// here alone: a hint may follow, and metadata be read again. page says that the answer is a page for people.
+func mayBeMisplaced(e *Error, page bool) bool {
 	if e.Code.registered() {
 		return false
 	}
@@ -185,8 +185,8 @@ func containsAny(s string, parts ...string) bool {
 }
 
 // wantsDPoP reports whether e asks, or with nothing said may ask, for a proof that is not sent for want of a key.
-func (x *exchange) wantsDPoP(e *Error) bool {
-	if x.dpop != nil || e.StatusCode >= 500 {
+func (ex *exchange) wantsDPoP(e *Error) bool {
+	if ex.dpop != nil || e.StatusCode >= 500 {
 		return false
 	}
 	switch {
@@ -198,12 +198,12 @@ func (x *exchange) wantsDPoP(e *Error) bool {
 }
 
 // redirect names where the token endpoint has gone: no more than the host, since a query may hold anything.
-func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (hint string, cause error) {
+func (ex *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (hint string, cause error) {
 	hint = "redirects are not followed, set TokenURL to the final URL"
-	if x.endpoint.Issuer != "" {
+	if ex.endpoint.Issuer != "" {
 		hint = "redirects are not followed, and the metadata of Issuer should name the final URL"
 	}
-	from, err := url.Parse(x.endpoint.URL)
+	from, err := url.Parse(ex.endpoint.URL)
 	to, err2 := url.Parse(a.Header.Get("Location"))
 	if err != nil || err2 != nil || a.Header.Get("Location") == "" {
 		return hint, fmt.Errorf("the token endpoint redirects (%d)", a.Status)
@@ -222,61 +222,61 @@ func (x *exchange) redirect(a tokenresponse.Response, r *redact.Redactor) (hint 
 }
 
 // refusesAlgorithm reports whether e is about the algorithm with which an assertion was signed.
-func (x *exchange) refusesAlgorithm(e *Error) bool {
+func (ex *exchange) refusesAlgorithm(e *Error) bool {
 	said := " " + strings.ToLower(e.Description) + " "
 	return (e.refusesClient() || e.Code == InvalidRequest || e.Code == InvalidGrant) &&
-		x.credentials.Form.Has("client_assertion") &&
+		ex.credentials.Form.Has("client_assertion") &&
 		containsAny(said, "algorithm", " alg ", "\"alg\"", "'alg'", "`alg`", " alg:")
 }
 
 // otherAlgorithm says how an assertion is signed with another algorithm.
-func (x *exchange) otherAlgorithm(r *redact.Redactor) string {
+func (ex *exchange) otherAlgorithm(r *redact.Redactor) string {
 	hint := "have the assertion signed with an algorithm that the server takes"
-	if x.credentials.facts().signs {
+	if ex.credentials.facts().signs {
 		hint = "set AssertionOptions.Algorithm to one that the server takes"
 	}
-	if used := jws.AlgorithmOf(x.credentials.Form.Get("client_assertion")); used != "" {
+	if used := jws.AlgorithmOf(ex.credentials.Form.Get("client_assertion")); used != "" {
 		hint += ", other than " + r.Clean(used)
 	}
-	if len(x.endpoint.Algorithms) > 0 {
-		hint += "; it lists " + r.Clean(strings.Join(x.endpoint.Algorithms, ", "))
+	if len(ex.endpoint.Algorithms) > 0 {
+		hint += "; it lists " + r.Clean(strings.Join(ex.endpoint.Algorithms, ", "))
 	}
 	return hint
 }
 
 // refusedClient says, after the client was refused, what may be wrong and which methods to try. Nothing is tried
 // without being asked: a server may count failures, and lock the client out.
-func (x *exchange) refusedClient(e *Error, r *redact.Redactor) string {
-	who := cmp.Or(x.credentials.facts().name, "the client")
-	hint := who + " was refused: " + x.otherMethod(r)
+func (ex *exchange) refusedClient(e *Error, r *redact.Redactor) string {
+	who := cmp.Or(ex.credentials.facts().name, "the client")
+	hint := who + " was refused: " + ex.otherMethod(r)
 	if e.misplaced {
-		hint += "; or check " + x.endpoint.Setting() + ", since some servers answer so where there is no token endpoint"
+		hint += "; or check " + ex.endpoint.Setting() + ", since some servers answer so where there is no token endpoint"
 	}
 	return hint
 }
 
 // otherMethod says what of the authentication to mend.
-func (x *exchange) otherMethod(r *redact.Redactor) string {
-	f := x.credentials.facts()
-	hint := cmp.Or(x.whiteSpace(), f.remedy)
+func (ex *exchange) otherMethod(r *redact.Redactor) string {
+	f := ex.credentials.facts()
+	hint := cmp.Or(ex.whiteSpace(), f.remedy)
 	if f.certificate {
-		hint = x.link.RefusedCertificate(x.endpoint.Host())
+		hint = ex.link.RefusedCertificate(ex.endpoint.Host())
 	}
-	if len(x.endpoint.Methods) > 0 {
-		hint += "; the server lists " + r.Clean(strings.Join(x.endpoint.Methods, ", "))
+	if len(ex.endpoint.Methods) > 0 {
+		hint += "; the server lists " + r.Clean(strings.Join(ex.endpoint.Methods, ", "))
 	}
 	return hint
 }
 
 // whiteSpace says that the client's id or secret has white space around it, as what was pasted or read from a file has.
-func (x *exchange) whiteSpace() string {
-	if x.clientID != strings.TrimSpace(x.clientID) {
+func (ex *exchange) whiteSpace() string {
+	if ex.clientID != strings.TrimSpace(ex.clientID) {
 		return "ClientID begins or ends with white space, which is sent as it is: take it out"
 	}
-	if x.credentials.secret == nil {
+	if ex.credentials.secret == nil {
 		return ""
 	}
-	switch s := x.credentials.secret(); {
+	switch s := ex.credentials.secret(); {
 	case s != strings.TrimRightFunc(s, unicode.IsSpace):
 		return "the secret ends in white space, which is sent as it is: take it out (SecretFile leaves out one newline)"
 	case s != strings.TrimSpace(s):

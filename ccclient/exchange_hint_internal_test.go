@@ -210,6 +210,7 @@ func TestHintsDoNotHangOnOneServersWords(t *testing.T) {
 			"set AssertionOptions.Algorithm", "", false},
 		"algorithm unsaid":              {es256, nil, 401, json, `{"error":"invalid_client"}`, "AssertionOptions.Algorithm", "", false},
 		"algorithm of a secret, unsaid": {hs256, nil, 401, json, `{"error":"invalid_client"}`, "AssertionOptions.Algorithm", "", false},
+		"type unsaid":                   {es256, nil, 401, json, `{"error":"invalid_client"}`, "AssertionOptions.Type", "", false},
 		"algorithm as another's code": {es256, nil, 400, json,
 			`{"error":"unauthorized_client","error_description":"Client algorithm ES256 not allowed"}`,
 			"set AssertionOptions.Algorithm to one that the server takes, other than ES256", "", false},

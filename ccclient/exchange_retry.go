@@ -19,12 +19,11 @@ import (
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
-// fetch gets a new token from ep for what form asks, in as many attempts as it may take. Its error is an [*Error].
-func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Values) (*oauth2.Token, error) {
-	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1}
-	info := x.requestInfo(ctx, ep, form)
-	for info.Attempt = 1; ; info.Attempt++ {
-		tok, e, wait, again := x.observed(ctx, ep, form, info, &left)
+// fetch gets a new token for what form asks, in as many attempts as it may take. Its error is an [*Error].
+func (x *exchanger) fetch(ctx context.Context, form url.Values) (*oauth2.Token, error) {
+	left := repetitions{retries: x.retry.MaxAttempts - 1, secret: 1, nonce: 1, moved: 1}
+	for number := 1; ; number++ {
+		tok, e, wait, again := x.fetchOnce(ctx, form, number, &left)
 		if e == nil {
 			return tok, nil
 		}
@@ -37,29 +36,37 @@ func (x *exchanger) fetch(ctx context.Context, ep endpoint.Endpoint, form url.Va
 	}
 }
 
-// observed makes one attempt, and says whether there is to be another, after a pause.
-func (x *exchanger) observed(
-	ctx context.Context, ep endpoint.Endpoint, form url.Values, info TokenRequestInfo, left *repetitions,
+// fetchOnce finds out where to ask, makes one exchange there, and says whether there is to be another, after a pause.
+func (x *exchanger) fetchOnce(
+	ctx context.Context, form url.Values, number int, left *repetitions,
 ) (tok *oauth2.Token, e *Error, wait time.Duration, again bool) {
-	traced, end := x.observer.tokenRequest(ctx, info)
-	began := time.Now()
-	tok, e = x.attempt(traced, ep, form)
+	end, began := func(TokenRequestDone) {}, time.Now()
+	ep, e := x.endpoints.locate(ctx)
+	if e == nil {
+		var traced context.Context
+		traced, end = x.observer.tokenRequest(ctx, x.requestInfo(ctx, ep, form, number))
+		began = time.Now()
+		tok, e = x.exchange(traced, ep, form)
+	} else {
+		e.client, e.host = x.clientID, ep.Host()
+		e = x.concealEarly(ctx, e)
+	}
 	done := TokenRequestDone{Took: time.Since(began)}
 	if e == nil {
 		noteFailure(ctx, nil)
 		done.StatusCode, done.Expiry = http.StatusOK, tok.Expiry
-		if scope, ok := tok.Extra("scope").(string); ok {
+		if scope, ok := tok.Extra("scope").(string); ok && len(x.observer.all) > 0 {
 			done.Scopes = strings.Fields(redact.New(x.recent.All()...).Clean(scope))
 		}
 		end(done)
 		return tok, nil, 0, false
 	}
-	e.Attempts = info.Attempt
+	e.Attempts = number
 	noteFailure(ctx, e)
 	if ctx.Err() != nil {
 		e = e.endedBy(ctx)
 	} else {
-		wait, again = left.take(ctx, e, x.retry)
+		wait, again = x.repeat(ctx, ep, e, left)
 	}
 	told := *e // The one that callers get may still be changed.
 	done.StatusCode, done.Code, done.Err, done.Again, done.Wait = e.StatusCode, e.Code, &told, again, wait
@@ -67,14 +74,16 @@ func (x *exchanger) observed(
 	return nil, e, wait, again
 }
 
-// requestInfo says what a token request is, but for the attempt.
-func (x *exchanger) requestInfo(ctx context.Context, ep endpoint.Endpoint, form url.Values) TokenRequestInfo {
+// requestInfo says what an attempt at a token request is.
+func (x *exchanger) requestInfo(
+	ctx context.Context, ep endpoint.Endpoint, form url.Values, attempt int,
+) TokenRequestInfo {
 	host, port := ep.HostPort()
 	label, _ := ctx.Value(labelKey{}).(string)
 	return TokenRequestInfo{
-		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: factsOf(x.auth).name,
+		ClientID: x.clientID, Label: label, Host: host, Port: port, Method: x.endpoints.auth.name,
 		GrantType: cmp.Or(form.Get("grant_type"), clientCredentials), Scopes: strings.Fields(form.Get("scope")),
-		Reason: cache.ReasonOf(ctx),
+		Reason: cache.ReasonOf(ctx), Attempt: attempt,
 	}
 }
 
@@ -83,35 +92,41 @@ type repetitions struct {
 	retries int // of what may pass, each after a pause
 	secret  int // at once, with the secret that has taken the refused one's place
 	nonce   int // at once, with the DPoP nonce that came
+	moved   int // at once, where the metadata say that the token endpoint is now
 }
 
-// take takes the repetition that may mend e, if one is left and its pause fits into ctx.
-func (n *repetitions) take(ctx context.Context, e *Error, r Retry) (wait time.Duration, again bool) {
+// repeat takes the repetition that may mend e, if one is left and its pause fits into ctx.
+func (x *exchanger) repeat(
+	ctx context.Context, ep endpoint.Endpoint, e *Error, left *repetitions,
+) (wait time.Duration, again bool) {
 	switch {
-	case e.outlook == outlook.NonceOnly && n.nonce > 0:
-		n.nonce--
+	case e.outlook == outlook.NonceOnly && left.nonce > 0:
+		left.nonce--
 		return 0, true
-	case e.refusesClient() && n.secret > 0 && e.Outdated(ctx):
-		n.secret--
+	case e.refusesClient() && left.secret > 0 && e.Outdated(ctx):
+		left.secret--
 		return 0, true
-	case e.foresees() == outlook.Passing && n.retries > 0:
-		wait = e.RetryAfter + backoff.Full(r.MinBackoff, r.MaxBackoff, r.MaxAttempts-1-n.retries)
-		n.retries--
+	case left.moved > 0 && gone(e) && x.endpoints.moved(ctx, ep):
+		left.moved--
+		return 0, true
+	case e.foresees() == outlook.Passing && left.retries > 0:
+		wait = e.RetryAfter + backoff.Full(x.retry.MinBackoff, x.retry.MaxBackoff, x.retry.MaxAttempts-1-left.retries)
+		left.retries--
 		return wait, wait < timeLeft(ctx)
 	}
 	return 0, false
 }
 
-// patience is the longest pause where the context sets no deadline. A Retry-After beyond it is the error's at once, and
-// the cache's to wait out.
-const patience = 30 * time.Second
+// longestPause is that where the context sets no deadline. A Retry-After beyond it is the error's at once, and the
+// cache's to wait out.
+const longestPause = 30 * time.Second
 
-// timeLeft returns how long ctx has, or the patience of one without a deadline.
+// timeLeft returns how long ctx has, or the longest pause of one without a deadline.
 func timeLeft(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)
 	}
-	return patience
+	return longestPause
 }
 
 // endedBy returns e for when the end of ctx is why there is no further attempt: that must be recognisable, whatever

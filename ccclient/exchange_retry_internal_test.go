@@ -85,8 +85,15 @@ func scripted(steps ...step) (*exchanger, *script) {
 	}), s
 }
 
+// at returns x for a fixed token endpoint.
+func (x *exchanger) at(tokenURL string) *exchanger {
+	there := *x
+	there.endpoints = endpoints{fixed: endpoint.Endpoint{URL: tokenURL}}
+	return &there
+}
+
 func ask(ctx context.Context, x *exchanger) (*oauth2.Token, error) {
-	return x.fetch(ctx, endpoint.Endpoint{URL: "https://as.example/token?realm=a"}, url.Values{"scope": {"read"}})
+	return x.at("https://as.example/token?realm=a").fetch(ctx, url.Values{"scope": {"read"}})
 }
 
 func TestTokenRequestIsAsRFC6749WantsIt(t *testing.T) {
@@ -94,7 +101,7 @@ func TestTokenRequestIsAsRFC6749WantsIt(t *testing.T) {
 		x, s := scripted(granted)
 		jar := &countingJar{}
 		x.client = &http.Client{Transport: s, Jar: jar}
-		tok, err := x.fetch(t.Context(), endpoint.Endpoint{URL: "https://as.example/token?realm=a"}, url.Values{
+		tok, err := x.at("https://as.example/token?realm=a").fetch(t.Context(), url.Values{
 			"scope": {""}, "audience": {"https://api.example"}, "resource": {"https://a.example", "https://b.example"},
 			"none": nil,
 		})
@@ -131,8 +138,7 @@ func (j *countingJar) Cookies(*url.URL) (_ []*http.Cookie) { j.calls++; return n
 
 func TestFormOverridesTheGrantType(t *testing.T) {
 	x, s := scripted(granted)
-	if _, err := x.fetch(t.Context(), endpoint.Endpoint{URL: "https://as.example/token"},
-		url.Values{"grant_type": {"account_credentials"}}); err != nil {
+	if _, err := x.at("https://as.example/token").fetch(t.Context(), url.Values{"grant_type": {"account_credentials"}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.forms[0]["grant_type"]; len(got) != 1 || got[0] != "account_credentials" {
@@ -614,7 +620,7 @@ func TestWhatIsBrokenAroundARequestIsAnErrorNotAPanic(t *testing.T) {
 		t.Error("no error")
 	}
 	x, s = scripted(granted)
-	_, err := x.fetch(t.Context(), endpoint.Endpoint{URL: "https://as.example/%zz"}, nil)
+	_, err := x.at("https://as.example/%zz").fetch(t.Context(), nil)
 	if e, ok := errors.AsType[*Error](err); !ok || e.Attempts != 1 || len(s.requests) != 0 {
 		t.Errorf("a broken URL: %v", err)
 	}

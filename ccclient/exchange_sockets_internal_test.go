@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/ccclient/go-ccclient/internal/endpoint"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
@@ -52,7 +51,7 @@ func TestConnectionIsUsedAgainWhateverWasAnswered(t *testing.T) {
 	defer s.Close()
 	x := asker(s.Client())
 	for range 3 * len(answers) {
-		x.fetch(t.Context(), endpoint.Endpoint{URL: s.URL}, nil) // most are to fail
+		x.at(s.URL).fetch(t.Context(), nil) // most are to fail
 	}
 	if n.Load() != int32(3*len(answers)) || connections.Load() != 1 {
 		t.Errorf("%d requests over %d connections", n.Load(), connections.Load())
@@ -67,7 +66,7 @@ func TestCertificateThatDoesNotVerifyIsNotTriedAgain(t *testing.T) {
 
 	strangers := &http.Transport{}
 	defer strangers.CloseIdleConnections()
-	_, err := asker(&http.Client{Transport: strangers}).fetch(t.Context(), endpoint.Endpoint{URL: s.URL}, nil)
+	_, err := asker(&http.Client{Transport: strangers}).at(s.URL).fetch(t.Context(), nil)
 	e, _ := errors.AsType[*Error](err)
 	if e == nil || e.Temporary() || !strings.Contains(err.Error(), "RootCAs in Config.TLS") {
 		t.Errorf("an unknown CA: %v", err)
@@ -80,7 +79,7 @@ func TestCertificateThatDoesNotVerifyIsNotTriedAgain(t *testing.T) {
 	roots.AddCert(s.Certificate())
 	named := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "as.other.invalid"}}
 	defer named.CloseIdleConnections()
-	_, err = asker(&http.Client{Transport: named}).fetch(t.Context(), endpoint.Endpoint{URL: s.URL}, nil)
+	_, err = asker(&http.Client{Transport: named}).at(s.URL).fetch(t.Context(), nil)
 	if e, _ := errors.AsType[*Error](err); e == nil || e.Temporary() {
 		t.Errorf("another host: %v", err)
 	}
@@ -93,9 +92,7 @@ func TestHTTPWhereHTTPSWasMeantIsTold(t *testing.T) {
 	s := quietly(func(http.ResponseWriter, *http.Request) {})
 	s.Start()
 	defer s.Close()
-	_, err := asker(s.Client()).fetch(
-		t.Context(), endpoint.Endpoint{URL: strings.Replace(s.URL, "http:", "https:", 1)}, nil,
-	)
+	_, err := asker(s.Client()).at(strings.Replace(s.URL, "http:", "https:", 1)).fetch(t.Context(), nil)
 	if !errors.Is(err, http.ErrSchemeMismatch) || !strings.Contains(err.Error(), "check the scheme of TokenURL") {
 		t.Error(err)
 	}
@@ -111,7 +108,7 @@ func TestRefusedConnectionIsTemporary(t *testing.T) {
 	}
 	address := l.Addr().String()
 	l.Close()
-	_, err = asker(&http.Client{}).fetch(t.Context(), endpoint.Endpoint{URL: "http://" + address}, nil)
+	_, err = asker(&http.Client{}).at("http://"+address).fetch(t.Context(), nil)
 	e, _ := errors.AsType[*Error](err)
 	if e == nil || e.foresees() != outlook.Passing || !strings.Contains(err.Error(), address) {
 		t.Error(err)

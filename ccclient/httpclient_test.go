@@ -99,17 +99,27 @@ func TestHTTPClientsAreTheCallersToModify(t *testing.T) {
 	}
 }
 
-func TestManyCallersShareTokenAndConnections(t *testing.T) {
-	c, as, resource := onLoopback(t, nil)
+// connectionsTo returns how many connections to s there have been.
+func connectionsTo(s *httptest.Server) func() int {
+	var mu sync.Mutex // guards opened
 	opened := make(map[string]bool)
-	var mu sync.Mutex
-	inner := resource.Config.Handler
-	resource.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	inner := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		opened[r.RemoteAddr] = true
 		mu.Unlock()
 		inner.ServeHTTP(w, r)
 	})
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(opened)
+	}
+}
+
+func TestManyCallersShareTokenAndConnections(t *testing.T) {
+	c, as, resource := onLoopback(t, nil)
+	opened := connectionsTo(resource)
 	for range 5 {
 		var wg sync.WaitGroup
 		for range 50 {
@@ -126,7 +136,7 @@ func TestManyCallersShareTokenAndConnections(t *testing.T) {
 		t.Errorf("%d token requests, want 1", n)
 	}
 	// net/http's own pool would keep 2 of 50 and open some 240.
-	if n := len(opened); n > 100 {
+	if n := opened(); n > 100 {
 		t.Errorf("250 calls, 50 at a time, opened %d connections", n)
 	}
 }
@@ -308,18 +318,10 @@ func TestWrapTransportSeesTokenRequestsAndCalls(t *testing.T) {
 }
 
 func TestWrappedConnectionsCanBeClosed(t *testing.T) {
-	var mu sync.Mutex
-	opened := make(map[string]bool)
 	c, _, resource := onLoopback(t, func(cfg *ccclient.Config) {
 		cfg.WrapTransport = func(own http.RoundTripper) http.RoundTripper { return roundTripper(own.RoundTrip) }
 	})
-	inner := resource.Config.Handler
-	resource.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		opened[r.RemoteAddr] = true
-		mu.Unlock()
-		inner.ServeHTTP(w, r)
-	})
+	opened := connectionsTo(resource)
 	for range 3 {
 		for range 3 {
 			resp, err := c.HTTPClient().Get(resource.URL)
@@ -327,7 +329,7 @@ func TestWrappedConnectionsCanBeClosed(t *testing.T) {
 		}
 		c.HTTPClient().CloseIdleConnections()
 	}
-	if n := len(opened); n != 3 {
+	if n := opened(); n != 3 {
 		t.Errorf("%d connections were opened, want 3", n)
 	}
 }

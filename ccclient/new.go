@@ -8,15 +8,14 @@ import (
 	"hash/maphash"
 	"net/http"
 	"slices"
-	"sync/atomic"
 
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/connections"
 	"github.com/ccclient/go-ccclient/internal/endpoint"
+	"github.com/ccclient/go-ccclient/internal/field"
 	"github.com/ccclient/go-ccclient/internal/link"
-	"github.com/ccclient/go-ccclient/internal/memo"
 	"github.com/ccclient/go-ccclient/transport"
 )
 
@@ -26,55 +25,19 @@ func New(cfg Config) (*Client, error) {
 	f := cfg.validate()
 	identity, err := identityOf(cfg.Auth)
 	f.AddError("Auth", err)
+	cfg.Logger = cmp.Or(cfg.Logger, cfg.Cache.Logger)
 	r := newRegistration(&cfg)
 	f.AddError("DPoPKey", r.bindTokens(&cfg))
 	f.AddError("WrapTransport", r.connect(&cfg))
-	f.AddError("Issuer", r.locate(&cfg))
+	f.AddError("Issuer", r.prepareExchanges(&cfg))
 	if err := f.Err("invalid Config"); err != nil {
 		return nil, fmt.Errorf("ccclient: %w", err)
 	}
-	r.prepareExchanges(&cfg)
 	r.openCache(&cfg, identity)
 	target := cfg.target()
 	r.root = r.client(target)
 	r.observer.opened(r.root)
 	return r.root, nil
-}
-
-// A registration is a client that is registered at a server: all that a Client has in common with those that For makes
-// of it.
-type registration struct {
-	clientID    string
-	server      string // where it is registered, as it is printed: the issuer, or the host of the token endpoint
-	host        string // that of server, as errors have it
-	key         []byte // what the cache keys of all its tokens begin with, see Config.clientKey
-	secretHash  cachekey.Secrets
-	stored      bool // tokens go into a Store
-	auth        Auth
-	endpoints   endpoints
-	exchanger   *exchanger
-	certificate *clientcert.Certificate // nil: none
-	dpop        *transport.DPoP         // nil: bearer tokens
-	cache       *cache.Cache
-	root        *Client              // the one that New returned
-	self        func() *registration // returns it
-
-	connections  *connections.Pool // the library's own; unused if Config has an HTTPClient
-	uncertified  *connections.Pool // such that show no certificate; nil: those above have none, or are unused
-	link         *link.Link        // what is known of what everything goes through
-	httpClient   http.Client       // what everything goes through, token requests and API calls alike
-	outside      http.RoundTripper // what API calls go through that may not have the token and the certificate; or nil
-	allowedHosts []string
-	insecureHTTP bool
-	replayLimit  int64
-	stepUp       bool // resources may ask for more
-
-	derived memo.Memo[Client] // the clients that For made, by what their tokens are for
-	seed    maphash.Seed      // of the hashes in it
-
-	observer *observer
-
-	warnedOfLocal atomic.Bool
 }
 
 // newRegistration begins a registration with what is only copied.
@@ -130,19 +93,14 @@ func (r *registration) connect(cfg *Config) (err error) {
 	return nil
 }
 
-// locate says where token requests go.
-func (r *registration) locate(cfg *Config) (err error) {
-	r.endpoints, err = newEndpoints(cfg, &r.httpClient, r.dpop, r.certificate != nil, r.observer)
-	return err
-}
-
-// prepareExchanges says how token requests are made.
-func (r *registration) prepareExchanges(cfg *Config) {
+// prepareExchanges says where token requests go, and how they are made.
+func (r *registration) prepareExchanges(cfg *Config) error {
+	endpoints, err := newEndpoints(cfg, &r.httpClient, r.link, r.dpop, r.certificate != nil, r.observer)
 	r.exchanger = newExchanger(exchanger{
-		clientID: cfg.ClientID, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient, retry: cfg.Retry,
-		dpop: r.dpop,
-		link: r.link, observer: r.observer,
+		clientID: cfg.ClientID, endpoints: endpoints, auth: cfg.Auth, header: cfg.EndpointHeader, client: &r.httpClient,
+		retry: cfg.Retry, dpop: r.dpop, link: r.link, observer: r.observer,
 	})
+	return err
 }
 
 // tlsConfigOf returns a copy of the TLS configuration with which t makes connections, nil if that cannot be seen. It
@@ -169,7 +127,7 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 // openCache opens the cache in which the tokens are kept; identity is that of Auth.
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
-	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.explain)
+	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.traced)
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)
@@ -184,11 +142,33 @@ func (r *registration) openCache(cfg *Config, identity []string) {
 	}
 	r.stored = o.Store != nil
 	r.cache = cache.New(o)
-	r.derived.Init(r.cache.MaxKeys(), func(c *Client) bool { return !c.tokens.Evicted() })
+	r.derived.Init(r.cache.MaxKeys(), func(c *Client) bool { return !c.holder.Evicted() })
 }
 
-// failed completes e with who asked whom.
-func (r *registration) failed(e *Error) *Error {
-	e.client, e.host = r.clientID, r.host
-	return e
+// keyVersion changes when what a key covers changes, so that stores shared with other versions of the library do not
+// mix tokens up. The keys of version 1 are stable from v0.1.0 on.
+const keyVersion = "ccclient/1"
+
+// clientKey covers what all tokens of a client have in common. It reports whether a secret is in it.
+func (cfg *Config) clientKey(
+	identity []string, dpop *transport.DPoP, cert *clientcert.Certificate, hash cachekey.Secrets,
+) (key []byte, secret bool) {
+	var h cachekey.Hash
+	h.Add(keyVersion)
+	h.URL(cfg.TokenURL)
+	h.URL(cfg.Issuer)
+	h.Add(cfg.ClientID)
+	h.List(identity)
+	if dpop != nil {
+		h.Add(dpop.Thumbprint())
+	} else {
+		h.Add("")
+	}
+	if cert != nil {
+		h.Add(cert.Last()) // empty if it may rotate: then certifiedKey adds the one that is shown
+	} else {
+		h.Add("")
+	}
+	h.Params(field.Canonical(cfg.EndpointHeader)) // one may name a tenant
+	return h.Sum(nil, hash)
 }

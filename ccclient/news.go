@@ -19,9 +19,9 @@ import (
 
 // News is what the requests for one token have brought lately that a person may have to know: nil in most clients.
 type news struct {
-	failure string            // of the last attempt, as it is told, less the prefix; empty: it brought a token
-	failed  time.Time         // when that was
-	granted fingerprint.Print // of the last token's scopes, if some that were asked for are missing; zero: none are
+	failure  string            // of the last attempt, as it is told, less the prefix; empty: it brought a token
+	failedAt time.Time         // when that was
+	granted  fingerprint.Print // of the last token's scopes, if some that were asked for are missing; zero: none are
 }
 
 // newsOf is where the news of a client are.
@@ -66,7 +66,7 @@ func noteFailure(ctx context.Context, e *Error) {
 	if e != nil {
 		text, when = strings.TrimPrefix(e.Error(), errorPrefix), time.Now()
 	}
-	update(at, func(n *news) { n.failure, n.failed = text, when })
+	update(at, func(n *news) { n.failure, n.failedAt = text, when })
 }
 
 // gaveUp returns the error for a caller of c whose context has ended. Of the failure it has the text alone: that was
@@ -75,7 +75,7 @@ func (c *Client) gaveUp(err *cache.GaveUp) error {
 	text := fmt.Sprintf(": waited for %v, since %s",
 		time.Since(err.Since).Round(time.Millisecond), err.Since.UTC().Format(time.RFC3339))
 	if n := c.news.Load(); n != nil && n.failure != "" {
-		ago := time.Since(n.failed).Round(time.Millisecond)
+		ago := time.Since(n.failedAt).Round(time.Millisecond)
 		text += fmt.Sprintf("; the last failure, %v ago: %s", ago, n.failure)
 	} else if e, ok := errors.AsType[*Error](err.Last); ok {
 		text += "; the last failure: " + strings.TrimPrefix(e.Error(), errorPrefix)

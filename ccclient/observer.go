@@ -29,7 +29,7 @@ type listener = aside.Listener[Trace]
 
 func newObserver(cfg *Config) *observer {
 	o := new(observer)
-	if l := cfg.logger(); l != nil {
+	if l := cfg.Logger; l != nil {
 		o.logger = l.With(slog.String("client_id", cfg.ClientID), slog.String("server", cfg.server()))
 		o.log = &listener{To: logTrace(o.logger)}
 		o.all = append(o.all, o.log)
@@ -156,22 +156,32 @@ func (o *observer) panicked(p any, stack []byte) {
 	o.write(slog.LevelError, "panic in a func of Config.Trace", what, slog.String("stack", string(stack)))
 }
 
-// explain makes of an error of the cache what a Trace sees: that has no secret.
-func (r *registration) explain(err error) error {
-	if err == nil {
-		return nil
-	}
+// explain makes of an error of the cache what may be seen of it, after what held is hidden. ctx is that of who waited;
+// it may be nil.
+func (r *registration) explain(ctx context.Context, err error, held string) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	if other, ok := errors.AsType[*cache.FailedElsewhere](err); ok {
 		return r.failed(failedElsewhere(other))
 	}
-	if gaveUp, ok := errors.AsType[*cache.GaveUp](err); ok {
+	switch {
+	case errors.Is(err, ErrClosed):
+		return ErrClosed
+	case ctx != nil && ctx.Err() != nil:
+		return fmt.Errorf("ccclient: gave up waiting for a token from %s: %w", r.host, ctx.Err())
+	}
+	return r.failed(&Error{Err: r.exchanger.concealed(err, held), outlook: outlook.Unclear})
+}
+
+// traced is explain for a Trace, which hears of good ends too, and of a caller who gave up in the cache's words.
+func (r *registration) traced(err error) error {
+	gaveUp, ok := errors.AsType[*cache.GaveUp](err)
+	switch {
+	case err == nil:
+		return nil
+	case ok:
 		return gaveUp
 	}
-	if errors.Is(err, ErrClosed) {
-		return ErrClosed
-	}
-	return r.failed(&Error{Err: r.exchanger.concealed(err, ""), outlook: outlook.Unclear})
+	return r.explain(context.Background(), err, "")
 }

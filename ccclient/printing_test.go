@@ -20,6 +20,7 @@ import (
 	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
+	"github.com/ccclient/go-ccclient/transport"
 )
 
 // dump prints all that can be reached from v by reflection: fields of any name, through pointers, interfaces, maps and
@@ -190,5 +191,24 @@ func testNothingExportedShowsSecrets(t *testing.T) {
 		[]any{cfg, target}, struct{ C ccclient.Config }{cfg},
 	} {
 		check("printed", printed(v), v)
+		check("printed from a pointer", printed(&v), v)
+		check("printed in a map", printed(map[string]any{"v": v}), v)
+		check("printed in an error", printed(fmt.Errorf("%v, %+v, %#v, %s", v, v, v, v)), v)
 	}
+	account := "https://user:" + param + "@as.example.com/issuer"
+	for _, v := range []any{
+		ccclient.Request{Issuer: account, TokenURL: account}, ccclient.Config{Issuer: account, TokenURL: account},
+		transport.Transport{Source: c, DPoP: bound.Transport(nil).DPoP}, c.Transport(nil), bound.TokenSource(),
+	} {
+		check("printed", printed(v), v)
+	}
+	// JSON is what Settings are read from.
+	settings := ccclient.Settings{Issuer: account, TokenURL: account, EndpointParams: url.Values{"password": {param}}}
+	for _, v := range []any{settings, &settings, []ccclient.Settings{settings}} {
+		check("printed", fmt.Sprintf("%v %+v %#v %s %q %x %d", v, v, v, v, v, v, v), v)
+	}
+	var b bytes.Buffer
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "v", settings, slog.Group("g", "v", settings))
+	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "v", settings, "p", &settings)
+	check("logged", b.String(), settings)
 }

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 // providersPage returns docs/providers.md.
@@ -106,13 +105,5 @@ func TestProvidersTableLeadsToEachSectionOnce(t *testing.T) {
 	}
 	if sections != len(rows) || sections <= len(uses) { // django-oauth-toolkit has no Config of its own
 		t.Errorf("%d sections and %d rows, for %d Configs", sections, len(rows), len(uses))
-	}
-}
-
-func TestProvidersPageHasAtMost150Columns(t *testing.T) {
-	for i, line := range strings.Split(providersPage(t), "\n") {
-		if n := utf8.RuneCountInString(line); n > 150 {
-			t.Errorf("line %d has %d columns", i+1, n)
-		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -191,32 +189,4 @@ func TestAfterARefusalWhatIsNewIsTriedAtOnceAndOnce(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestFileThatKubernetesSwapsEndsTheCoolDown(t *testing.T) {
-	dir := t.TempDir()
-	write := func(version, secret string) {
-		t.Helper()
-		if err := errors.Join(
-			os.MkdirAll(filepath.Join(dir, version), 0o700),
-			os.WriteFile(filepath.Join(dir, version, "secret"), []byte(secret+"\n"), 0o600),
-			os.Symlink(version, filepath.Join(dir, "next")),
-			os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "data")),
-		); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("v1", "wrong")
-	configure := func(cfg *ccclient.Config) {
-		cfg.Auth = ccclient.ClientSecretBasic(ccclient.SecretFile(filepath.Join(dir, "data", "secret")))
-	}
-	inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
-		if _, err := r.Token(t.Context()); !errors.Is(err, ccclient.InvalidClient) {
-			t.Fatalf("got %v", err)
-		}
-		write("v2", cctest.DefaultClientSecret)
-		time.Sleep(time.Second)
-		r.token()
-		r.wantRequests(2)
-	})
 }

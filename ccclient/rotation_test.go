@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -340,6 +341,45 @@ func TestCertificateReplacedDuringRefusalIsTriedAtOnce(t *testing.T) {
 		}
 		if n := len(as.TokenRequests()); n != 2 {
 			t.Errorf("%d token requests", n)
+		}
+	})
+}
+
+func TestProbeThatMeetsARotationShutsOutNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pair [2]tls.Certificate
+		for i := range pair {
+			pair[i].Certificate = [][]byte{{byte(i)}}
+		}
+		var looks, old atomic.Int64
+		old.Store(1000)
+		m := &moody{secret: "secret"}
+		m.mood = func(url.Values, string) (int, http.Header, string) {
+			if len(m.asked) == 1 {
+				return 503, nil, ``
+			}
+			return 200, nil, fineAnswer
+		}
+		cfg := m.config()
+		cfg.HTTPClient, cfg.WrapTransport = nil, instead(m)
+		cfg.TLS = &tls.Config{GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if looks.Add(1) > old.Load() {
+				return &pair[1], nil
+			}
+			return &pair[0], nil
+		}}
+		c, err := ccclient.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Token(t.Context()); err == nil {
+			t.Fatal("no error")
+		}
+		time.Sleep(2 * time.Second)
+		old.Store(looks.Load() + 1) // The look of the caller is the last to see it, and not that of the fetch.
+		if _, err := c.Token(t.Context()); err != nil || m.requests() != 2 {
+			t.Errorf("%d requests, %v", m.requests(), err)
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package ccclient_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,21 +62,13 @@ func TestSecretFileThatHoldsNoSecretIsAnErrorNamingIt(t *testing.T) {
 
 func TestSecretFileIsReadAgainHoweverItIsReplaced(t *testing.T) {
 	dir := t.TempDir()
+	path, next := filepath.Join(dir, "secret"), filepath.Join(dir, "next")
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	// As Kubernetes mounts a Secret: secret -> ..data/secret, ..data -> a
-	// directory that is replaced as a whole.
-	for _, version := range []string{"one", "two"} {
-		must(os.Mkdir(filepath.Join(dir, "..v_"+version), 0o700))
-		must(os.WriteFile(filepath.Join(dir, "..v_"+version, "secret"), []byte(version), 0o600))
-	}
-	must(os.Symlink("..v_one", filepath.Join(dir, "..data")))
-	path := filepath.Join(dir, "secret")
-	must(os.Symlink(filepath.Join("..data", "secret"), path))
 	secret := ccclient.SecretFile(path)
 	expect := func(want string) {
 		t.Helper()
@@ -81,18 +76,18 @@ func TestSecretFileIsReadAgainHoweverItIsReplaced(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}
 	}
+	must(os.WriteFile(path, []byte("one"), 0o600))
 	expect("one")
-	must(os.Symlink("..v_two", filepath.Join(dir, "..tmp")))
-	must(os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
+	must(os.WriteFile(next, []byte("two"), 0o600))
+	must(os.Rename(next, path))
 	expect("two")
 	// Rewritten in place, with the same size and time.
-	target := filepath.Join(dir, "..v_two", "secret")
-	info, err := os.Stat(target)
+	info, err := os.Stat(path)
 	must(err)
-	must(os.WriteFile(target, []byte("six"), 0o600))
-	must(os.Chtimes(target, info.ModTime(), info.ModTime()))
+	must(os.WriteFile(path, []byte("six"), 0o600))
+	must(os.Chtimes(path, info.ModTime(), info.ModTime()))
 	expect("six")
-	must(os.Remove(target))
+	must(os.Remove(path))
 	if _, err := secret(t.Context()); err == nil {
 		t.Error("a removed file still gives a secret")
 	}
@@ -118,5 +113,25 @@ func TestSecretInTheEnvironmentIsReadEachTime(t *testing.T) {
 	}
 	if _, err := secret(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
 		t.Errorf("unset: %v", err)
+	}
+}
+
+func TestErrorOfSecretDoesNotRepeatIt(t *testing.T) {
+	const secret = "canary-of-a-secret-4711"
+	broken := errors.New("broken")
+	for name, tell := range map[string]func() error{
+		"quoted":   func() error { return fmt.Errorf("the vault answers %q", secret) },
+		"in hex":   func() error { return fmt.Errorf("the vault answers %x", secret) },
+		"in parts": func() error { return fmt.Errorf("%w: %s…%s", broken, secret[:9], secret[9:]) },
+		"silent":   func() error { return broken },
+	} {
+		auth := ccclient.ClientSecretPost(func(context.Context) (string, error) { return secret, tell() })
+		_, err := auth.Authenticate(t.Context(), ccclient.Request{ClientID: "client"})
+		if err == nil || strings.Contains(err.Error(), secret[:8]) || strings.Contains(err.Error(), "63616e617279") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "silent" && !errors.Is(err, broken) {
+			t.Errorf("%v is no %v", err, broken)
+		}
 	}
 }

@@ -4,8 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/ccclient/go-ccclient/internal/environ"
 	"github.com/ccclient/go-ccclient/internal/faults"
@@ -149,7 +155,7 @@ func configFromEnv(prefix string, variables []string) (Config, error) {
 type printed Settings
 
 func (s Settings) printed() printed {
-	s.TokenURL = redact.WithoutQuery(s.TokenURL)
+	s.TokenURL, s.Issuer = redact.WithoutQuery(s.TokenURL), redact.WithoutQuery(s.Issuer)
 	if s.EndpointParams != nil {
 		names := make(url.Values, len(s.EndpointParams))
 		for name := range s.EndpointParams {
@@ -165,3 +171,29 @@ func (s Settings) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "ccclient.Setting
 
 // LogValue returns what Format prints.
 func (s Settings) LogValue() slog.Value { return slog.AnyValue(s.printed()) }
+
+// FromOAuth2 returns the Config for what a program has configured for golang.org/x/oauth2/clientcredentials. It is to
+// be completed, and [New] says what is wrong with it. AuthStyleAutoDetect becomes [ClientSecretBasic], which every
+// server must support and x/oauth2 tries first: no method is probed, and the error of a server that refuses it says so.
+// Its secret is the one that c holds now. Nil is the zero Config.
+func FromOAuth2(c *clientcredentials.Config) Config {
+	if c == nil {
+		return Config{}
+	}
+	cfg := Config{
+		TokenURL:       c.TokenURL,
+		ClientID:       c.ClientID,
+		Scopes:         strings.Fields(strings.Join(c.Scopes, " ")),
+		EndpointParams: maps.Clone(c.EndpointParams),
+	}
+	for name, values := range cfg.EndpointParams {
+		cfg.EndpointParams[name] = slices.Clone(values)
+	}
+	switch secret := SecretString(c.ClientSecret); c.AuthStyle {
+	case oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader:
+		cfg.Auth = ClientSecretBasic(secret)
+	case oauth2.AuthStyleInParams:
+		cfg.Auth = ClientSecretPost(secret)
+	}
+	return cfg
+}

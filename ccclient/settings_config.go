@@ -105,7 +105,7 @@ func (r *reader) auth(s Settings) Auth {
 	}
 	method := s.AuthMethod
 	if method == "" {
-		method = r.inferred([]given{
+		method = r.inferred([]choice{
 			{secretName, "client_secret_basic"}, {keyName, "private_key_jwt"}, {assertionName, "private_key_jwt"},
 			{certificateName, "tls_client_auth"},
 		})
@@ -165,13 +165,13 @@ func (r *reader) either(value bool, valueName, field, path string) string {
 	return ""
 }
 
-// A given thing is one to authenticate with, with the method that it is for if nothing else is said. Its name is empty
+// A choice is one thing to authenticate with, and the method that it is for if nothing else is said. Its name is empty
 // if it is not given.
-type given struct{ name, method string }
+type choice struct{ name, method string }
 
 // inferred returns the method that the one thing which is given is for; empty if that is a fault.
-func (r *reader) inferred(all []given) string {
-	all = slices.DeleteFunc(all, func(g given) bool { return g.name == "" })
+func (r *reader) inferred(all []choice) string {
+	all = slices.DeleteFunc(all, func(c choice) bool { return c.name == "" })
 	switch len(all) {
 	case 0:
 		r.faults.Add(r.secretField, "required, unless one of %s, %s and %s is set: what the client authenticates with",
@@ -181,8 +181,8 @@ func (r *reader) inferred(all []given) string {
 		return all[0].method
 	}
 	var names []string
-	for _, g := range all {
-		names = append(names, g.name)
+	for _, c := range all {
+		names = append(names, c.name)
 	}
 	r.faults.Add(r.name("auth_method"), "required, since any of %s could authenticate the client: %s",
 		strings.Join(names, ", "), methodNames)

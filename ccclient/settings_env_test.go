@@ -90,6 +90,7 @@ func TestMistakeInTheEnvironmentNamesVariableAndRemedy(t *testing.T) {
 	pemCA := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca}))
 	noCA := write(t, "ca.pem", "no certificate")
 	const keyFile = keys + "p256.sec1.pem"
+	_, missing := os.Open("/no/such/file") // whose text is the system's
 	for _, c := range []struct {
 		set  string // on top of a good environment, by lines that begin with "!"; an empty value unsets
 		want string // one line of the error, after the context
@@ -117,7 +118,7 @@ func TestMistakeInTheEnvironmentNamesVariableAndRemedy(t *testing.T) {
 		{"CLIENT_SECRET=!PRIVATE_KEY_FILE=" + keyFile + "!PRIVATE_KEY=" + canary, "T_PRIVATE_KEY_FILE: set together with T_PRIVATE_KEY: use one of the two"},
 		{"KEY_ID=k1", "T_KEY_ID: set without T_PRIVATE_KEY_FILE, whose key it names, or client_secret_jwt"},
 		{"CERTIFICATE_KEY_FILE=/run/tls.key", "T_CERTIFICATE_KEY_FILE: set without T_CERTIFICATE_FILE, whose key it holds"},
-		{"CA_FILE=/no/such/file", "T_CA_FILE: open /no/such/file: no such file or directory: it is to name a PEM file of certificates"},
+		{"CA_FILE=/no/such/file", "T_CA_FILE: " + missing.Error() + ": it is to name a PEM file of certificates"},
 		{"CA_FILE=" + noCA, "T_CA_FILE: " + noCA + " has no certificate in it: it is to name a PEM file of certificates"},
 		{`SCOPES=["read"]`, `T_SCOPES: "[\"read\"]" has a character that a scope may not have (RFC 6749, section 3.3)`},
 		{"RESOURCES=api.example.com", `T_RESOURCES: "api.example.com" is not an absolute URI (RFC 8707, section 2)`},

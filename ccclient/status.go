@@ -1,24 +1,17 @@
 package ccclient
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/internal/backoff"
-)
-
-// A State says how a token is.
-type State string
-
-const (
-	StateNone     State = "none"     // there is no token that lives
-	StateFresh    State = "fresh"    // it is handed out
-	StateStale    State = "stale"    // it is handed out; its replacement is due, or being fetched
-	StateExpiring State = "expiring" // within Config.Cache.ExpiryMargin of its expiry: callers wait for the next one
 )
 
 // A TokenStatus says what one token is doing. It holds no secret: neither a token nor the values of EndpointParams.
@@ -41,23 +34,19 @@ type TokenStatus struct {
 	CoolDown  time.Time `json:"cool_down,omitzero"`   // until then the server is left alone
 	LastError string    `json:"last_error,omitempty"` // why the last token request failed; empty if it did not
 	Temporary bool      `json:"temporary,omitempty"`  // time alone may mend LastError: see Error.Temporary
-	FailedAt  time.Time `json:"failed_at,omitzero"`   // when the last token request failed
-	InARow    int       `json:"in_a_row,omitempty"`   // how many have failed, one after the other
+	InARow    int       `json:"in_a_row,omitempty"`   // how many token requests have failed, one after the other
+	Since     time.Time `json:"since,omitzero"`       // when the first of them did
+	FailedAt  time.Time `json:"failed_at,omitzero"`   // when the last of them did
 	Shared    bool      `json:"shared,omitempty"`     // the failure is about all tokens of the client
 
 	Counts Counts `json:"counts"`
 }
 
-// Counts are those of one token since its client was made.
-type Counts struct {
-	Memory   uint64 `json:"memory"`   // tokens served from memory; counted only with a Config.Trace
-	Flight   uint64 `json:"flight"`   // from a request or a look into the Store that another caller had begun
-	Store    uint64 `json:"store"`    // from the Store
-	Server   uint64 `json:"server"`   // from a token request
-	Requests uint64 `json:"requests"` // token requests, each with all its attempts
-	Failures uint64 `json:"failures"` // those of them that brought no token
-	Rejected uint64 `json:"rejected"` // calls of Invalidate: tokens that a resource rejected
-}
+// What package cache knows as well.
+type (
+	State  = cache.State
+	Counts = cache.Counts
+)
 
 // Status returns what each token of c is doing: its own first, then those of the clients that [Client.For] made and
 // that are remembered, ordered by label, audience, scopes and resources. Of a client that For made it is that one's
@@ -66,31 +55,96 @@ func (c *Client) Status() []TokenStatus {
 	if !c.made() {
 		return nil
 	}
-	return []TokenStatus{c.status()}
+	clients := []*Client{c}
+	if r := c.registered(); c == r.root {
+		derived := slices.DeleteFunc(r.derived.All(), func(d *Client) bool { return d.holder == c.holder })
+		slices.SortFunc(derived, func(a, b *Client) int { return a.target.compare(&b.target) })
+		clients = append(clients, derived...)
+	}
+	var t teller
+	all := make([]TokenStatus, len(clients))
+	for i, c := range clients {
+		all[i] = t.status(c)
+	}
+	return all
+}
+
+// compare orders targets for people.
+func (t *Target) compare(u *Target) int {
+	if n := cmp.Or(strings.Compare(t.Label, u.Label), strings.Compare(t.Audience, u.Audience)); n != 0 {
+		return n
+	}
+	return cmp.Or(slices.Compare(t.Scopes, u.Scopes), slices.Compare(t.Resources, u.Resources))
+}
+
+// A teller puts errors into words. Many tokens have the same one.
+type teller struct {
+	last      error
+	text      string
+	temporary bool
+}
+
+func (t *teller) tell(r *registration, err error) (text string, temporary bool) {
+	if err != t.last {
+		t.last, t.temporary = err, true
+		explained := r.traced(err)
+		t.text = strings.TrimPrefix(explained.Error(), errorPrefix)
+		if e, ok := errors.AsType[*Error](explained); ok {
+			t.temporary = e.Temporary()
+		}
+	}
+	return t.text, t.temporary
 }
 
 // status returns what c's own token is doing.
-func (c *Client) status() TokenStatus {
-	r := c.registered()
-	t := c.goal()
-	return TokenStatus{
-		ClientID: r.clientID, Server: r.server, Label: t.Label,
-		Scopes: slices.Clone(t.Scopes), Audience: t.Audience, Resources: slices.Clone(t.Resources),
-		Params: slices.Sorted(maps.Keys(t.EndpointParams)),
-		State:  StateNone,
+func (t *teller) status(c *Client) TokenStatus {
+	r, goal, s := c.registered(), c.goal(), c.holder.Status()
+	st := TokenStatus{
+		ClientID: r.clientID, Server: r.server, Label: goal.Label,
+		Scopes: slices.Clone(goal.Scopes), Audience: goal.Audience, Resources: slices.Clone(goal.Resources),
+		State: s.State, Fetching: s.Fetching, Obtained: s.Obtained, Expiry: s.Expiry, Refresh: s.Refresh,
+		CoolDown: s.CoolDown, Since: s.Since, FailedAt: s.FailedAt, InARow: s.InARow, Shared: s.Shared,
+		Counts: s.Counts,
 	}
+	if len(goal.EndpointParams) > 0 {
+		st.Params = slices.Sorted(maps.Keys(goal.EndpointParams))
+	}
+	if s.Err != nil {
+		st.LastError, st.Temporary = t.tell(r, s.Err)
+	}
+	return st
 }
 
 // Ready reports, as a nil error, that a token lives, and makes no request then; or that one could be had before ctx
 // ended. It is for readiness probes: ctx bounds how long one may take, and a request that it begins goes on when ctx
 // has ended.
 //
-// Otherwise the error says which server has not answered, since when, and how the last attempt failed. Its type is that
-// of [Client.Token]'s.
+// Otherwise the error says since when there has been no token, which server was asked, and how the last attempt failed.
+// In it errors.As finds the [*Error], if there is one, and errors.Is finds ErrClosed and ctx's error.
 func (c *Client) Ready(ctx context.Context) error {
+	if c.kept().Status().State != cache.StateNone {
+		return nil
+	}
 	_, err := c.Token(ctx)
-	return err
+	if err == nil || !c.made() {
+		return err
+	}
+	text := errorPrefix + "not ready"
+	if s := c.holder.Status(); s.InARow > 0 {
+		text += fmt.Sprintf(": no token since %s, after %d failed requests",
+			s.Since.UTC().Format(time.RFC3339), s.InARow)
+	}
+	return &notReady{err, text + ": " + strings.TrimPrefix(err.Error(), errorPrefix)}
 }
+
+// A notReady error is that of a Token with how long this has been so.
+type notReady struct {
+	error
+	text string
+}
+
+func (e *notReady) Error() string { return e.text }
+func (e *notReady) Unwrap() error { return e.error }
 
 // Wait waits until there is a token, and sits out whatever time may mend: a server that is down, a network that is not
 // up yet. It asks no more often than the cool-downs allow. Where time alone cannot help (see [Error.Temporary]) it
@@ -104,11 +158,15 @@ func (c *Client) Wait(ctx context.Context) error {
 	}
 	for {
 		_, err := c.Token(ctx)
-		e, ok := err.(*Error)
+		e, ok := errors.AsType[*Error](err)
 		if !ok || !e.Temporary() {
 			return err
 		}
-		if !backoff.Sleep(ctx, waitPace) {
+		pause := waitPace
+		if left := time.Until(c.holder.Status().CoolDown); left > 0 {
+			pause = min(pause, left)
+		}
+		if !backoff.Sleep(ctx, pause) {
 			return fmt.Errorf("ccclient: gave up waiting: %w; the last failure: %s", ctx.Err(),
 				strings.TrimPrefix(e.Error(), errorPrefix))
 		}

@@ -63,7 +63,7 @@ func (s *stepUp) challenged(_ context.Context, rejected *oauth2.Token, resp *htt
 	}
 	source, superseded := s.meet(demand, rejected)
 	if superseded != nil {
-		superseded.tokens.Evict()
+		superseded.holder.Evict()
 	}
 	return source
 }
@@ -85,7 +85,7 @@ func (s *stepUp) meet(demand stepup.Demand, rejected *oauth2.Token) (_ transport
 	case demand.Claims == "" && len(missingScopes(strings.Join(demand.Scopes, " "), had)) == 0:
 		return nil, nil // The server says that the token has them.
 	case !ok && current != s.base: // What was learnt has become too much: it begins anew.
-		target, ok = s.base.goal().widened(demand, s.base.scopesOf(s.base.tokens.Held()))
+		target, ok = s.base.goal().widened(demand, s.base.scopesOf(s.base.holder.Held()))
 	}
 	if !ok {
 		return nil, nil
@@ -113,7 +113,7 @@ func (s *stepUp) widen(c *Client) {
 	s.tried = nil
 	s.mu.Unlock()
 	if superseded != nil {
-		superseded.tokens.Evict()
+		superseded.holder.Evict()
 	}
 	c.registered().observer.steppedUp(c.target.Label, c.target.Scopes)
 }
@@ -124,7 +124,7 @@ func (s *stepUp) narrow(c *Client) {
 	narrowed := s.wider.CompareAndSwap(c, nil)
 	s.mu.Unlock()
 	if narrowed {
-		c.tokens.Evict()
+		c.holder.Evict()
 	}
 }
 

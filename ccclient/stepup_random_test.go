@@ -19,8 +19,9 @@ import (
 func TestStepUpHoldsAgainstRandomChallenges(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			scopes := []string{"read", "write", "list", "h0", "h1", "h2", "h3"}
-			o := cctest.Options{Scopes: scopes, Lifetime: 10 * time.Minute}
+			o := cctest.Options{
+				Scopes: []string{"read", "write", "list", "h0", "h1", "h2", "h3"}, Lifetime: 10 * time.Minute,
+			}
 			inStepUpBubble(t, o, func(t *testing.T, r *rig) { randomChallenges(t, r, rand.New(rand.NewPCG(seed, 0))) })
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/redact"
 )
 
@@ -160,6 +161,21 @@ func copyOf(list []string) []string {
 	c := make([]string, len(list))
 	copy(c, list)
 	return c
+}
+
+// key appends to dst the cache key of the token for t with a client's key. It reports whether a secret of t is in it.
+func (t *Target) key(dst, client []byte, hash cachekey.Secrets) (key []byte, secret bool) {
+	var buf [512]byte
+	h := cachekey.After(append(buf[:0], client...))
+	scopes := t.Scopes
+	if !slices.IsSorted(scopes) {
+		scopes = slices.Sorted(slices.Values(scopes))
+	}
+	h.List(scopes)
+	h.Add(t.Audience)
+	h.List(t.Resources)
+	h.Params(t.EndpointParams)
+	return h.Sum(dst, hash)
 }
 
 // form returns the parameters of a token request, without the authentication.

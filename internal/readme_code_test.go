@@ -27,15 +27,12 @@ func readmeQuickstart(ctx context.Context) error {
 		return err // every fault of the configuration at once
 	}
 	defer client.Close()
+	resp, err := client.HTTPClient().Get("https://api.example.com/things") // an *http.Client
 
-	api := client.HTTPClient() // an *http.Client, for everything that needs the token
-	resp, err := api.Get("https://api.example.com/things")
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-
-	return nil
+	return resp.Body.Close()
 }
 
 func readmeKeys(dpopKey crypto.Signer) (*ccclient.Client, error) {
@@ -44,7 +41,7 @@ func readmeKeys(dpopKey crypto.Signer) (*ccclient.Client, error) {
 		ClientID:     "my-service",
 		Auth:         ccclient.PrivateKeyJWTFrom(ccclient.KeyFile("/run/secrets/key.pem"), ccclient.AssertionOptions{}),
 		Resources:    []string{"https://api.example.com"},
-		DPoPKey:      dpopKey, // tokens are no use to whoever has not this key
+		DPoPKey:      dpopKey, // a stolen token is useless without this key
 		AllowedHosts: []string{"api.example.com"},
 	})
 }

@@ -7,11 +7,25 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestReadmeHasAtMost200Lines(t *testing.T) {
 	if n := strings.Count(read(t, "README.md"), "\n"); n > 200 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+func TestDocumentsHaveAtMost150Columns(t *testing.T) {
+	for _, name := range files(t) {
+		if dir := path.Dir(name); path.Ext(name) != ".md" || dir != "." && dir != "docs" {
+			continue
+		}
+		for i, line := range strings.Split(read(t, name), "\n") {
+			if n := utf8.RuneCountInString(line); n > 150 {
+				t.Errorf("%s:%d has %d columns", name, i+1, n)
+			}
+		}
 	}
 }
 

@@ -3,7 +3,7 @@
 //
 // A [Transport] asks its [Source] for every request, so the source should keep tokens, as ccclient's Client does; the
 // transport itself keeps the last token that it was given, with its header, and the one before, to keep both out of
-// errors. It knows nothing of expiry and of token endpoints.
+// errors. It knows nothing of expiry and of token endpoints. [docs/architecture.md] follows a request through it.
 //
 // # Guarantees
 //
@@ -31,4 +31,10 @@
 //
 // It retries nothing but a token that was rejected or lacks something: not network errors, not 429, not 5xx. It does
 // not time out: that is the context's business and [http.Client.Timeout]'s. It does not look into response bodies.
+//
+// # What is stable
+//
+// From v1.0.0 on the exported API changes as Go's own does. Texts of errors and printed values may change.
+//
+// [docs/architecture.md]: https://github.com/ccclient/go-ccclient/blob/main/docs/architecture.md
 package transport

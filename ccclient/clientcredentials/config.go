@@ -9,6 +9,7 @@ package clientcredentials
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -98,10 +99,17 @@ func (c *Config) TokenSource(ctx context.Context) oauth2.TokenSource {
 }
 
 // Format prints what c is for, and never the secret; of EndpointParams the names only.
-func (c Config) Format(s fmt.State, _ rune) {
-	fmt.Fprintf(s, "clientcredentials.Config{ClientID: %q, TokenURL: %q, Scopes: %q, EndpointParams: %q, AuthStyle: %d}",
-		c.ClientID, redact.WithoutQuery(c.TokenURL), c.Scopes, redact.Names(c.EndpointParams), int(c.AuthStyle))
+func (c Config) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
+
+// String returns what Format prints.
+func (c Config) String() string {
+	const format = "clientcredentials.Config{ClientID: %q, TokenURL: %q, Scopes: %q, EndpointParams: %q, AuthStyle: %d}"
+	return fmt.Sprintf(format, c.ClientID, redact.WithoutQuery(c.TokenURL), c.Scopes, redact.Names(c.EndpointParams),
+		int(c.AuthStyle))
 }
+
+// MarshalText returns what Format prints, to encoding/json and its like.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 type tokenSource struct {
 	ctx    context.Context // x/oauth2's Token has none of its own

@@ -7,6 +7,8 @@
 //	httpapi   go-resty, go-retryablehttp, oapi-codegen, prometheus/common, WebSockets, a proxy, how to test
 //	rpc       connect-go, OTLP over HTTP and gRPC
 //	cloud     google.golang.org/api, the Azure SDK, client-go
+//	session   NATS, Redis, PostgreSQL, and how long a token is good for
+//	kafka     franz-go and sarama; its tests have a build tag of their own
 package main
 
 import (

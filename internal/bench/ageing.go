@@ -28,10 +28,7 @@ func expiry() *workload {
 		entrants: []entrant{ours, xoauth2},
 		bounds:   outcome{longestCall: 0, callsHeldUp: 0, rejectedByAPI: 0, callsFailed: 0},
 		run: func(e entrant) outcome {
-			s := newStage(e, 3*time.Second, 200*time.Millisecond)
-			defer s.Close()
-			s.firstCaller()
-			calls := s.load(interval, 15*time.Second)
+			s, calls := acrossExpiries(e, 3*time.Second, 15*time.Second)
 			return outcome{
 				longestCall:   longest(calls),
 				callsHeldUp:   tally(calls, heldUp),
@@ -52,8 +49,20 @@ func expiry() *workload {
 	}
 }
 
-// serverTakes is how long the token endpoint takes when there are outages.
-const serverTakes = 20 * time.Millisecond
+// acrossExpiries returns the calls that are made until the stage is so old, with tokens of a life and a slow token
+// endpoint.
+func acrossExpiries(e entrant, life, until time.Duration) (*stage, []call) {
+	s := newStage(e, life, serverSlow)
+	defer s.Close()
+	s.firstCaller()
+	return s, s.load(interval, until)
+}
+
+// How long the token endpoint takes: when tokens run out, and when there are outages.
+const (
+	serverSlow  = 200 * time.Millisecond
+	serverTakes = 20 * time.Millisecond
+)
 
 // shortOutage ends half a second before the token does.
 func shortOutage() *workload {

@@ -5,6 +5,7 @@
 //	go run . -run micro            what needs no server: interleaved, medians
 //	go run . -run 'outage|expiry'  a regular expression selects workloads
 //	go run . -o RESULTS.md         writes the table as Markdown, too
+//	go run . -svg expiry.svg       draws what callers wait for when tokens run out, in two minutes
 //
 // It exits with 1 if a target is missed. Counts must be met exactly; targets
 // that depend on the clock may be exceeded by -tolerance on a noisy machine.
@@ -76,9 +77,13 @@ func bench(args []string, out, progress io.Writer) (bool, error) {
 	rounds := flags.Int("rounds", 10, "interleaved rounds of the short workloads")
 	benchtime := flags.String("benchtime", "200ms", "of one contestant in one round")
 	tolerance := flags.Float64("tolerance", 0, "by which `part` targets that depend on the clock may be exceeded")
+	picture := flags.String("svg", "", "draw what callers wait for when tokens run out to this `file`, and do nothing else")
 	file := flags.String("o", "", "write the table as Markdown to this `file`, too")
 	if err := flags.Parse(args); err != nil {
 		return false, err
+	}
+	if *picture != "" {
+		return true, drawExpiry(*picture, progress)
 	}
 	match, err := regexp.Compile(*selected)
 	if err != nil {
@@ -92,6 +97,7 @@ func bench(args []string, out, progress io.Writer) (bool, error) {
 		return false, errors.New("nothing to run")
 	}
 
+	loadBefore := load()
 	live := ballast()
 	defer runtime.KeepAlive(live)
 	var lines []line
@@ -108,6 +114,6 @@ func bench(args []string, out, progress io.Writer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	writeMarkdown(f, "go run . "+strings.Join(args, " "), lines)
+	writeMarkdown(f, "go run . "+strings.Join(args, " "), loadBefore, lines)
 	return !missed, f.Close()
 }

@@ -14,10 +14,10 @@ const (
 // times at most, and gives the outcome of the steadiest run. A machine that
 // stands still makes everybody wait, and says nothing of contestants. The
 // stall is told, so that nobody is in doubt.
-func steadily(run func() outcome, stalled func(time.Duration)) (best outcome) {
+func steadily[T any](run func() T, stalled func(time.Duration)) (best T) {
 	least := time.Duration(-1)
 	for range tries {
-		var o outcome
+		var o T
 		s := stall(func() { o = run() })
 		if least < 0 || s < least {
 			best, least = o, s

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -95,8 +96,10 @@ func writeText(w io.Writer, lines []line) {
 	tw.Flush()
 }
 
-func writeMarkdown(w io.Writer, command string, lines []line) {
+// writeMarkdown writes a table that was measured by a command on a machine that had a load before.
+func writeMarkdown(w io.Writer, command, loadBefore string, lines []line) {
 	fmt.Fprintf(w, "# Measured\n\nBy `%s` in `internal/bench`, %s.\n", strings.TrimSpace(command), machine())
+	fmt.Fprintf(w, "The load average was %s before it began. What is above 1 is other work, which makes times longer.\n", loadBefore)
 	fmt.Fprintf(w, "\nShort workloads (`micro`) are interleaved rounds; figures are medians, ratios those of medians. 48 MB are live on the heap.\n")
 	fmt.Fprintf(w, "Where tokens live no longer than its fixed margin of 10 s, x/oauth2 is given a margin of a tenth; as it comes, it would ask for a token at each call.\n\n")
 	row := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
@@ -127,6 +130,13 @@ func machine() string {
 		}
 	}
 	return strings.Join(facts, ", ")
+}
+
+// load is the average number of processes that wanted to run in the last minute, where Linux tells it.
+func load() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	first, _, _ := strings.Cut(string(text), " ")
+	return cmp.Or(first, "unknown")
 }
 
 // processor is the CPU's name where Linux tells it.

@@ -168,12 +168,13 @@ func TestMissedTargetIsTold(t *testing.T) {
 	lines := w.lines(map[string]outcome{"ours": {f: 3}, "floor": {f: 2}}, 0)
 	var b strings.Builder
 	writeText(&b, lines)
-	writeMarkdown(&b, "go run .", lines)
+	writeMarkdown(&b, "go run .", "0.5", lines)
 	for _, want := range []string{
 		"| name | figure | 3 ms | - | 2 ms |  | ≤ 1 ms | MISSED |",
 		"| name | figure | 3 ms | - | 2 ms | 1.50x floor | ≤ 2x floor | ok |",
 		"| name | figure | 3 ms | - | 2 ms |  |  |  |",
 		"- `name`: setting",
+		"The load average was 0.5 before it began.",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%s\nis not in\n%s", want, &b)

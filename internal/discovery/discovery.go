@@ -36,9 +36,9 @@ type Options struct {
 	// defaults.
 	Issuer string
 
-	// Client makes the requests; nil: http.DefaultClient. It is copied: redirects to another origin are not followed,
-	// and it gets no cookies.
-	Client *http.Client
+	// HTTPClient makes the requests; nil: http.DefaultClient. It is copied: redirects to another origin are not
+	// followed, and it gets no cookies.
+	HTTPClient *http.Client
 
 	// InsecureHTTP allows http:// beyond loopback.
 	InsecureHTTP bool
@@ -71,6 +71,7 @@ type flight struct {
 	done     chan struct{}
 	metadata *Metadata
 	err      error
+	failure  error // why there are no new metadata, also where the old ones stay in use
 }
 
 // New checks the options. It does no I/O.
@@ -80,8 +81,8 @@ func New(o Options) (*Discoverer, error) {
 		return nil, err
 	}
 	var client http.Client
-	if o.Client != nil {
-		client = *o.Client
+	if o.HTTPClient != nil {
+		client = *o.HTTPClient
 	}
 	client.Jar = nil
 	client.CheckRedirect = sameOrigin
@@ -136,6 +137,35 @@ func (d *Discoverer) Metadata(ctx context.Context) (*Metadata, error) {
 		return current, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("issuer %q: waiting for its metadata: %w", d.issuer, ctx.Err())
+	}
+}
+
+// Refetch returns the issuer's metadata as they are now, whatever is held. If that fails, what is held stays in use.
+func (d *Discoverer) Refetch(ctx context.Context) (*Metadata, error) {
+	for {
+		d.mu.Lock()
+		if d.life.Err() != nil {
+			d.mu.Unlock()
+			return nil, d.closed()
+		}
+		f, own := d.flight, false
+		if f == nil {
+			f, own = &flight{old: d.current, done: make(chan struct{})}, true
+			d.flight = f
+			go d.runFlight(context.WithoutCancel(ctx), f) // joined by Close
+		}
+		d.mu.Unlock()
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("issuer %q: waiting for its metadata: %w", d.issuer, ctx.Err())
+		}
+		if own && f.failure != nil {
+			return nil, f.failure
+		}
+		if own {
+			return f.metadata, nil
+		}
 	}
 }
 
@@ -194,6 +224,7 @@ func (d *Discoverer) runFlight(ctx context.Context, f *flight) {
 
 func (d *Discoverer) endFlight(f *flight, good time.Duration, err error, end func(error, bool)) {
 	kept := err != nil && f.old != nil
+	f.failure = err
 	end(err, kept && d.life.Err() == nil)
 	if kept {
 		f.metadata, good, err = f.old, pause, nil

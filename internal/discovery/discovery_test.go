@@ -95,7 +95,7 @@ func bubble(t *testing.T, answers func(*http.Request) (*http.Response, error),
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{answers: answers}
-		d, err := discovery.New(discovery.Options{Issuer: issuer, Client: &http.Client{Transport: s}})
+		d, err := discovery.New(discovery.Options{Issuer: issuer, HTTPClient: &http.Client{Transport: s}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,7 +313,7 @@ func TestGoodCopyIsKeptWhenARefetchFails(t *testing.T) {
 		s := &server{answers: good}
 		var told []error
 		d, err := discovery.New(discovery.Options{
-			Issuer: issuer, Client: &http.Client{Transport: s},
+			Issuer: issuer, HTTPClient: &http.Client{Transport: s},
 			Begin: func(ctx context.Context) (context.Context, func(error, bool)) {
 				return ctx, func(err error, kept bool) {
 					if kept {
@@ -462,7 +462,7 @@ func TestCloseWaitsFiveSecondsForClientThatIgnoresItsContext(t *testing.T) {
 func TestGivenClientIsNotModified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &http.Client{Transport: &server{answers: good}}
-		d, err := discovery.New(discovery.Options{Issuer: issuer, Client: client})
+		d, err := discovery.New(discovery.Options{Issuer: issuer, HTTPClient: client})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func (a *api) deny(token string) {
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+	if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") || token == "" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return

@@ -36,15 +36,19 @@ var (
 
 const clientDNSName = "pki.client.example"
 
-// issue makes a certificate that is valid for an hour, signed by parent or,
+// issue makes a certificate that is valid for an hour to come, signed by parent or,
 // where that is nil, by itself.
 func issue(name string, parent *tls.Certificate) *tls.Certificate {
+	return issueUntil(name, parent, time.Now().Add(time.Hour))
+}
+
+func issueUntil(name string, parent *tls.Certificate, end time.Time) *tls.Certificate {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
 		SerialNumber:          must(rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))),
 		Subject:               pkix.Name{CommonName: name},
-		NotBefore:             time.Now().Add(-time.Minute),
-		NotAfter:              time.Now().Add(time.Hour),
+		NotBefore:             end.Add(-2 * time.Hour),
+		NotAfter:              end,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,

@@ -62,9 +62,11 @@ func run(m *testing.M) int {
 	var missing []string
 	failed := false
 	for i, s := range starters {
+		if stops[i] != nil {
+			defer stops[i]()
+		}
 		switch {
 		case errs[i] == nil:
-			defer stops[i]()
 			started[i].name = s.name
 			*s.at = started[i]
 			servers = append(servers, started[i])

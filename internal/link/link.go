@@ -94,6 +94,7 @@ func (l *Link) Judge(err error, r Request) (o outlook.Outlook, hint string) {
 	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	_, otherHost := errors.AsType[x509.HostnameError](err)
+	unknownHost, _ := errors.AsType[*net.DNSError](err)
 	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
 	refusal := connections.ProxyRefusalIn(err)
 	alert := alertIn(err)
@@ -104,7 +105,10 @@ func (l *Link) Judge(err error, r Request) (o outlook.Outlook, hint string) {
 		return outlook.Settled, l.unknownCA()
 	case isInvalid && invalid.Reason == x509.Expired:
 		return outlook.Settled, "the server's certificate has to be renewed, or this machine's clock is wrong"
-	case unverified, isInvalid, otherHost:
+	case otherHost:
+		return outlook.Settled, "check the host in " + cmp.Or(r.Setting, "the URL") +
+			", or have the server show a certificate for it"
+	case unverified, isInvalid:
 		return outlook.Settled, ""
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return outlook.Settled, "the port does not speak TLS: check the scheme of " + cmp.Or(r.Setting, "the URL")
@@ -112,10 +116,15 @@ func (l *Link) Judge(err error, r Request) (o outlook.Outlook, hint string) {
 		return outlook.Settled, "the port speaks TLS: use https" + inSetting(r.Setting)
 	case alert != 0:
 		return l.Alerted(alert)
-	case r.Asked && l.expired() != "" && !timedOut(err): // in whatever words net/http says that it was cut off
+	case r.Asked && l.expired() != "" && !TimedOut(err): // in whatever words net/http says that it was cut off
 		return outlook.Settled, l.expired()
 	case r.Asked && brokenOff(err):
 		return 0, "the server asked for a client certificate and cut the connection: it may not accept the one in " + l.tls
+	case unknownHost != nil && unknownHost.IsNotFound:
+		return 0, "check the host in " + cmp.Or(r.Setting, "the URL") + ", or the DNS of this machine"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return 0, "nothing listens there: check host and port in " + cmp.Or(r.Setting, "the URL") +
+			", and that the server runs"
 	case r.Plain && brokenOff(err):
 		return 0, "the server cut the connection: if its port speaks TLS, use https" + inSetting(r.Setting)
 	}
@@ -138,8 +147,8 @@ func (l *Link) unknownCA() string {
 	return "if its CA is a private one, add it to RootCAs in " + l.tls
 }
 
-// timedOut reports whether it was time that ended a request, not the server.
-func timedOut(err error) bool {
+// TimedOut reports whether it was time that ended a request, not the server.
+func TimedOut(err error) bool {
 	t, ok := errors.AsType[net.Error](err)
 	return ok && t.Timeout() || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
@@ -202,6 +211,10 @@ func (l *Link) Alerted(alert int) (o outlook.Outlook, hint string) {
 		return 0, ""
 	}
 	switch {
+	case alert == alertCertificateRevoked:
+		return outlook.Settled, certificate + " has been revoked: replace it"
+	case s == nil && alert == alertCertificateExpired:
+		return outlook.Settled, "the server takes " + certificate + " for expired: replace it, or compare the clocks"
 	case s == nil:
 		return outlook.Settled, "the server may want a client certificate, which goes into " + l.tls
 	case l.expired() != "":
@@ -209,8 +222,6 @@ func (l *Link) Alerted(alert int) (o outlook.Outlook, hint string) {
 	case alert == alertCertificateExpired:
 		return outlook.Settled, fmt.Sprintf("the server takes %s for expired, which is valid until %s: compare the clocks",
 			certificate, inUTC(s.NotAfter))
-	case alert == alertCertificateRevoked:
-		return outlook.Settled, certificate + " has been revoked: replace it"
 	case alert == alertUnknownCA:
 		return outlook.Settled, "the server has to trust the CA of " + certificate + l.wantsChain()
 	}

@@ -73,6 +73,17 @@ func (m *Memo[V]) Len() int {
 	return m.count
 }
 
+// All returns the values that are remembered, in no order.
+func (m *Memo[V]) All() (values []*V) {
+	t := m.table.Load()
+	for i := range t.slots {
+		if v := t.slots[i].value.Load(); v != nil {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
 // A table is a hash table with linear probing, three quarters full at most. A slot is written once.
 type table[V any] struct {
 	mask  uint64 // the number of slots, a power of two, less one

@@ -77,13 +77,19 @@ func SecretValues(m map[string][]string) (all []string) {
 	return all
 }
 
+// What names of parameters and fields that hold secrets have in them, and what they end with.
+var (
+	secretParts = []string{"secret", "passw", "passphrase", "pwd", "token", "assertion", "key", "code", "credential",
+		"signature", "cookie", "jwt", "saml"}
+	secretEnds = []string{"authorization", "pin", "pass", "sig", "otp", "session", "session_id", "ticket"}
+)
+
 // SecretName reports whether a parameter of this name is likely to hold a secret.
 func SecretName(name string) bool {
 	name = strings.ToLower(name)
-	for _, part := range []string{"secret", "password", "token", "assertion", "key", "code"} {
-		if strings.Contains(name, part) && !strings.HasSuffix(name, "_type") && !strings.HasSuffix(name, "_format") {
-			return true
-		}
+	if strings.HasSuffix(name, "_type") || strings.HasSuffix(name, "_format") {
+		return false
 	}
-	return false
+	return slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(name, part) }) ||
+		slices.ContainsFunc(secretEnds, func(end string) bool { return strings.HasSuffix(name, end) })
 }

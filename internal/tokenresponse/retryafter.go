@@ -2,6 +2,8 @@ package tokenresponse
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ccclient/go-ccclient/internal/seconds"
@@ -24,4 +26,23 @@ func (r Response) RetryAfter() time.Duration {
 		}
 	}
 	return min(max(d, 0), maxRetryAfter)
+}
+
+// Bare returns a response that tells a status and how long the server wants no request, in whole seconds, and nothing
+// else.
+func Bare(status int, retryAfter time.Duration) *http.Response {
+	header := make(http.Header)
+	if retryAfter > 0 {
+		whole := (retryAfter + time.Second - 1) / time.Second
+		header.Set("Retry-After", strconv.FormatInt(int64(whole), 10))
+	}
+	return &http.Response{
+		Status:     strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status)),
+		StatusCode: status,
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+		Header:     header,
+		Body:       http.NoBody,
+	}
 }

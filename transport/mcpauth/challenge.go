@@ -26,7 +26,7 @@ const maxLine = 16 << 10
 // meet.
 func challengeOf(req *http.Request, resp *http.Response) (challenge, error) {
 	c := challenge{server: req.URL.String()}
-	if scheme, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+	if scheme, token, _ := strings.Cut(req.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		c.sent = token
 	}
 	if last := resp.Request; last != nil && !sameOrigin(last, req) {

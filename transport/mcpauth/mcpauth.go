@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"golang.org/x/oauth2"
@@ -44,30 +45,55 @@ type handler struct {
 	client   func(ctx context.Context, issuer string) (*ccclient.Client, error)
 	metadata *protectedresource.Reader
 	current  atomic.Pointer[grant] // nil until the first challenge has been met
+	slow     atomic.Bool           // a wait for a token ended without one
 }
 
-// TokenSource returns what has the token for a request, nil before the first challenge. It waits for the token on ctx;
-// what it returns keeps no context.
+// patience is how long TokenSource waits for a token.
+const patience = time.Second
+
+// TokenSource returns what has the token for a request; it keeps no context. Without a token it returns nil: the server
+// answers 401, and Authorize waits on the call's own context. The SDK, while it asks, holds up all other calls of the
+// session, so the wait here is short, and there is none until a token has come.
 func (h *handler) TokenSource(ctx context.Context) (oauth2.TokenSource, error) {
 	g := h.current.Load()
 	if g == nil {
 		return nil, nil
 	}
-	if _, err := g.tokens.Token(ctx); err != nil {
-		return nil, err
+	wait := patience
+	if h.slow.Load() {
+		wait = 0
 	}
-	return g.tokens.TokenSource(), nil
+	brief, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	_, err := g.tokens.Token(brief)
+	if err == nil {
+		h.slow.Store(false)
+		return g.tokens.TokenSource(), nil
+	}
+	if _, failed := errors.AsType[*ccclient.Error](err); !failed && brief.Err() != nil && ctx.Err() == nil {
+		h.slow.Store(true)
+		return nil, nil
+	}
+	return nil, err
 }
 
 // Authorize gets what the challenge in resp, the answer to req, asks for. If there is no other token to be had than
-// the one that was sent, that is an error: sending it again would end the session.
+// the one that was sent, that is an error: the SDK would send it again, and end the session when that fails.
 func (h *handler) Authorize(ctx context.Context, req *http.Request, resp *http.Response) error {
 	defer drain(resp)
 	err := h.authorize(ctx, req, resp)
-	if err != nil && !strings.HasPrefix(err.Error(), prefix) {
-		err = fmt.Errorf("%sMCP server %q: %w", prefix, req.URL.Host, err)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		// An error would end the session, so that no user is asked twice. Without one only the call fails: the SDK
+		// repeats the request on ctx.
+		h.slow.Store(true)
+		return nil
+	case strings.HasPrefix(err.Error(), prefix):
+		return err
 	}
-	return err
+	return fmt.Errorf("%sMCP server %q: %w", prefix, req.URL.Host, err)
 }
 
 const prefix = "ccclient: "

@@ -43,7 +43,8 @@ func rows(p plan) []row {
 	// Tokens that were got at any time of the restart are due at any time of
 	// an equally long one, of which the outage has its part.
 	due := n * d.Minutes() / r.Minutes()
-	failing := expectation{"N D/R, for D/2, each second", due * d.Seconds() / 2 / callEvery.Seconds()}
+	// Each of these fails each second, for half of the outage on the average.
+	failing := expectation{"N D²/2R", due * d.Seconds() / 2 / callEvery.Seconds()}
 	// The restart begins between the first refresh and the second: those that
 	// are not replaced when the second is due refresh as well.
 	second := time.Duration(2 * 0.775 * float64(p.life))
@@ -59,8 +60,8 @@ func rows(p plan) []row {
 		{"rolling restart: token requests", sum(requests, p.restart), [...]expectation{one, {"N + those still to be replaced", n + unreplaced}, all}},
 		{"rolling restart: most in a second", peak(requests, p.restart), [...]expectation{one, none, {"N/R a second, peak", crest(n, r)}}},
 		{"server down: token requests", sum(requests, p.serverDown), [...]expectation{
-			{"one at a time: D/A at most", d.Seconds() / p.answer.Seconds()},
-			{"N D/R, for D/2, each with backoff", due * attempts(d)},
+			{"D/A at most", d.Seconds() / p.answer.Seconds()},
+			{"N D/R, with backoff", due * attempts(d)},
 			failing,
 		}},
 		{"server down: most in a second", peak(requests, p.serverDown), [...]expectation{

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ccclient/go-ccclient/cache"
 	"github.com/ccclient/go-ccclient/ccclient"
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
@@ -53,18 +54,19 @@ func New(t *testing.T) *Rig {
 	t.Cleanup(network.CloseIdleConnections)
 	r.Plain = &http.Client{Transport: network}
 	r.Serve(t, ASHost, r.AS.Handler())
-	r.Client = NewClient(t, "https://"+ASHost+"/token", r.Plain)
+	r.Client = r.NewClient(t, cache.Options{})
 	return r
 }
 
-// NewClient returns a client of a cctest.Server that asks at tokenURL through h.
-func NewClient(t *testing.T, tokenURL string, h *http.Client) *ccclient.Client {
+// NewClient returns another client, whose tokens are its own.
+func (r *Rig) NewClient(t *testing.T, o cache.Options) *ccclient.Client {
 	t.Helper()
 	client, err := ccclient.New(ccclient.Config{
-		TokenURL:   tokenURL,
+		Cache:      o,
+		TokenURL:   "https://" + ASHost + "/token",
 		ClientID:   cctest.DefaultClientID,
 		Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
-		HTTPClient: h,
+		HTTPClient: r.Plain,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func node(t *testing.T) string {
 		_, err = os.Stat(suite)
 	}
 	if err != nil {
-		t.Skip("the suite is not installed: run npm ci in transport/mcpauth/internal/conformance")
+		t.Skip("the suite is not installed: run transport/mcpauth/internal/conformance/setup.sh")
 	}
 	return path
 }

@@ -34,10 +34,10 @@ type kept struct {
 // NewReader returns a Reader that makes its requests with client; nil: http.DefaultClient. It is copied: redirects are
 // not followed, and it gets no cookies.
 func NewReader(client *http.Client) *Reader {
-	r := new(Reader)
-	if client != nil {
-		r.client = *client
+	if client == nil {
+		client = http.DefaultClient
 	}
+	r := &Reader{client: *client}
 	r.client.Jar = nil
 	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return r

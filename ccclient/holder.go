@@ -10,18 +10,20 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
+	"github.com/ccclient/go-ccclient/internal/cachekey"
 	"github.com/ccclient/go-ccclient/internal/clientcert"
 	"github.com/ccclient/go-ccclient/internal/outlook"
 )
 
-// tokens keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
-type tokens interface {
+// A holder keeps one token: a *cache.Entry, or a *rotating where the client certificate may rotate.
+type holder interface {
 	Token(context.Context) (*oauth2.Token, error)
 	Refresh(context.Context) (*oauth2.Token, error)
 	Invalidate(rejected *oauth2.Token)
 	Evict()              // drops the token; use brings it back
 	Evicted() bool       // the token was dropped, or had to make room
 	Held() *oauth2.Token // the one that is held, alive or not; nil if there is none
+	Status() cache.Status
 }
 
 // notMade stands in for the tokens of a Client that is nil or a zero value.
@@ -33,9 +35,17 @@ func (notMade) Invalidate(*oauth2.Token)                       {}
 func (notMade) Evict()                                         {}
 func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
+func (notMade) Status() cache.Status                           { return cache.Status{State: cache.StateNone} }
 
-func errNotMade() error {
-	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
+// made reports whether New or For made c.
+func (c *Client) made() bool { return c != nil && c.registered != nil }
+
+// kept returns where c's token is kept.
+func (c *Client) kept() holder {
+	if !c.made() {
+		return notMade{}
+	}
+	return c.holder
 }
 
 // rotating keeps the token of a client whose certificate may rotate. Tokens may be bound to the certificate (RFC 8705,
@@ -58,8 +68,17 @@ type certified struct {
 
 // errRotated ends a fetch that began with another certificate than is shown now. What it may have brought could be
 // bound to either.
-var errRotated = errors.New("the client certificate changes again and again: " +
-	"GetClientCertificate in Config.TLS should return the same one until it is replaced")
+var errRotated error = rotatedError{}
+
+type rotatedError struct{}
+
+func (rotatedError) Error() string {
+	return "the client certificate changes again and again: " +
+		"GetClientCertificate in TLS should return the same one until it is replaced"
+}
+
+// CoolDown says that it is about this certificate's token alone, and says nothing of the server.
+func (rotatedError) CoolDown() cache.CoolDown { return cache.CoolDown{Local: true} }
 
 func (k *rotating) Token(ctx context.Context) (*oauth2.Token, error) {
 	return k.withCurrent(ctx, (*cache.Entry).Token)
@@ -114,6 +133,14 @@ func (k *rotating) Evicted() bool {
 	return now == nil || now.Entry.Evicted()
 }
 
+// Status returns what the token is doing that is got with the certificate that was used last.
+func (k *rotating) Status() cache.Status {
+	if now := k.current.Load(); now != nil {
+		return now.Entry.Status()
+	}
+	return notMade{}.Status()
+}
+
 // entryFor returns the entry for tokens got with the certificate of this thumbprint, and makes it the current one.
 func (k *rotating) entryFor(thumbprint string) *cache.Entry {
 	if now := k.current.Load(); now != nil && now.thumbprint == thumbprint {
@@ -158,4 +185,13 @@ func outdatedBy(err error, replaced func(context.Context) bool) error {
 		e.outdated = func(ctx context.Context) bool { return replaced(ctx) || before != nil && before(ctx) }
 	}
 	return err
+}
+
+// certifiedKey is the cache key of tokens that may be bound to a certificate; key is that of their target.
+func certifiedKey(key, thumbprint string) string {
+	var h cachekey.Hash
+	h.Add(key)
+	h.Add(thumbprint)
+	sum, _ := h.Sum(nil, cachekey.Secrets{})
+	return string(sum)
 }
