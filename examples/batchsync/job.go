@@ -44,7 +44,7 @@ type record struct {
 // pages returns how many pages the source has.
 func (j *job) pages(ctx context.Context) (n int, err error) {
 	var answer struct{ Pages int }
-	err = j.call(ctx, http.MethodGet, j.source+"/records", nil, &answer)
+	err = j.get(ctx, j.source+"/records", &answer)
 	return answer.Pages, err
 }
 
@@ -68,13 +68,13 @@ func (j *job) copy(ctx context.Context, pages int) error {
 // nobody knows how far it got, so the target is asked.
 func (j *job) copyPage(ctx context.Context, page int) error {
 	var records []record
-	if err := j.call(ctx, http.MethodGet, fmt.Sprintf("%s/records?page=%d", j.source, page), nil, &records); err != nil {
+	if err := j.get(ctx, fmt.Sprintf("%s/records?page=%d", j.source, page), &records); err != nil {
 		return err
 	}
 	has := map[int]bool{}
 	if j.marks.begun(page) {
 		var ids []int
-		if err := j.call(ctx, http.MethodGet, fmt.Sprintf("%s/records?page=%d", j.target, page), nil, &ids); err != nil {
+		if err := j.get(ctx, fmt.Sprintf("%s/records?page=%d", j.target, page), &ids); err != nil {
 			return err
 		}
 		for _, id := range ids {
@@ -98,8 +98,12 @@ func (j *job) copyPage(ctx context.Context, page int) error {
 	return j.marks.end(page, len(records))
 }
 
-// call makes one call of an API. It sits out an authorization server that is down: without a token nothing was sent, and
-// what was rejected for its token, when there was no other, was not done.
+func (j *job) get(ctx context.Context, url string, answer any) error {
+	return j.call(ctx, http.MethodGet, url, nil, answer)
+}
+
+// call makes one call of an API. It sits out an authorization server that is down: without a token nothing was sent,
+// and what was rejected for its token, when there was no other, was not done.
 func (j *job) call(ctx context.Context, method, url string, body, answer any) error {
 	for rejected := false; ; {
 		err := j.callOnce(ctx, method, url, body, answer)

@@ -85,7 +85,8 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	if received != o.records || twice > 0 {
 		return fmt.Errorf("%d of %d records arrived, %d more than once", received, o.records, twice)
 	}
-	_, err := fmt.Fprintf(out, "calls=%d token_requests=%d failed=%d\n", s.calls.Load(), s.tokenRequests(), s.failed.Load())
+	_, err := fmt.Fprintf(out, "calls=%d token_requests=%d failed=%d\n",
+		s.calls.Load(), s.tokenRequests(), s.failed.Load())
 	return err
 }
 
