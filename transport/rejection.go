@@ -28,8 +28,8 @@ type watch struct {
 
 // answered says that resp has come.
 func (w *watch) answered(resp *http.Response) {
-	if w.t.OnRejection == nil {
-		return
+	if w.t.OnRejection == nil || resp.StatusCode < 400 && w.t.Rejected == nil && w.pending.StatusCode == 0 {
+		return // as nearly all are
 	}
 	latest := w.t.rejection(w.req, resp)
 	w.pending.Healed = latest.StatusCode == 0
