@@ -192,6 +192,7 @@ func TestHintsDoNotHangOnOneServersWords(t *testing.T) {
 			`{"error":"unauthorized","error_description":"Full authentication is required to access this resource"}`,
 			"or check TokenURL", "", true},
 		"401 that wants a token": {basic, nil, 401, json, `{"error":"invalid_token"}`, "or check TokenURL", "", true},
+		"401 of Authlib's API":   {basic, nil, 401, json, `{"error":"unsupported_token_type"}`, "or check TokenURL", "", true},
 		"403 of a gateway": {basic, nil, 403, json, `{"message":"Missing Authentication Token"}`,
 			"or check TokenURL", "", true},
 		"401 about the client": {basic, nil, 401, json, `{"error":"unauthorized","error_description":"Bad credentials"}`,
