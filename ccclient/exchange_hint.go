@@ -165,7 +165,8 @@ func aboutClient(e *Error) bool {
 		return true
 	}
 	return !containsAny(said, "not found", "not_found", "notfound", "no route", "route", "path", "url", "uri", "page",
-		"endpoint", "realm", "tenant", "resource", "cannot post", "token", "404")
+		"endpoint", "realm", "tenant", "resource", "cannot post", "404",
+		"invalid_token", "invalid token", "no token", "authentication token")
 }
 
 // aboutCredentials reports whether a code that RFC 6749 has for something else, or none of its codes, is about who the
