@@ -539,3 +539,34 @@ func TestContextOfAHookReachesTheTokenRequestButCannotEndIt(t *testing.T) {
 		}
 	})
 }
+
+func TestTraceHearsOfAnotherProcessFailureAsOfItsOwn(t *testing.T) {
+	store := cache.Memory()
+	configure := func(cfg *ccclient.Config) {
+		var err error
+		if cfg.Cache.Store, err = cache.Seal(store, make([]byte, 32)); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Retry.MaxAttempts = 1
+	}
+	traced(t, cctest.Options{}, configure, func(t *testing.T, r *rig, _ *tracer) {
+		r.as.SetDown(503)
+		r.Token(t.Context())
+		synctest.Wait()
+		got := new(tracer)
+		cfg := ccclient.Config{
+			TokenURL: asTokenURL, ClientID: cctest.DefaultClientID, Trace: got.trace(),
+			Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+			HTTPClient: &http.Client{Transport: r.as.RoundTripper()},
+		}
+		configure(&cfg)
+		other, err := ccclient.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		other.Token(t.Context())
+		got.want(t, "cool", "cool-down ended=false 1 shared=true 503 temporarily_unavailable")
+		r.wantRequests(1)
+	})
+}
