@@ -64,10 +64,11 @@ func newFailure(err error) failure {
 // A backoff is the last of a row of fetches that failed; a success ends it. All but probedAt is fixed.
 type backoff struct {
 	failure
-	row  int     // how many failed, one after the other
-	at   instant // when the last one did
-	from instant // when the first one did
-	draw float64 // for jitter, in [0, 1)
+	row   int     // how many failed, one after the other
+	asked instant // when the last one began
+	at    instant // when it failed
+	from  instant // when the first one did
+	draw  float64 // for jitter, in [0, 1)
 
 	origin   int64        // names it within a fleet: when it happened, by the clock of its host (ms)
 	probedAt atomic.Int64 // when somebody last saw whether it may end before its time (instant.mono)
@@ -75,7 +76,7 @@ type backoff struct {
 
 // after returns the cool-down for a failure that follows last in a row; last may be nil.
 func (last *backoff) after(why failure, now instant, draw float64) *backoff {
-	f := &backoff{failure: why, row: 1, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
+	f := &backoff{failure: why, row: 1, asked: now, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
 	if last != nil {
 		f.row, f.from = last.row+1, last.from
 	}
@@ -84,12 +85,20 @@ func (last *backoff) after(why failure, now instant, draw float64) *backoff {
 }
 
 // until returns when f ends for an entry that holds s. The pause follows the need: it is short without a living token,
-// and with one it does not reach into the time when that is to be replaced first, or is gone; but a second it takes.
+// and with one it does not reach into the time when that is to be replaced first, nor beyond its expiry. But a second it
+// takes.
 func (f *backoff) until(s *snapshot, now instant) instant {
 	alive := s.phase(now) != gone
 	end := f.at.add(pauseAfter(f.said, f.row, alive, f.draw))
-	if !alive || f.said.RetryAfter > 0 {
+	if f.said.RetryAfter > 0 || s == nil || !f.at.before(s.expiry) {
 		return end
+	}
+	last := s.expiry.later(f.asked.add(minPause))
+	switch {
+	case !alive && f.said.Permanent:
+		return end
+	case !alive:
+		return end.sooner(last)
 	}
 	needed := s.expiry
 	if margin := s.expiry.add(-s.margin); f.at.before(margin) {
@@ -97,7 +106,7 @@ func (f *backoff) until(s *snapshot, now instant) instant {
 	}
 	end = end.sooner(needed.later(f.at.add(minPause)))
 	if s.expiry.add(-minPause).before(end) {
-		return s.expiry // Then there has to be a try, and it is not to come right after another.
+		return last // Then there has to be a try, and it is not to come right after another.
 	}
 	return end
 }

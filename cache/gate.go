@@ -92,6 +92,7 @@ func (g *gate) fail(why failure, sent, now instant) *backoff {
 	defer g.mu.Unlock()
 	last := g.failed.Load()
 	f := last.after(why, now, rand.Float64())
+	f.asked = sent
 	if last != nil && sent.before(last.at) {
 		f.row = last.row
 		if f.until(nil, now).before(last.until(nil, now)) {

@@ -94,6 +94,7 @@ func (e *Entry) fail(why failure, sent, now instant, probing bool) *backoff {
 		g.answer(now) // to say what is wrong with this key
 	}
 	e.failed = e.failed.after(why, now, rand.Float64())
+	e.failed.asked = sent
 	return e.failed
 }
 
