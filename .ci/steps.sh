@@ -71,10 +71,10 @@ machine() {
 install() {
 	local missing=()
 	command -v redis-server >/dev/null || missing+=(redis-server)
-	command -v promtool >/dev/null || missing+=(prometheus)
 	command -v curl >/dev/null || missing+=(curl)
 	command -v python3 >/dev/null || missing+=(python3)
 	command -v kubectl >/dev/null || missing+=(kubernetes-client)
+	command -v promtool >/dev/null || missing+=(prometheus)
 	command -v "$(go env CC)" >/dev/null || missing+=(gcc libc6-dev) # for the race detector
 	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
 	if ((${#missing[@]})); then

@@ -40,7 +40,6 @@ type Client struct {
 	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
 	params     func() url.Values    // EndpointParams of target; nil: none
 	news       newsOf               // of the requests for the token
-	local      bool                 // the token goes into no Store: its key would give away a secret
 	stepUp     *stepUp              // what its transports spend; nil: its token
 }
 
@@ -243,16 +242,13 @@ func (c *Client) LogValue() slog.Value {
 	)
 }
 
-// fetch is the cache's Fetch: it asks the server for a new token.
+// fetch asks the server for a new token.
 func (c *Client) fetch(ctx context.Context) (*oauth2.Token, error) {
 	r := c.registered()
 	target := c.goal()
 	if err := target.validate(r.auth).Err("invalid Target"); err != nil {
 		// For has no other way to tell.
 		return nil, r.failed(&Error{Err: err, outlook: outlook.Settled, ofTarget: true})
-	}
-	if c.local && r.stored && r.warnedOfLocal.CompareAndSwap(false, true) {
-		r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
 	}
 	ctx = withNews(withHeld(withLabel(ctx, target.Label), c.holder.Held), &c.news)
 	form := target.form()
@@ -295,4 +291,11 @@ func (c *Client) goal() Target {
 func (r *registration) failed(e *Error) *Error {
 	e.client, e.host = r.clientID, r.host
 	return e
+}
+
+// sealHint is what to do where a Store's keys would have to hold a secret.
+const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
+
+func errNotMade() error {
+	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
 }

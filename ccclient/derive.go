@@ -1,9 +1,12 @@
 package ccclient
 
 import (
+	"context"
 	"maps"
 	"net/url"
 	"slices"
+
+	"golang.org/x/oauth2"
 
 	"github.com/ccclient/go-ccclient/cache"
 )
@@ -51,8 +54,8 @@ func (r *registration) client(t Target) *Client {
 		t.EndpointParams = nil
 	}
 	if r.certificate.Rotates() {
-		c := &Client{registered: r.self, params: params, target: t, local: local}
-		c.holder = &rotating{registered: r.self, key: key, label: t.Label, local: local, fetch: c.fetch}
+		c := &Client{registered: r.self, params: params, target: t}
+		c.holder = &rotating{registered: r.self, key: key, label: t.Label, local: local, fetch: c.fetchFor(local)}
 		return c.steppingUp()
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
@@ -60,9 +63,9 @@ func (r *registration) client(t Target) *Client {
 	c := &struct {
 		Client
 		entry cache.Entry
-	}{Client: Client{registered: r.self, params: params, target: t, local: local}}
+	}{Client: Client{registered: r.self, params: params, target: t}}
 	c.holder = &c.entry // before others may fetch by it
-	if there := r.adopt(&c.entry, key, t.Label, local, c.fetch); there != &c.entry {
+	if there := r.adopt(&c.entry, key, t.Label, local, c.fetchFor(local)); there != &c.entry {
 		c.holder = there
 	}
 	return c.Client.steppingUp()
@@ -74,4 +77,18 @@ func (r *registration) adopt(entry *cache.Entry, key, label string, local bool, 
 		return r.cache.AdoptLocal(entry, key, label, fetch)
 	}
 	return r.cache.Adopt(entry, key, label, fetch)
+}
+
+// fetchFor returns the cache's Fetch; local says that the token goes into no Store, since its key would give away a
+// secret.
+func (c *Client) fetchFor(local bool) cache.Fetch {
+	if !local || !c.registered().stored {
+		return c.fetch
+	}
+	return func(ctx context.Context) (*oauth2.Token, error) {
+		if r := c.registered(); r.warnedOfLocal.CompareAndSwap(false, true) {
+			r.observer.storeUnused("EndpointParams have a parameter that by its name holds a secret: " + sealHint)
+		}
+		return c.fetch(ctx)
+	}
 }

@@ -21,10 +21,10 @@ import (
 // perPage is how many tokens a page has.
 const perPage = 100
 
-// Handler returns a handler that answers with the tokens of clients, those of [ccclient.Client.For]'s included: the ones
-// that want somebody's attention first, 100 a page (?page=2). It answers with HTML, or with JSON where the request's
-// Accept asks for application/json and not for text/html: an object with the members time, total, page, pages, states
-// (how many tokens are in each) and tokens, a list of [ccclient.TokenStatus] each with the state that the page shows.
+// Handler returns a handler that answers with the tokens of clients, and of those that their For made: first the ones
+// that want somebody's attention, 100 a page (?page=2). It answers with HTML, or with JSON where the request's Accept
+// asks for application/json rather than for text/html: an object with the members time, total, page, pages, states (how
+// many tokens are in each) and tokens, a list of [ccclient.TokenStatus], each with the state that the page shows.
 //
 // The page needs no script and nothing from elsewhere. The handler makes no token request, and takes GET and HEAD.
 func Handler(clients ...*ccclient.Client) http.Handler {
@@ -74,7 +74,7 @@ func wantsJSON(accept string) bool {
 	return json > 0 && json > html
 }
 
-// quality returns the weight that an Accept field gives to a media type by its name (RFC 9110, section 12.5.1); 0: none.
+// quality returns the weight that an Accept field gives to a media type by its name (RFC 9110, section 12.5.1).
 func quality(accept, name string) float64 {
 	for entry := range strings.SplitSeq(accept, ",") {
 		kind, params, err := mime.ParseMediaType(entry)

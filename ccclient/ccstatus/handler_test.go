@@ -192,8 +192,9 @@ func TestManyTokensArePaged(t *testing.T) {
 	h := Handler(client)
 	contains(t, get(t, h, "/", "").Body.String(), "10001 without a token", "page 1 of 101", `href="?page=2"`)
 	contains(t, get(t, h, "/?page=101", "").Body.String(), "page 101 of 101", `href="?page=100"`, "tenant-09999")
-	for path, page := range map[string]string{"/?page=0": "page 1 of", "/?page=-7": "page 1 of", "/?page=x": "page 1 of",
-		"/?page=999999": "page 101 of"} {
+	for path, page := range map[string]string{
+		"/?page=0": "page 1 of", "/?page=-7": "page 1 of", "/?page=x": "page 1 of", "/?page=999999": "page 101 of",
+	} {
 		contains(t, get(t, h, path, "").Body.String(), page)
 	}
 }
@@ -275,7 +276,8 @@ func BenchmarkHandler10000(b *testing.B) {
 
 func TestSpansAreAsPeopleReadThem(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		-time.Second: "now", 0: "now", time.Millisecond: "under 1s", 1500 * time.Millisecond: "1s", 41 * time.Second: "41s",
+		-time.Second: "now", 0: "now", time.Millisecond: "under 1s", 1500 * time.Millisecond: "1s",
+		41 * time.Second: "41s",
 		10 * time.Minute: "10m", 90 * time.Second: "1m30s", time.Hour: "1h0m",
 		25*time.Hour + 7*time.Minute + 9*time.Second: "25h7m",
 	} {

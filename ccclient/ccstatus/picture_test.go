@@ -31,7 +31,8 @@ func every(now time.Time) []ccclient.TokenStatus {
 	expiring := token("stock", cache.StateExpiring, 59*time.Minute+54*time.Second, time.Hour)
 	cooling := token("shipping", cache.StateStale, 50*time.Minute, time.Hour)
 	cooling.LastError, cooling.Temporary = "token request of client \"orders\" to as.example.com answered with 503", true
-	cooling.CoolDown, cooling.Since, cooling.FailedAt = now.Add(41*time.Second), now.Add(-4*time.Minute), now.Add(-19*time.Second)
+	cooling.Since, cooling.FailedAt = now.Add(-4*time.Minute), now.Add(-19*time.Second)
+	cooling.CoolDown = now.Add(41 * time.Second)
 	cooling.InARow, cooling.Shared, cooling.Counts.Failures = 7, true, 7
 	without := token("archive", cache.StateNone, 0, 0)
 	without.Obtained, without.Expiry, without.Refresh = time.Time{}, time.Time{}, time.Time{}
