@@ -92,6 +92,7 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 		}
 		var out guardedBuffer // what observes is told beside the caller
 		print := func(v any) {
+			synctest.Wait() // for what is still being logged
 			fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
 			slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
 		}
