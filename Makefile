@@ -1,5 +1,5 @@
 # Everything runs without make, too: see CONTRIBUTING.md.
-.PHONY: test race lint fuzz model bench rehearse ci
+.PHONY: test race lint fuzz model kafka bench rehearse ci
 
 FUZZTIME ?= 20s
 TOOL = go tool -modfile=internal/tools/go.mod
@@ -24,6 +24,9 @@ MODELTIME ?= 10m
 
 model: ## fleets in which everything goes wrong, for MODELTIME; a seed that fails is printed and can be played again
 	go test ./cache -run TestModel -model.for=$(MODELTIME) -timeout 0
+
+kafka: ## the recipes for Kafka, with a broker that Maven fetches and Java 17 runs
+	go -C examples/recipes test -count=1 -tags kafka ./kafka
 
 bench: ## the targets, against x/oauth2
 	go -C internal/bench run .

@@ -66,7 +66,7 @@ func New(o Options) *Cache {
 		epoch:   time.Now(),
 		slack:   uint64(o.MaxKeys / 8),
 		coarse:  o.MaxKeys >= coarseFrom,
-		noting:  o.KeepFresh,
+		noting:  o.KeepFresh || o.CountServed,
 		entries: make(map[string]*Entry),
 		idle:    make(chan struct{}),
 	}

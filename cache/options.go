@@ -45,6 +45,9 @@ type Options struct {
 
 	// Trace hears of what happens, for metrics. Nil: nobody does.
 	Trace *Trace
+
+	// CountServed counts the tokens that are served from memory: see Counts. That takes a few nanoseconds each.
+	CountServed bool
 }
 
 func (o Options) withDefaults() Options {

@@ -41,7 +41,7 @@ type Counts struct {
 	Fetches  uint64 `json:"fetches"`  // token requests, each with all its attempts
 	Failures uint64 `json:"failures"` // those of them that brought no token
 	Rejected uint64 `json:"rejected"` // calls of Invalidate: a resource has rejected a token
-	Served   uint64 `json:"served"`   // tokens served from memory; they are counted only if there is a Trace
+	Served   uint64 `json:"served"`   // tokens served from memory; 0 without Options.CountServed
 }
 
 // Status returns what e is doing. It changes nothing, and does not wait for a fetch.
@@ -95,8 +95,8 @@ func (s *snapshot) state(now instant) State {
 // refreshedAt returns when s was asked for.
 func (s *snapshot) refreshedAt() time.Time { return s.expiry.add(-s.life).time() }
 
-// counts are the Counts of an Entry, but for the fetches. Where there is a Trace, one is written to for each token that
-// is served from memory: so they lie apart from what is read for each, in a cache line of their own.
+// counts are the Counts of an Entry, but for the fetches. With CountServed one is written to for each token that is
+// served from memory: so they lie apart from what is read for each, in a cache line of their own.
 type counts struct {
 	served, failures, rejected atomic.Uint64
 
@@ -125,7 +125,7 @@ func (e *Entry) note(s *snapshot) {
 	if e.cache.opt.KeepFresh && !s.wanted.Load() {
 		s.wanted.Store(true)
 	}
-	if e.cache.opt.Trace != nil {
+	if e.cache.opt.CountServed {
 		e.counted().served.Add(1)
 	}
 }
@@ -140,7 +140,7 @@ type visit struct {
 // noteVisit counts a visit that has ended, and tells of it.
 func (e *Entry) noteVisit(ctx context.Context, v *visit, err error) {
 	c := e.cache
-	if err == nil && v.source == "" && c.opt.Trace != nil {
+	if err == nil && v.source == "" && c.opt.CountServed {
 		e.counted().served.Add(1)
 	}
 	if !v.waited || len(c.listeners) == 0 {

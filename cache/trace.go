@@ -10,9 +10,10 @@ import (
 // A Trace hears of what a Cache does, for metrics and logs. Every func may be nil; what is nil costs nothing. A token
 // from memory is no event: it costs nothing in any case.
 //
-// The funcs are called as the handlers of Options.Logger are: with no mutex held, on a goroutine of their own, and what
-// comes next waits for them for 50 ms at most, and for 10 ms after the end of ctx. So they may use the Cache, and one
-// that hangs or panics harms nobody; while 16 hang, there are no more calls.
+// The funcs are called as the handlers of Options.Logger are: with no mutex held, concurrently, each on a goroutine of
+// its own, for which what comes next waits for 50 ms at most, and for 10 ms after the end of ctx. So they may use the
+// Cache, and one that hangs or panics harms nobody: until it has returned others are not waited for, and while 16 hang
+// there are no more calls.
 type Trace struct {
 	Waited   func(ctx context.Context, i WaitInfo)
 	Served   func(ctx context.Context, i ServedInfo)
@@ -113,7 +114,6 @@ func (c *Cache) listen() {
 		l := &listener{To: &own}
 		l.Panicked = func(p any, stack []byte) { c.logPanic(panicked(p), stack) }
 		c.listeners = append(c.listeners, l)
-		c.noting = true
 	}
 }
 

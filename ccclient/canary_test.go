@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,13 +66,31 @@ func echo(status int, contentType, format string) roundTripper {
 	}
 }
 
+// A guardedBuffer is for several writers at a time.
+type guardedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (b *guardedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *guardedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
 func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, key, err := ed25519.GenerateKey(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var out bytes.Buffer
+		var out guardedBuffer // what observes is told beside the caller
 		print := func(v any) {
 			fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n%q\n", v, v, v, v, v)
 			slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
@@ -208,6 +227,7 @@ func TestNoSecretAndNoTokenIsPrintedLoggedOrInAnError(t *testing.T) {
 		note(e)
 		ca.Close()
 
+		synctest.Wait()
 		text := out.String()
 		if len(text) < 10_000 {
 			t.Fatalf("only %d bytes were printed", len(text))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -128,24 +127,6 @@ func (r *registration) remedy(e *Error) string {
 		return "check that the server runs, and what is on the way to it"
 	}
 	return "see what the server logged about this request"
-}
-
-// A clock is what answers have told of the server's.
-type clock struct {
-	ahead atomic.Int64 // how much the server's is ahead of this machine's; 0: it is not known
-}
-
-type clockKey struct{}
-
-// noteClock keeps what an answer's Date (RFC 9110, section 6.6.1) tells of the server's clock, for whoever checks it.
-func noteClock(ctx context.Context, header http.Header, sent time.Time) {
-	c, ok := ctx.Value(clockKey{}).(*clock)
-	if !ok {
-		return
-	}
-	if date, err := http.ParseTime(header.Get("Date")); err == nil {
-		c.ahead.Store(int64(date.Sub(sent.Add(time.Since(sent) / 2))))
-	}
 }
 
 // maxSkew is how far clocks may be apart: a minute is what servers commonly tolerate in an assertion.

@@ -292,3 +292,10 @@ func (r *registration) failed(e *Error) *Error {
 	e.client, e.host = r.clientID, r.host
 	return e
 }
+
+// sealHint is what to do where a Store's keys would have to hold a secret.
+const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
+
+func errNotMade() error {
+	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
+}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -239,4 +240,33 @@ func textOf(held func() *oauth2.Token) string {
 		return tok.AccessToken
 	}
 	return ""
+}
+
+// labelKey is for the Label of the Target that a token request is made for.
+type labelKey struct{}
+
+// withLabel returns a context with which a token request is told of under label, if that is not empty.
+func withLabel(ctx context.Context, label string) context.Context {
+	if label == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, labelKey{}, label)
+}
+
+// A clock is what answers have told of the server's.
+type clock struct {
+	ahead atomic.Int64 // how much the server's is ahead of this machine's; 0: it is not known
+}
+
+type clockKey struct{}
+
+// noteClock keeps what an answer's Date (RFC 9110, section 6.6.1) tells of the server's clock, for whoever checks it.
+func noteClock(ctx context.Context, header http.Header, sent time.Time) {
+	c, ok := ctx.Value(clockKey{}).(*clock)
+	if !ok {
+		return
+	}
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		c.ahead.Store(int64(date.Sub(sent.Add(time.Since(sent) / 2))))
+	}
 }

@@ -157,15 +157,18 @@ func bare(e *Error) bool {
 // aboutClient reports whether a 401, 403 or 404 with words of its own is about the client (OpenStack Keystone's 404
 // says that it is not known), and not about the address. A framework's words repeat the status, or tell of a path.
 func aboutClient(e *Error) bool {
-	said := strings.ToLower(string(e.Code) + " " + e.Description)
+	code := strings.ToLower(string(e.Code))
+	said := code + " " + strings.ToLower(e.Description)
 	switch {
 	case bare(e):
 		return false
 	case containsAny(said, "client", "credential", "application", "account", "user", "consumer", "secret"):
 		return true
+	case strings.Contains(code, "token"), containsAny(said, "invalid token", "no token", "authentication token"):
+		return false // an API misses one
 	}
 	return !containsAny(said, "not found", "not_found", "notfound", "no route", "route", "path", "url", "uri", "page",
-		"endpoint", "realm", "tenant", "resource", "cannot post", "token", "404")
+		"endpoint", "realm", "tenant", "resource", "cannot post", "404")
 }
 
 // aboutCredentials reports whether a code that RFC 6749 has for something else, or none of its codes, is about who the

@@ -192,6 +192,7 @@ func TestHintsDoNotHangOnOneServersWords(t *testing.T) {
 			`{"error":"unauthorized","error_description":"Full authentication is required to access this resource"}`,
 			"or check TokenURL", "", true},
 		"401 that wants a token": {basic, nil, 401, json, `{"error":"invalid_token"}`, "or check TokenURL", "", true},
+		"401 of Authlib's API":   {basic, nil, 401, json, `{"error":"unsupported_token_type"}`, "or check TokenURL", "", true},
 		"403 of a gateway": {basic, nil, 403, json, `{"message":"Missing Authentication Token"}`,
 			"or check TokenURL", "", true},
 		"401 about the client": {basic, nil, 401, json, `{"error":"unauthorized","error_description":"Bad credentials"}`,
@@ -201,6 +202,8 @@ func TestHintsDoNotHangOnOneServersWords(t *testing.T) {
 			`"error_description":"For more on this error consult the server log."}`, "check TokenURL", "was refused", true},
 		"404 about a tenant": {basic, nil, 404, json, `{"message":"tenant not known"}`,
 			"may be no token endpoint at this address: check TokenURL; if that is right, check ClientID", "", true},
+		"404 of Keystone": {basic, nil, 404, json, `{"error":"other_error","error_description":"An unknown error ` +
+			`occurred and failed to get an OAuth2.0 access token."}`, "check ClientID and the secret", "TokenURL", false},
 		"404, OAuth's code":    {basic, nil, 404, json, `{"error":"invalid_grant"}`, "check ClientID", "TokenURL", false},
 		"404, code of its own": {basic, nil, 404, json, `{"code":"NO_SUCH_PRINCIPAL"}`, "check ClientID", "TokenURL", false},
 		"400 of Spring Boot":   {basic, nil, 400, json, `{"status":400,"error":"Bad Request"}`, "does not say", "", false},

@@ -37,10 +37,6 @@ func (notMade) Evicted() bool                                  { return true }
 func (notMade) Held() *oauth2.Token                            { return nil }
 func (notMade) Status() cache.Status                           { return cache.Status{State: cache.StateNone} }
 
-func errNotMade() error {
-	return &Error{Err: errors.New("this Client is nil or a zero value: use one made by ccclient.New")}
-}
-
 // made reports whether New or For made c.
 func (c *Client) made() bool { return c != nil && c.registered != nil }
 

@@ -101,17 +101,3 @@ func (o *observer) notSteppedUp(label string, err error) {
 	o.warn("a resource asked for more, and there is no token that has it",
 		append(labelAttr(label), slog.Any("error", err))...)
 }
-
-// sealHint is what to do where a Store's keys would have to hold a secret.
-const sealHint = "wrap the Store with cache.Seal, so that its keys do not give that away"
-
-// labelKey is for the Label of the Target that a token request is made for.
-type labelKey struct{}
-
-// withLabel returns a context with which a token request is told of under label, if that is not empty.
-func withLabel(ctx context.Context, label string) context.Context {
-	if label == "" {
-		return ctx
-	}
-	return context.WithValue(ctx, labelKey{}, label)
-}

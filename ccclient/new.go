@@ -128,6 +128,7 @@ func tlsConfigOf(t http.RoundTripper) *tls.Config {
 func (r *registration) openCache(cfg *Config, identity []string) {
 	o := cfg.Cache
 	o.Logger, o.Trace = r.observer.logger, r.observer.cacheTrace(r.traced)
+	o.CountServed = o.CountServed || cfg.Trace != nil && cfg.Trace.Client != nil
 	var secret bool
 	r.secretHash = cachekey.SecretsOf(o.Store)
 	r.key, secret = cfg.clientKey(identity, r.dpop, r.certificate, r.secretHash)

@@ -87,20 +87,26 @@ func TestStatusFollowsTokensThroughTheirLives(t *testing.T) {
 	})
 }
 
-func TestTokensFromMemoryAreCountedWhereThereIsATrace(t *testing.T) {
-	for name, trace := range map[string]*ccclient.Trace{"without": nil, "with": {}} {
+func TestTokensFromMemoryAreCountedWhereThatIsRead(t *testing.T) {
+	read := func(*ccclient.Client) func() { return nil }
+	deaf := new(tracer).trace()
+	deaf.Client = nil
+	for name, test := range map[string]struct {
+		configure func(*ccclient.Config)
+		want      uint64
+	}{
+		"nobody reads":               {nil, 0},
+		"a trace that does not read": {func(c *ccclient.Config) { c.Trace = deaf }, 0},
+		"a trace that reads":         {func(c *ccclient.Config) { c.Trace = &ccclient.Trace{Client: read} }, 7},
+		"asked for":                  {func(c *ccclient.Config) { c.Cache.CountServed = true }, 7},
+	} {
 		t.Run(name, func(t *testing.T) {
-			configure := func(c *ccclient.Config) { c.Trace = trace }
-			inBubble(t, cctest.Options{}, configure, func(t *testing.T, r *rig) {
+			inBubble(t, cctest.Options{}, test.configure, func(t *testing.T, r *rig) {
 				for range 8 {
 					r.token()
 				}
-				want := uint64(0)
-				if trace != nil {
-					want = 7
-				}
-				if n := r.status().Counts.Served; n != want {
-					t.Errorf("%d, want %d", n, want)
+				if n := r.status().Counts.Served; n != test.want {
+					t.Errorf("%d, want %d", n, test.want)
 				}
 			})
 		})

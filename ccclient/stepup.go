@@ -77,22 +77,18 @@ func (s *stepUp) meet(demand stepup.Demand, rejected *oauth2.Token) (_ transport
 	if wider := s.wider.Load(); wider != nil {
 		current = wider
 	}
-	had, told := grantedTo(rejected)
-	switch {
-	case !told:
-		had = current.target.Scopes
-	case demand.Claims == "" && len(missingScopes(strings.Join(demand.Scopes, " "), had)) == 0:
-		return nil, nil
-	}
+	had := current.scopesOf(rejected)
 	target, ok := current.goal().widened(demand, had)
-	if !ok && current != s.base {
-		target, ok = s.base.goal().widened(demand, had) // What was learnt has become too much: it is forgotten.
+	switch {
+	case ok && current.isFor(&target):
+		return current, nil // Its token may have come since the rejected one was spent.
+	case demand.Claims == "" && len(missingScopes(strings.Join(demand.Scopes, " "), had)) == 0:
+		return nil, nil // The server says that the token has them.
+	case !ok && current != s.base: // What was learnt has become too much: it begins anew.
+		target, ok = s.base.goal().widened(demand, s.base.scopesOf(s.base.holder.Held()))
 	}
 	if !ok {
 		return nil, nil
-	}
-	if current.isFor(&target) {
-		return current, nil // Its token may have come since the rejected one was spent.
 	}
 	first := s.tried == nil || !s.tried.isFor(&target)
 	if first {
@@ -101,7 +97,9 @@ func (s *stepUp) meet(demand stepup.Demand, rejected *oauth2.Token) (_ transport
 		}
 		superseded, s.tried = s.tried, s.base.registered().client(target.clone())
 	}
-	return &attempt{s, s.tried, slices.Concat(demand.Scopes, had), first}, superseded
+	forgotten := func(scope string) bool { return !slices.Contains(target.Scopes, scope) }
+	required := slices.DeleteFunc(slices.Concat(demand.Scopes, had), forgotten)
+	return &attempt{s, s.tried, required, first}, superseded
 }
 
 // widen has the token of c, which has been granted, spent from now on, unless something else has been tried since.
@@ -150,8 +148,7 @@ func (a *attempt) Token(ctx context.Context) (*oauth2.Token, error) {
 		}
 		return nil, err
 	}
-	granted, told := grantedTo(tok)
-	if told && len(missingScopes(strings.Join(a.required, " "), granted)) > 0 {
+	if len(missingScopes(strings.Join(a.required, " "), a.client.scopesOf(tok))) > 0 {
 		return nil, errNotGranted
 	}
 	a.stepUp.widen(a.client)
@@ -160,11 +157,15 @@ func (a *attempt) Token(ctx context.Context) (*oauth2.Token, error) {
 
 var errNotGranted = errors.New("the server granted less than the resource asks for")
 
-// grantedTo returns the scopes that tok has, if the server told. One that did not granted what was asked for (RFC 6749,
-// section 5.1).
-func grantedTo(tok *oauth2.Token) (scopes []string, told bool) {
-	said, told := tok.Extra("scope").(string)
-	return strings.Fields(said), told
+// scopesOf returns the scopes that tok has, a token of c or one before: those that the server said it granted, or else
+// those that c asks for (RFC 6749, section 5.1). tok may be nil.
+func (c *Client) scopesOf(tok *oauth2.Token) []string {
+	if tok != nil {
+		if granted, ok := tok.Extra("scope").(string); ok {
+			return strings.Fields(granted)
+		}
+	}
+	return c.target.Scopes
 }
 
 // A spacing spaces what resources can force, as package cache spaces the refreshes that a rejected token forces: the
@@ -194,8 +195,8 @@ const (
 	maxWiderText   = 8 << 10 // bytes of all scopes
 )
 
-// widened returns t with what is demanded beside what it asks for itself. A target that asks for no scopes gets those
-// that the token had which it was granted. It reports false if that is too much, or claims do not go together.
+// widened returns t with what is demanded beside what it asks for itself. If that is no scopes, a token of it had some
+// all the same. It reports false if that is too much, or claims do not go together.
 func (t Target) widened(demand stepup.Demand, had []string) (_ Target, ok bool) {
 	if len(demand.Scopes) > 0 {
 		if len(t.Scopes) > 0 {

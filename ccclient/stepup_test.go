@@ -211,34 +211,55 @@ func TestEveryChallengeAnotherScopeMintsFewTokens(t *testing.T) {
 }
 
 func TestWhatChallengesAddIsForgottenWhenItIsTooMuch(t *testing.T) {
-	for prefix, bound := range map[string]int{"s": 1 + 3*32, strings.Repeat("long", 25): 1 + 2*32} {
-		inStepUpBubble(t, cctest.Options{}, func(t *testing.T, r *rig) {
+	for name, test := range map[string]struct {
+		prefix string
+		scopes []string // of the Config
+		most   int
+	}{
+		"many":                  {"s", []string{"read"}, 1 + 3*32},
+		"long":                  {strings.Repeat("long", 25), []string{"read"}, 1 + 2*32},
+		"beside those by grace": {"s", nil, 1 + 3*32},
+	} {
+		t.Run(name, func(t *testing.T) {
 			n := 0
 			api := &challenging{status: 403, header: func(int) string {
 				var scopes []string
 				for range 32 {
 					n++
-					scopes = append(scopes, fmt.Sprint(prefix, n))
+					scopes = append(scopes, fmt.Sprint(test.prefix, n))
 				}
 				return `Bearer error="insufficient_scope", scope="` + strings.Join(scopes, " ") + `"`
 			}}
-			client := r.resource(api)
-			for range 10 {
-				get(t, client)
-				time.Sleep(2 * time.Minute)
-			}
-			most := 0
-			for i, req := range r.as.TokenRequests() {
-				scopes := strings.Fields(req.Form.Get("scope"))
-				if most = max(most, len(scopes)); !slices.Contains(scopes, "read") {
-					t.Errorf("request %d forgot what the Config asks for", i)
+			o := cctest.Options{TokenResponse: func(req cctest.RecordedRequest, m map[string]any) {
+				if req.Form.Get("scope") == "" {
+					m["scope"] = "read"
 				}
-			}
-			if most != bound {
-				t.Errorf("%.8q: at most %d scopes were asked for, want %d", prefix, most, bound)
-			}
-			r.wantRequests(11) // Each of the ten challenges was met.
-			wantText(t, "what write may", get(t, r.scoped("write")), "200 hello")
+			}}
+			var log strings.Builder
+			inStepUpBubble(t, o, func(t *testing.T, r *rig) {
+				client := r.resource(api)
+				for range 10 {
+					get(t, client)
+					time.Sleep(2 * time.Minute)
+				}
+				most := 0
+				for i, req := range r.as.TokenRequests() {
+					scopes := strings.Fields(req.Form.Get("scope"))
+					if most = max(most, len(scopes)); i > 0 && !slices.Contains(scopes, "read") {
+						t.Errorf("request %d forgot what was there before", i)
+					}
+				}
+				if most != test.most {
+					t.Errorf("at most %d scopes were asked for, want %d", most, test.most)
+				}
+				r.wantRequests(11) // Each of the ten challenges was met.
+				if n := strings.Count(log.String(), "from now on"); n != 10 {
+					t.Errorf("of ten steps %d lasted", n)
+				}
+				wantText(t, "what write may", get(t, r.scoped("write")), "200 hello")
+			}, func(cfg *ccclient.Config) {
+				cfg.Scopes, cfg.Logger = test.scopes, slog.New(slog.NewTextHandler(&log, nil))
+			})
 		})
 	}
 }

@@ -8,19 +8,20 @@ import (
 )
 
 // A Trace hears of what a Client does, and of what those do that [Client.For] made of it: for metrics, spans and logs.
-// Every func may be nil; what is nil costs nothing. A token from memory is no event and costs nothing in any case; with
-// a Trace it is counted, see [Counts].
+// Every func may be nil; what is nil costs nothing. A token from memory is no event and costs nothing in any case, but
+// for being counted with Client, which takes some nanoseconds: see [Counts].
 //
-// No mutex is held while a func is called, and each call has a goroutine of its own. What comes next waits for it, for
-// 50 ms at most, and for no more than 10 ms after the end of ctx. So a func may use the very Client that it hears of: a
-// call of Token from within one that waits for what the func itself holds up goes on after 50 ms. A func that hangs or
-// panics harms nobody: what it would have returned is done without, a panic is logged, and while 16 calls hang there
-// are no more. What needs longer than 50 ms belongs on a goroutine of the func's own.
+// The funcs may be called concurrently. No mutex is held meanwhile, and each call has a goroutine of its own, for which
+// what comes next waits for 50 ms at most, and for no more than 10 ms after the end of ctx. So a func may use the very
+// Client that it hears of: a call of Token that waits for what the func itself holds up goes on after 50 ms. One that
+// hangs or panics harms nobody: what it would have returned is done without, and a panic is logged. Until it has
+// returned other calls are not waited for, and while 16 hang there are none. What needs longer belongs on a goroutine
+// of the func's own.
 //
 // No info holds a secret, a token, or anything of a request or an answer but what [Error] has.
 type Trace struct {
 	// Client is called by New with the client that it made; closed, which may be nil, when that is closed. It is for
-	// what is read rather than heard of: see [Client.Status].
+	// what is read rather than heard of, see [Client.Status], and sets Config.Cache.CountServed.
 	Client func(c *Client) (closed func())
 
 	// TokenRequest is called for each attempt at a token request. The values of the context that it returns are those

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -439,9 +440,9 @@ func TestHookThatHangsHoldsUpNobodyBeyondTheirDeadline(t *testing.T) {
 	for _, kind := range append([]string{"client"}, kinds...) {
 		t.Run(kind, func(t *testing.T) {
 			r := new(tracer)
-			hangs := true
+			var over atomic.Bool
 			r.do = func(event string) {
-				if hangs && strings.HasPrefix(event, kind) {
+				if !over.Load() && strings.HasPrefix(event, kind) {
 					time.Sleep(24 * time.Hour)
 				}
 			}
@@ -469,7 +470,7 @@ func TestHookThatHangsHoldsUpNobodyBeyondTheirDeadline(t *testing.T) {
 					t.Errorf("Token: %v after %v", err, time.Since(began))
 				}
 				time.Sleep(48 * time.Hour)
-				hangs = false
+				over.Store(true)
 			})
 		})
 	}
@@ -537,5 +538,36 @@ func TestContextOfAHookReachesTheTokenRequestButCannotEndIt(t *testing.T) {
 		if r.token(); seen != "span" {
 			t.Errorf("the request has the value %v", seen)
 		}
+	})
+}
+
+func TestTraceHearsOfAnotherProcessFailureAsOfItsOwn(t *testing.T) {
+	store := cache.Memory()
+	configure := func(cfg *ccclient.Config) {
+		var err error
+		if cfg.Cache.Store, err = cache.Seal(store, make([]byte, 32)); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Retry.MaxAttempts = 1
+	}
+	traced(t, cctest.Options{}, configure, func(t *testing.T, r *rig, _ *tracer) {
+		r.as.SetDown(503)
+		r.Token(t.Context())
+		synctest.Wait()
+		got := new(tracer)
+		cfg := ccclient.Config{
+			TokenURL: asTokenURL, ClientID: cctest.DefaultClientID, Trace: got.trace(),
+			Auth:       ccclient.ClientSecretBasic(ccclient.SecretString(cctest.DefaultClientSecret)),
+			HTTPClient: &http.Client{Transport: r.as.RoundTripper()},
+		}
+		configure(&cfg)
+		other, err := ccclient.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		other.Token(t.Context())
+		got.want(t, "cool", "cool-down ended=false 1 shared=true 503 temporarily_unavailable")
+		r.wantRequests(1)
 	})
 }

@@ -2,8 +2,8 @@
 // server rejects it.
 //
 // A [Transport] asks its [Source] for every request, so the source should keep tokens, as ccclient's Client does; the
-// transport itself keeps the header of the last token that it was given, and no other. It knows nothing of expiry and
-// of token endpoints. [docs/architecture.md] follows a request through it.
+// transport itself keeps the last token that it was given, with its header, and the one before, to keep both out of
+// errors. It knows nothing of expiry and of token endpoints. [docs/architecture.md] follows a request through it.
 //
 // # Guarantees
 //

@@ -8,8 +8,8 @@ import (
 	"github.com/ccclient/go-ccclient/internal/hosts"
 )
 
-// A Rejection is a response that did not like the token of a request, or the proof that came with it, and what became
-// of the request.
+// A Rejection is a response that did not like the token of a request, or wanted one that has more, or did not like the
+// proof that came with it, and what became of the request.
 type Rejection struct {
 	Host       string // that was asked, without the port
 	Port       int    // that was asked; that of the scheme where the URL has none
@@ -28,8 +28,8 @@ type watch struct {
 
 // answered says that resp has come.
 func (w *watch) answered(resp *http.Response) {
-	if w.t.OnRejection == nil {
-		return
+	if w.t.OnRejection == nil || resp.StatusCode < 400 && w.t.Rejected == nil && w.pending.StatusCode == 0 {
+		return // as nearly all are
 	}
 	latest := w.t.rejection(w.req, resp)
 	w.pending.Healed = latest.StatusCode == 0
@@ -68,7 +68,7 @@ func challengeError(h http.Header) string {
 		case "invalid_request", "invalid_token", "insufficient_scope", // RFC 6750, section 3.1
 			"use_dpop_nonce", "invalid_dpop_proof", // RFC 9449, sections 7.1 and 9
 			"insufficient_user_authentication", // RFC 9470, section 3
-			"insufficient_claims": // Microsoft Entra's claims challenge
+			"insufficient_claims":              // Microsoft Entra's claims challenge
 			return e
 		}
 	}

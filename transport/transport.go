@@ -44,13 +44,13 @@ type Transport struct {
 	// InsecureHTTP allows http URLs beyond loopback, where anybody on the way can take the token.
 	InsecureHTTP bool
 
-	// ReplayLimit is how many bytes of a body without GetBody may be kept in memory so that it can be sent again
-	// after a rejection; 0 means none. Such a body is read before the request is sent, up to the limit at least, so
-	// this is not for bodies that wait for the response. A larger one is sent all the same, once.
+	// ReplayLimit is how many bytes of a body without GetBody may be kept in memory so that it can be sent again with
+	// another token or proof; 0 means none. Such a body is read before the request is sent, up to the limit at least,
+	// so this is not for bodies that wait for the response. A larger one is sent all the same, once.
 	ReplayLimit int64
 
-	// Rejected reports whether a response means that the token is no longer good. It must leave the body alone. Nil
-	// means DefaultRejected.
+	// Rejected reports whether a response means that the token is no longer good. It must leave the body alone, and
+	// may be asked twice about one response. Nil means DefaultRejected.
 	//
 	// A server that says so with something other than a 401 needs one of its own. The protected resources of
 	// django-oauth-toolkit answer a dead token with an empty 403, where a scope that is missing may get the same; a new
@@ -83,8 +83,9 @@ type Transport struct {
 	last atomic.Pointer[func() *credential] // the one that was spent last
 }
 
-// RoundTrip sends req with a token, and, if that is rejected, once more with another. A req with an Authorization
-// header goes out as it is, and so does one that a redirect has led away from where its first request went.
+// RoundTrip sends req with a token, and, if that is rejected or, with Challenged, not enough, once more with another. A
+// req with an Authorization header goes out as it is, and so does one that a redirect has led away from where its first
+// request went. If the second sending fails, its error is returned: the first answer is gone.
 //
 // Errors are the Source's and the Base's, wrapped or as they are, or the Transport's own: [ErrInsecure],
 // [ErrHostNotAllowed], [ErrTokenType], or one that says what is wrong with the request, its body or the proof. Nothing

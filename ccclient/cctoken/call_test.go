@@ -47,8 +47,7 @@ func TestCallSendsABody(t *testing.T) {
 
 func TestCallRepeatsWhatWasRejectedAndShowsBoth(t *testing.T) {
 	rejections := 0
-	var r *rig
-	r = newRig(t, cctest.Options{}, nil)
+	r := newRig(t, cctest.Options{}, nil)
 	r.api.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if rejections++; rejections == 1 {
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)

@@ -8,6 +8,7 @@
 //	rpc       connect-go, OTLP over HTTP and gRPC
 //	cloud     google.golang.org/api, the Azure SDK, client-go
 //	session   NATS, Redis, PostgreSQL, and how long a token is good for
+//	kafka     franz-go and sarama; its tests have a build tag of their own
 package main
 
 import (
@@ -56,10 +57,11 @@ func run() error {
 		what   string
 		url    string
 		happen func()
+		want   int
 	}{
-		{"straight to the API, without a token", api.URL, func() {}},
-		{"through the proxy", proxy.URL, func() {}},
-		{"through the proxy, after a revocation", proxy.URL, as.RevokeAll},
+		{"straight to the API, without a token", api.URL, func() {}, http.StatusUnauthorized},
+		{"through the proxy", proxy.URL, func() {}, http.StatusOK},
+		{"through the proxy, after a revocation", proxy.URL, as.RevokeAll, http.StatusOK},
 	} {
 		step.happen()
 		resp, err := http.Get(step.url)
@@ -67,6 +69,9 @@ func run() error {
 			return err
 		}
 		resp.Body.Close()
+		if resp.StatusCode != step.want {
+			return fmt.Errorf("%s: %s", step.what, resp.Status)
+		}
 		fmt.Printf("%s: %s, %d token requests so far\n", step.what, resp.Status, as.Stats().TokenRequests)
 	}
 	fmt.Println("More recipes: docs/recipes.md. To run them all: go -C examples/recipes test ./...")

@@ -99,7 +99,7 @@ func writeText(w io.Writer, lines []line) {
 // writeMarkdown writes a table that was measured by a command on a machine that had a load before.
 func writeMarkdown(w io.Writer, command, loadBefore string, lines []line) {
 	fmt.Fprintf(w, "# Measured\n\nBy `%s` in `internal/bench`, %s.\n", strings.TrimSpace(command), machine())
-	fmt.Fprintf(w, "The load average was %s before it began. What is above 1 is other work, which makes times longer.\n", loadBefore)
+	fmt.Fprintf(w, "The load average was %s before it began. What is above 1 is other work: it makes times longer and hides what parallel callers gain.\n", loadBefore)
 	fmt.Fprintf(w, "\nShort workloads (`micro`) are interleaved rounds; figures are medians, ratios those of medians. 48 MB are live on the heap.\n")
 	fmt.Fprintf(w, "Where tokens live no longer than its fixed margin of 10 s, x/oauth2 is given a margin of a tenth; as it comes, it would ask for a token at each call.\n\n")
 	row := func(cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }

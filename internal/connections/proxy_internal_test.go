@@ -1,6 +1,8 @@
 package connections
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -28,5 +30,23 @@ func TestRefusalOfProxyNamesIt(t *testing.T) {
 	want := "the proxy " + through.Host + " made no connection to the server: 407 Proxy Authentication Required"
 	if !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestRefusalOfProxyIsFoundInAnyError(t *testing.T) {
+	forbidden := errors.New("Forbidden")
+	for name, err := range map[string]error{
+		"net/http's": forbidden, "of a client": &url.Error{Op: "Get", URL: "https://as.example.com", Err: forbidden},
+		"wrapped": fmt.Errorf("wrapped: %w", forbidden), "joined": errors.Join(errors.New("another"), forbidden),
+		"named": fmt.Errorf("wrapped: %w", &ProxyRefusal{Status: http.StatusForbidden}),
+	} {
+		if refusal := ProxyRefusalIn(err); refusal == nil || refusal.Status != http.StatusForbidden {
+			t.Errorf("%s: %v", name, refusal)
+		}
+	}
+	for _, err := range []error{nil, errors.New("Forbidden: it is"), errors.Join(errors.New("another"))} {
+		if refusal := ProxyRefusalIn(err); refusal != nil {
+			t.Errorf("%v: %v", err, refusal)
+		}
 	}
 }
