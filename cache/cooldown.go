@@ -95,7 +95,11 @@ func (f *backoff) until(s *snapshot, now instant) instant {
 	if margin := s.expiry.add(-s.margin); f.at.before(margin) {
 		needed = margin
 	}
-	return end.sooner(needed.later(f.at.add(minPause)))
+	end = end.sooner(needed.later(f.at.add(minPause)))
+	if s.expiry.add(-minPause).before(end) {
+		return s.expiry // Then there has to be a try, and it is not to come right after another.
+	}
+	return end
 }
 
 // longer returns which of two ends later without a living token. f may be nil.
