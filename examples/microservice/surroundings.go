@@ -1,26 +1,30 @@
 package main
 
 import (
-	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/ccclient/go-ccclient/ccclient/cctest"
 )
 
 // surroundings are what a service finds where it is deployed: an authorization
-// server, an API that demands its tokens, and a secret in a file.
+// server, two APIs that demand tokens for them, a secret in a file, and an
+// environment that says where all of that is.
 type surroundings struct {
-	auth       *cctest.Server
-	api        *httptest.Server
-	dir        string
-	secretFile string
+	auth          *cctest.Server
+	orders, stock *httptest.Server
+	dir           string
+	slow          atomic.Bool // the APIs take their time
+	failed        int         // visits
 }
 
 func startSurroundings() (*surroundings, error) {
@@ -28,52 +32,76 @@ func startSurroundings() (*surroundings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &surroundings{dir: dir, secretFile: filepath.Join(dir, "client-secret")}
-	if err := os.WriteFile(s.secretFile, []byte(cctest.DefaultClientSecret+"\n"), 0o600); err != nil {
-		os.RemoveAll(dir)
+	auth := cctest.NewServer(cctest.Options{JWTAccessTokens: true})
+	s := &surroundings{auth: auth, dir: dir}
+	s.orders, s.stock = s.startAPI(`{"item": "chair"}`), s.startAPI(`{"left": 3}`)
+	secret := filepath.Join(dir, "client-secret")
+	if err := os.WriteFile(secret, []byte(cctest.DefaultClientSecret+"\n"), 0o600); err != nil {
+		s.Close()
 		return nil, err
 	}
-	s.auth = cctest.NewServer(cctest.Options{})
-	s.api = httptest.NewServer(s.auth.ProtectScopes(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, "three orders")
-	}), "orders:read"))
+	for name, value := range map[string]string{
+		"OAUTH_ISSUER":             auth.Issuer(),
+		"OAUTH_CLIENT_ID":          cctest.DefaultClientID,
+		"OAUTH_CLIENT_SECRET_FILE": secret, // read at each token request: rotation needs no restart
+		"OAUTH_ALLOWED_HOSTS":      host(s.orders.URL) + " " + host(s.stock.URL),
+		"ORDERS_API":               s.orders.URL,
+		"STOCK_API":                s.stock.URL,
+		"LISTEN":                   "127.0.0.1:0",
+		"LISTEN_INTERNAL":          "127.0.0.1:0",
+	} {
+		os.Setenv(name, value)
+	}
 	return s, nil
 }
 
+func host(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return rawURL
+	}
+	return u.Host
+}
+
 func (s *surroundings) Close() {
-	s.api.Close()
+	s.orders.Close()
+	s.stock.Close()
 	s.auth.Close()
 	os.RemoveAll(s.dir)
 }
 
-// apiHost is what the token may be sent to.
-func (s *surroundings) apiHost() string { return strings.TrimPrefix(s.api.URL, "http://") }
-
-// visit makes some requests to the service, all at once.
-func visit(ctx context.Context, serviceURL string) {
-	var wg sync.WaitGroup
-	for _, tenant := range []string{"north", "south", "north", "west", "south", "north"} {
-		wg.Go(func() {
-			answer, err := get(ctx, serviceURL+"/orders/"+tenant)
-			if err != nil {
-				answer = err.Error()
-			}
-			fmt.Printf("%s: %s\n", tenant, strings.TrimSpace(answer))
-		})
-	}
-	wg.Wait()
+// startAPI starts one that answers all requests that have a token for it.
+func (s *surroundings) startAPI(answer string) *httptest.Server {
+	return httptest.NewServer(s.auth.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if own := "http://" + r.Host; audience(r) != own {
+			http.Error(w, "the token is not for "+own, http.StatusForbidden)
+			return
+		}
+		if s.slow.Load() {
+			time.Sleep(500 * time.Millisecond)
+		}
+		fmt.Fprintln(w, answer)
+	})))
 }
 
-func get(ctx context.Context, url string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
+// audience returns what the token of r, which has been verified, is for.
+func audience(r *http.Request) string {
+	_, rest, _ := strings.Cut(r.Header.Get("Authorization"), ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	var claims struct {
+		Audience []string `json:"aud"`
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil || json.Unmarshal(text, &claims) != nil || len(claims.Audience) != 1 {
+		return ""
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return string(body), err
+	return claims.Audience[0]
+}
+
+// summary counts the calls that the APIs answered, the token requests that the
+// server has seen, and the visits that failed.
+func (s *surroundings) summary() string {
+	stats := s.auth.Stats()
+	calls := stats.ResourceRequests - stats.ResourceRejected
+	return fmt.Sprintf("calls=%d token_requests=%d failed=%d", calls, stats.TokenRequests, s.failed)
 }
