@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unique"
 
 	"golang.org/x/oauth2"
 )
@@ -102,7 +101,10 @@ func (c *Cache) adopt(e *Entry, key, label string, f Fetch, local bool) *Entry {
 		c.mu.Unlock()
 		return known
 	}
-	e.cache, e.key, e.label, e.fetch, e.local = c, key, unique.Make(label), f, local
+	e.cache, e.key, e.fetch, e.local = c, key, f, local
+	if label != "" {
+		e.counts.Store(&counts{label: label})
+	}
 	victims := c.insert(e)
 	c.mu.Unlock()
 	c.evict(victims)

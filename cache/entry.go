@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unique"
 
 	"golang.org/x/oauth2"
 )
@@ -25,10 +24,9 @@ type Entry struct {
 	stretch atomic.Uint32          // of the last use that was noted, see touch
 	place   int32                  // in Cache.recency; Cache.mu guards it
 	used    atomic.Uint64          // Cache.uses at the last use that was noted
-	counts  atomic.Pointer[counts] // nil: they are all zero
+	counts  atomic.Pointer[counts] // nil: they are all zero, and there is no label
 
 	key     string
-	label   unique.Handle[string] // for people; there are few
 	fetch   Fetch
 	stamp   uint64 // used, as the heap knows it; Cache.mu guards it
 	evicted bool   // not among Cache.entries; mu guards it

@@ -58,7 +58,7 @@ func (l *secondLevel) acquire(ctx context.Context, fl *flight) (o outcome, done 
 		if time.Now().After(patience) && time.Now().After(fl.marked) {
 			// Nobody gives it back. Others who wait for it see the mark, and wait on.
 			l.tell(ctx, StoreInfo{
-				Label: e.label.Value(), Key: e.key, Op: StoreLock, Err: errNotGivenBack, Turned: l.breaker.fault(),
+				Label: e.label(), Key: e.key, Op: StoreLock, Err: errNotGivenBack, Turned: l.breaker.fault(),
 			})
 			l.putMark(ctx, fl)
 			return outcome{}, false
@@ -114,7 +114,7 @@ func (l *secondLevel) release(ctx context.Context, fl *flight) {
 		return struct{}{}, unlock(ctx)
 	})
 	l.tell(ctx, StoreInfo{
-		Label: fl.entry.label.Value(), Key: fl.entry.key, Op: StoreUnlock, Took: time.Since(began),
+		Label: fl.entry.label(), Key: fl.entry.key, Op: StoreUnlock, Took: time.Since(began),
 		Err: redact.New().Scrub(err),
 	})
 	fl.lease = lease{}

@@ -64,7 +64,7 @@ func (c *Cache) log(level slog.Level, msg string, attrs ...slog.Attr) {
 
 func (e *Entry) logSameTokenAgain() {
 	e.cache.log(slog.LevelWarn, "the server gave the same token again that a resource had rejected",
-		entryAttrs(e.label.Value(), e.key)...)
+		entryAttrs(e.label(), e.key)...)
 }
 
 func (c *Cache) logPanic(err error, stack []byte) {

@@ -161,7 +161,7 @@ func (l *secondLevel) putFailure(ctx context.Context, e *Entry, f *backoff) {
 func (l *secondLevel) putRecord(ctx context.Context, e *Entry, s *snapshot, f *backoff) {
 	data, ttl, err := l.cache.writeRecord(s, f, time.Now())
 	if err != nil {
-		l.tell(ctx, StoreInfo{Label: e.label.Value(), Key: e.key, Op: StorePut, Err: err, Turned: l.breaker.fault()})
+		l.tell(ctx, StoreInfo{Label: e.label(), Key: e.key, Op: StorePut, Err: err, Turned: l.breaker.fault()})
 		return
 	}
 	limit := storeTimeout
@@ -215,7 +215,7 @@ func callStore[T any](
 	began := time.Now()
 	val, err = callAside(limited, l.cache, 0, f)
 	hurried := *limit < storeTimeout/2 && limited.Err() != nil // Others had used up the time.
-	i = StoreInfo{Label: e.label.Value(), Key: e.key, Op: op, Took: time.Since(began)}
+	i = StoreInfo{Label: e.label(), Key: e.key, Op: op, Took: time.Since(began)}
 	*limit -= i.Took
 	switch {
 	case err == nil, isMiss(err):

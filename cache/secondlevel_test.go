@@ -280,6 +280,7 @@ func TestSealedRecordThatDoesNotOpenIsWarnedOfOnce(t *testing.T) {
 				t.Errorf("got %v, %v", tok, err)
 			}
 		}
+		synctest.Wait() // for the log
 		if n := strings.Count(log.String(), "opens with none"); n != 1 {
 			t.Errorf("%d warnings, want 1:\n%s", n, &log)
 		}

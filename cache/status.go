@@ -95,12 +95,22 @@ func (s *snapshot) state(now instant) State {
 // refreshedAt returns when s was asked for.
 func (s *snapshot) refreshedAt() time.Time { return s.expiry.add(-s.life).time() }
 
-// counts are the Counts of an Entry, but for the fetches. With CountServed one is written to for each token that is
+// counts are the Counts of an Entry, but for the fetches, and its label. With CountServed one is written to for each token that is
 // served from memory: so they lie apart from what is read for each, in a cache line of their own.
 type counts struct {
+	label string
+
 	served, failures, rejected atomic.Uint64
 
-	_ [5]uint64
+	_ [3]uint64
+}
+
+// label returns what e is called where it is told of.
+func (e *Entry) label() string {
+	if n := e.counts.Load(); n != nil {
+		return n.label
+	}
+	return ""
 }
 
 // counted returns the counts of e.
@@ -146,9 +156,9 @@ func (e *Entry) noteVisit(ctx context.Context, v *visit, err error) {
 	if !v.waited || len(c.listeners) == 0 {
 		return
 	}
-	c.tellWaited(ctx, WaitInfo{Label: e.label.Value(), Took: time.Since(v.began), Err: err})
+	c.tellWaited(ctx, WaitInfo{Label: e.label(), Took: time.Since(v.began), Err: err})
 	if err == nil && v.source != "" {
-		c.tellServed(ctx, ServedInfo{Label: e.label.Value(), Source: v.source})
+		c.tellServed(ctx, ServedInfo{Label: e.label(), Source: v.source})
 	}
 }
 

@@ -157,7 +157,7 @@ func (e *Entry) tellCoolDown(ctx context.Context, f *backoff, ended bool) {
 		Shared: f.said.Shared, Ended: ended, Err: f.err, InARow: f.row, Unseen: s.phase(now) != gone,
 	}
 	if !i.Shared {
-		i.Label, i.Key = e.label.Value(), e.key
+		i.Label, i.Key = e.label(), e.key
 	}
 	if !ended {
 		i.Until = f.until(s, now).time()

@@ -37,10 +37,15 @@ type Client struct {
 
 	// What may lead to a secret is behind functions: there are printers that follow pointers, and fields of any name.
 	registered func() *registration // shared with all clients that For makes of this one
-	target     Target               // what the token is for, but for params; complete: nothing is inherited any more
-	params     func() url.Values    // EndpointParams of target; nil: none
+	target     Target               // what the token is for, but for EndpointParams; complete: nothing is inherited any more
+	extra      func() extra         // nil: none of it
 	news       newsOf               // of the requests for the token
-	stepUp     *stepUp              // what its transports spend; nil: its token
+}
+
+// An extra is what few clients have.
+type extra struct {
+	params url.Values // EndpointParams of the target
+	stepUp *stepUp    // what the transports spend; nil: the token
 }
 
 // A registration is a client that is registered at a server: all that a Client has in common with those that For makes
@@ -177,8 +182,8 @@ func (c *Client) Transport(base http.RoundTripper) *transport.Transport {
 		ReplayLimit:  r.replayLimit,
 		DPoP:         r.dpop,
 	}
-	if c.stepUp != nil {
-		t.Source, t.Challenged = c.stepUp, c.stepUp.challenged
+	if s := c.extras().stepUp; s != nil {
+		t.Source, t.Challenged = s, s.challenged
 	}
 	return t
 }
@@ -281,10 +286,15 @@ func (c *Client) asError(ctx context.Context, err error) error {
 // goal returns what the token is for.
 func (c *Client) goal() Target {
 	t := c.target
-	if c.params != nil {
-		t.EndpointParams = c.params()
-	}
+	t.EndpointParams = c.extras().params
 	return t
+}
+
+func (c *Client) extras() extra {
+	if c.extra == nil {
+		return extra{}
+	}
+	return c.extra()
 }
 
 // failed completes e with who asked whom.

@@ -3,7 +3,6 @@ package ccclient
 import (
 	"context"
 	"maps"
-	"net/url"
 	"slices"
 
 	"golang.org/x/oauth2"
@@ -38,37 +37,32 @@ func (c *Client) isFor(t *Target) bool {
 	if own.Audience != t.Audience || !sameScopes(own.Scopes, t.Scopes) || !slices.Equal(own.Resources, t.Resources) {
 		return false
 	}
-	if c.params == nil {
-		return len(t.EndpointParams) == 0
-	}
-	return maps.EqualFunc(c.params(), t.EndpointParams, slices.Equal)
+	return maps.EqualFunc(c.extras().params, t.EndpointParams, slices.Equal)
 }
 
 // client returns a new Client for t, which is complete and not shared.
 func (r *registration) client(t Target) *Client {
 	sum, secret := t.key(nil, r.key, r.secretHash)
 	key, local := string(sum), secret && !r.secretHash.Shared
-	var params func() url.Values
-	if given := t.EndpointParams; len(given) > 0 {
-		params = func() url.Values { return given }
-		t.EndpointParams = nil
-	}
+	has := extra{params: t.EndpointParams}
+	t.EndpointParams = nil
 	if r.certificate.Rotates() {
-		c := &Client{registered: r.self, params: params, target: t}
+		c := (&Client{registered: r.self, target: t}).with(has)
 		c.holder = &rotating{registered: r.self, key: key, label: t.Label, local: local, fetch: c.fetchFor(local)}
-		return c.steppingUp()
+		return c
 	}
 	// One allocation, and for the hot path one way to both: many clients are read from memory, not from the processor's
 	// caches.
 	c := &struct {
 		Client
 		entry cache.Entry
-	}{Client: Client{registered: r.self, params: params, target: t}}
+	}{Client: Client{registered: r.self, target: t}}
+	c.with(has)
 	c.holder = &c.entry // before others may fetch by it
 	if there := r.adopt(&c.entry, key, t.Label, local, c.fetchFor(local)); there != &c.entry {
 		c.holder = there
 	}
-	return c.Client.steppingUp()
+	return &c.Client
 }
 
 // adopt makes entry that of a key, unless there is one.

@@ -217,10 +217,13 @@ func (t Target) widened(demand stepup.Demand, had []string) (_ Target, ok bool) 
 	return t, ok
 }
 
-// steppingUp returns c, made to step up if its Config says so.
-func (c *Client) steppingUp() *Client {
+// with returns c, which is new, with what it has of an extra.
+func (c *Client) with(has extra) *Client {
 	if c.registered().stepUp {
-		c.stepUp = &stepUp{base: c}
+		has.stepUp = &stepUp{base: c}
+	}
+	if has.stepUp != nil || len(has.params) > 0 {
+		c.extra = func() extra { return has }
 	}
 	return c
 }
