@@ -76,7 +76,9 @@ type backoff struct {
 
 // after returns the cool-down for a failure that follows last in a row; last may be nil.
 func (last *backoff) after(why failure, now instant, draw float64) *backoff {
-	f := &backoff{failure: why, row: 1, asked: now, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond)}
+	f := &backoff{
+		failure: why, row: 1, asked: now, at: now, from: now, draw: draw, origin: now.wall / int64(time.Millisecond),
+	}
 	if last != nil {
 		f.row, f.from = last.row+1, last.from
 	}
@@ -85,8 +87,8 @@ func (last *backoff) after(why failure, now instant, draw float64) *backoff {
 }
 
 // until returns when f ends for an entry that holds s. The pause follows the need: it is short without a living token,
-// and with one it does not reach into the time when that is to be replaced first, nor beyond its expiry. But a second it
-// takes.
+// and with one it does not reach into the time when that is to be replaced first, nor beyond its expiry. But a second
+// it takes.
 func (f *backoff) until(s *snapshot, now instant) instant {
 	alive := s.phase(now) != gone
 	end := f.at.add(pauseAfter(f.said, f.row, alive, f.draw))

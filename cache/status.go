@@ -95,8 +95,8 @@ func (s *snapshot) state(now instant) State {
 // refreshedAt returns when s was asked for.
 func (s *snapshot) refreshedAt() time.Time { return s.expiry.add(-s.life).time() }
 
-// counts are the Counts of an Entry, but for the fetches, and its label. With CountServed one is written to for each token that is
-// served from memory: so they lie apart from what is read for each, in a cache line of their own.
+// counts are the Counts of an Entry, but for the fetches, and its label. With CountServed one is written to for each
+// token that is served from memory: so they lie apart from what is read for each, in a cache line of their own.
 type counts struct {
 	label string
 

@@ -37,7 +37,7 @@ type Client struct {
 
 	// What may lead to a secret is behind functions: there are printers that follow pointers, and fields of any name.
 	registered func() *registration // shared with all clients that For makes of this one
-	target     Target               // what the token is for, but for EndpointParams; complete: nothing is inherited any more
+	target     Target               // what the token is for, but for EndpointParams; nothing is inherited any more
 	extra      func() extra         // nil: none of it
 	news       newsOf               // of the requests for the token
 }
