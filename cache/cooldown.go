@@ -10,7 +10,7 @@ import (
 
 // A CoolDown says how long a [Fetch] that failed leaves the server alone, and for which keys. What it says nothing of
 // pauses from 1 s, doubling to 10 s, or to 60 s while a token lives. Up to a quarter is taken off each pause, but it is
-// never below 1 s.
+// never below 1 s; to a RetryAfter up to a tenth is added.
 type CoolDown struct {
 	RetryAfter time.Duration // the server's word (Retry-After), heeded for an hour at most; 0: none
 	Permanent  bool          // a retry without a change cannot help: pauses double from 5 s to 60 s

@@ -145,7 +145,7 @@ func (e *Entry) claim(
 	return nil, nil, false
 }
 
-// errLookAgain is the error of wait when things are not as they were.
+// errLookAgain has a caller, or a flight, begin anew with a view of how things are now.
 var errLookAgain = errors.New("cache: look again")
 
 // wait waits for news of a flight, until ctx ends, or, unless patience is zero, until that has passed. What the flight

@@ -15,7 +15,7 @@ type gate struct {
 	failed  atomic.Pointer[backoff] // about all keys, and no answer since; nil: none
 	over    atomic.Pointer[backoff] // that has ended, and nobody has been told; nil: none
 	answers atomic.Uint64           // of the server, other than a failure about all keys
-	opened  atomic.Int64            // when the server last gave a token (instant.wall)
+	opened  atomic.Int64            // when the last failure about all keys was known to be over (instant.wall)
 
 	mu   sync.Mutex    // guards what follows, and the storing of failed
 	out  int           // requests that no answer has come to

@@ -32,8 +32,10 @@ func (e *Entry) gaveUp(ctx context.Context, since time.Time) error {
 	err := &GaveUp{Since: since, Err: ctx.Err()}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.failed != nil {
-		err.Last = e.failed.err
+	for _, f := range [...]*backoff{e.failed, e.cache.gate.failed.Load()} {
+		if f != nil {
+			err.Last = f.err
+		}
 	}
 	return err
 }

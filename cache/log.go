@@ -73,5 +73,5 @@ func (c *Cache) logPanic(err error, stack []byte) {
 }
 
 func (c *Cache) logFetchOutlivesClose() {
-	c.log(slog.LevelWarn, "a token fetch ignored its context and outlives Close")
+	c.log(slog.LevelWarn, "a call of a Fetch, a Store or an Outdater ignored its context and outlives Close")
 }

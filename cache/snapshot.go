@@ -36,7 +36,7 @@ type snapshot struct {
 	// one may be.
 	rejected bool
 
-	wanted     atomic.Bool  // somebody asked since it was published; kept only for KeepFresh
+	wanted     atomic.Bool  // somebody asked since the keeper last looked; kept only for KeepFresh
 	refreshDue atomic.Int64 // stale: the first caller after this (instant.mono) starts a refresh
 }
 

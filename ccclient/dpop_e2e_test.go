@@ -310,3 +310,29 @@ func TestNoncesChangeUnderLoadUnseen(t *testing.T) {
 		}
 	}
 }
+
+func TestProofThatAServerRepeatsIsHidden(t *testing.T) {
+	var proofs []string
+	repeats := cctest.RoundTripper(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proofs = append(proofs, r.Header.Get("DPoP"))
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error": "invalid_request", "error_description": "what is %s?"}`, r.Header.Get("DPoP"))
+	}))
+	client, err := ccclient.New(ccclient.Config{
+		TokenURL: "https://as.example.com/token", ClientID: "client", DPoPKey: testKey(t, "p256.sec1.pem"),
+		Auth:       ccclient.ClientSecretBasic(ccclient.SecretString("secret")),
+		HTTPClient: &http.Client{Transport: repeats},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Token(t.Context())
+	if err == nil || len(proofs) == 0 || len(proofs[0]) < 100 {
+		t.Fatalf("%v, after proofs %q", err, proofs)
+	}
+	if text := err.Error(); !strings.Contains(text, "what is [redacted]?") || strings.Contains(text, proofs[0][:16]) {
+		t.Error(text)
+	}
+}

@@ -123,6 +123,7 @@ func (ex *exchange) prepare(ctx context.Context) (*http.Request, *Error) {
 			err = errors.Unwrap(err) // without the prefix
 			return nil, ex.failed(&Error{Err: err, outlook: outlook.Unclear, unasked: true})
 		}
+		ex.proof = req.Header.Get("DPoP")
 	}
 	return req, nil
 }

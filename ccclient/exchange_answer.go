@@ -16,8 +16,7 @@ import (
 	"github.com/ccclient/go-ccclient/internal/tokenresponse"
 )
 
-// interpret returns the token that an answer brings, or says what it is instead. It is a pure function of the request
-// and the answer.
+// interpret returns the token that an answer brings, or says what it is instead. It does no I/O.
 func (ex *exchange) interpret(a tokenresponse.Response) (*oauth2.Token, *Error) {
 	m, err := a.Members()
 	ex.received = m.Tokens()

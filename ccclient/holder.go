@@ -54,7 +54,7 @@ type rotating struct {
 	registered func() *registration
 	key        string      // of the target
 	label      string      // of the target
-	local      bool        // see Client
+	local      bool        // see Client.fetchFor
 	fetch      cache.Fetch // gets a token with whatever certificate is shown
 
 	current atomic.Pointer[certified] // nil: none yet

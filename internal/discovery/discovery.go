@@ -169,8 +169,9 @@ func (d *Discoverer) Refetch(ctx context.Context) (*Metadata, error) {
 	}
 }
 
-// Invalidate says that m has led to an endpoint that is gone (404, 410). If it is still the current document, the
-// next Metadata fetches again, but not within 10 seconds of the last fetch. Should that fail, m stays in use.
+// Invalidate says that m is of no use, since it led to an endpoint that is gone, say. If it is still the current
+// document, the next Metadata fetches again, but not within 10 seconds of the last fetch. Should that fail, m stays in
+// use.
 func (d *Discoverer) Invalidate(m *Metadata) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
