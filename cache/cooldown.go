@@ -108,7 +108,7 @@ func (f *backoff) until(s *snapshot, now instant) instant {
 	}
 	end = end.sooner(needed.later(f.at.add(minPause)))
 	if s.expiry.add(-minPause).before(end) {
-		return last // Then there has to be a try, and it is not to come right after another.
+		return last // Then somebody needs one, and a try shortly before would be in its way.
 	}
 	return end
 }

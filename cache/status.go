@@ -27,7 +27,7 @@ type Status struct {
 	Refresh  time.Time // from then on the next Token starts a refresh
 
 	Err      error     // why the last fetch failed; nil if it did not
-	Shared   bool      // that is about all keys
+	Shared   bool      // that says that it is about all keys
 	InARow   int       // how many fetches have failed, one after the other
 	Since    time.Time // when the first of them did
 	FailedAt time.Time // when the last of them did

@@ -69,7 +69,7 @@ type ServedInfo struct {
 type CoolDownInfo struct {
 	Label  string    // of the Entry; empty if it is shared
 	Key    string    // that of the Entry; empty if it is shared
-	Shared bool      // it is about all keys of the Cache
+	Shared bool      // its error says that it is about all keys of the Cache
 	Ended  bool      // the server has answered; InARow is how many failures had gone before
 	Err    error     // what has failed; when it has ended, the last failure
 	InARow int       // how many failures, one after the other; 1: the first

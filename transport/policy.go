@@ -12,7 +12,7 @@ import (
 type passage int
 
 const (
-	outside   passage = iota // with nothing of ours: neither the token nor the certificate of Base
+	outside   passage = iota // with nothing of ours: by Outside, or by Base if that is nil
 	asItIs                   // without the token, to where it might go
 	withToken                // as the caller wants
 )
