@@ -46,6 +46,32 @@ func TestPauseIsCutWhenTheLivingTokenIsRejected(t *testing.T) {
 	})
 }
 
+func TestPauseIsOverWhenTheTokenThatLivedInItRunsOut(t *testing.T) {
+	for name, failure := range map[string]error{
+		"of the key": errors.New("outage"), "of all keys": about(cache.CoolDown{Shared: true}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 30 { // with other jitter each time
+				inBubble(t, cache.Options{}, func(t *testing.T, r *rig) {
+					r.lifetime, r.delay = 6*time.Second, 20*time.Millisecond
+					for start := time.Now(); time.Since(start) < 8*time.Second; time.Sleep(5 * time.Millisecond) {
+						out := time.Since(start) > 3500*time.Millisecond && time.Since(start) < 5800*time.Millisecond
+						r.set(func(s *server) {
+							if s.err = nil; out {
+								s.err = failure
+							}
+						})
+						if _, err := r.Token(t.Context()); err != nil {
+							t.Fatalf("after %v: %v", time.Since(start), err)
+						}
+					}
+					r.wantApart(time.Second)
+				})
+			}
+		})
+	}
+}
+
 func TestRequestsForShortTokensAreOneSecondApart(t *testing.T) {
 	options := map[string]cache.Options{
 		"": {}, "KeepFresh": {KeepFresh: true}, "store": {Store: cache.Memory()}, "RefreshAt": {RefreshAt: 0.01},
